@@ -1,0 +1,139 @@
+"""archsim isa: list, show, check, assemble, disassemble, export instruction sets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Work on instruction sets.", no_args_is_help=True)
+Names = Annotated[list[str], typer.Argument(help="Extensions: shipped names or YAML files.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+IsaNames = Annotated[list[str] | None, typer.Option("--isa", help="Extensions (default: rv64im zicsr zicntr xqt).")]
+DEFAULT = ["rv64im", "zicsr", "zicntr", "xqt"]
+
+
+def _load(names: list[str] | None) -> Any:
+    from archsim.isa.load import load_isa
+
+    return load_isa(*(names or DEFAULT))
+
+
+@app.command("list")
+def list_(json: Json = False) -> None:
+    """What ships. Example: archsim isa list"""
+    from archsim.cli.output import print_json, print_table
+    from archsim.common.resources import shipped
+    from archsim.common.yamlfile import load_yaml
+
+    rows = []
+    for name, path in shipped("isa", ".yaml").items():
+        tree = load_yaml(path)
+        rows.append((name, str(tree.get("long_name", "")), str(len(tree.get("instructions") or {}))))
+    if json:
+        print_json([{"name": n, "long_name": long, "instructions": int(count)} for n, long, count in rows])
+    else:
+        print_table(["extension", "what", "instructions"], rows)
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A mnemonic.")], isa: IsaNames = None, json: Json = False) -> None:
+    """One instruction. Example: archsim isa show qt.mma"""
+    from archsim.cli.output import print_json
+    from archsim.common.errors import unknown
+
+    loaded = _load(isa)
+    if name not in loaded.instructions:
+        raise unknown("instruction", name, loaded.instructions)
+    found = loaded.instructions[name]
+    facts = {
+        "name": found.name,
+        "long_name": found.long_name,
+        "extension": found.extension,
+        "match": found.match,
+        "assembly": found.assembly,
+        "unit": found.unit,
+        "work": dict(found.work),
+        "operation": found.operation.source,
+        "file": str(found.file),
+        "line": found.line,
+    }
+    if json:
+        print_json(facts)
+        return
+    print(f"{found.name} {found.assembly}  -  {found.long_name} ({found.extension}, {found.file}:{found.line})")
+    print(f"  encoding {found.match}\n  unit {found.unit}, work {dict(found.work)}\n")
+    print(found.operation.source)
+
+
+@app.command()
+def check(names: Names) -> None:
+    """Check extensions: format, encodings, operations. Example: archsim isa check rv64im my_extension.yaml"""
+    from archsim.isa.operation import check_operation
+
+    loaded = _load(names)
+    for instruction in loaded.instructions.values():
+        check_operation(instruction, loaded.state, loaded.parameters)
+    print(f"{len(loaded.extensions)} extensions, {len(loaded.instructions)} instructions: no error")
+
+
+@app.command()
+def asm(source: Annotated[Path, typer.Argument(help="Assembly source.")], isa: IsaNames = None) -> None:
+    """Assemble and list addresses and words. Example: archsim isa asm dot.s"""
+    from archsim.cli.run import load_program
+
+    for segment in load_program(source, _load(isa)).segments:
+        if segment.executable:
+            for offset in range(0, len(segment.data), 4):
+                print(f"{segment.address + offset:8x}: {int.from_bytes(segment.data[offset : offset + 4], 'little'):08x}")
+
+
+@app.command()
+def disasm(program: Annotated[Path, typer.Argument(help="ELF or assembly file.")], isa: IsaNames = None) -> None:
+    """Disassemble a program. Example: archsim isa disasm prog.elf"""
+    from archsim.cli.run import load_program
+
+    loaded = _load(isa)
+    content = load_program(program, loaded)
+    labels = {address: name for name, address in content.symbols.items()}
+    for segment in content.segments:
+        for offset in range(0, len(segment.data) // 4 * 4, 4) if segment.executable else ():
+            address = segment.address + offset
+            if address in labels:
+                print(f"\n{address:016x} <{labels[address]}>:")
+            word = int.from_bytes(segment.data[offset : offset + 4], "little")
+            print(f"{address:8x}:\t{word:08x}\t{loaded.disassemble(word, address)}")
+
+
+@app.command()
+def header(
+    extension: Annotated[str, typer.Argument(help="Extension name or YAML file.")], isa: IsaNames = None
+) -> None:
+    """A C header of inline functions for stock compilers. Example: archsim isa header xqt > xqt.h"""
+    from archsim.isa.exports import c_header
+
+    loaded, name = _with(extension, isa)
+    sys.stdout.write(c_header(loaded, name))
+
+
+@app.command()
+def docs(extension: Annotated[str, typer.Argument(help="Extension name or YAML file.")], isa: IsaNames = None) -> None:
+    """Documentation in Markdown. Example: archsim isa docs xqt"""
+    from archsim.isa.exports import markdown
+
+    loaded, name = _with(extension, isa)
+    sys.stdout.write(markdown(loaded, name))
+
+
+def _with(extension: str, isa: list[str] | None) -> tuple[Any, str]:
+    """An instruction set that holds an extension, and the extension's own name in it."""
+    from archsim.common.resources import find
+    from archsim.common.yamlfile import load_yaml
+
+    path = find("extension", extension, "isa")
+    name = str(load_yaml(path).get("extension"))
+    names = list(isa or DEFAULT)
+    loaded = _load(names)
+    return (loaded, name) if name in loaded.extensions else (_load([*names, extension]), name)

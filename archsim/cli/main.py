@@ -1,0 +1,48 @@
+"""The `archsim` command: finds the command's file, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from archsim.cli import compare, design, isa, model, replay, run, simulate, sweep
+from archsim.common.errors import InputError, SimulationError
+
+app = typer.Typer(
+    name="archsim",
+    help="Cycle-level simulation of open-ISA AI accelerators. "
+    "Example: archsim compare llama-3-8b --designs edge-npu --designs server-npu",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for module in (run, simulate, compare, sweep, replay):
+    module.register(app)
+app.add_typer(isa.app, name="isa")
+app.add_typer(design.app, name="design")
+app.add_typer(model.app, name="model")
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 the simulated thing failed, 2 bad input."""
+    try:
+        app()
+    except InputError as error:
+        _end(str(error), 2)
+    except SimulationError as error:
+        _end(str(error), 1)
+    except KeyboardInterrupt:
+        _end("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _end(f"{place}{error.strerror or error}", 2)
+
+
+def _end(message: str, code: int) -> None:
+    print(f"archsim: {message}", file=sys.stderr)
+    sys.exit(code)

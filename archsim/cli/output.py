@@ -1,0 +1,59 @@
+"""Printing: tables for people, JSON for scripts, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """A table on standard output; the first column is left-aligned, the others right."""
+    import sys
+
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    # a pipe has no width: do not cut what it gets
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@contextmanager
+def spinner(text: str) -> Iterator[Any]:
+    """A line on stderr while something long runs; gives a function that changes its text."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda words: None
+        return
+    with console.status(text) as status:
+        yield status.update
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, str]:
+    """``--set core.scratchpad.size="1 MiB"`` options as a mapping.
+
+    Raises:
+        InputError: one has no '='.
+    """
+    from archsim.common.errors import InputError
+
+    result = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator or not key.strip():
+            raise InputError(f"--set {setting!r} is no assignment", remedy="write FIELD=VALUE")
+        result[key.strip()] = value.strip()
+    return result

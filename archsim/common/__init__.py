@@ -1,0 +1,1 @@
+"""Small shared ground under every package: errors, YAML with positions, units, data files."""

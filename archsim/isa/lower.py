@@ -1,0 +1,352 @@
+"""Checked operations turned into Python source that numba compiles.
+
+The text names only the vocabulary of `archsim.machine.host` (loads and stores that check addresses, RISC-V arithmetic)
+and a few local names that its surroundings provide:
+
+==========  =====================================================================================
+``w``       the predecoded word; operand slot s stands in bits 16+8s .. 23+8s
+``imm``     the immediate
+``ctx``     the hart's context, a pointer to int64
+``x``       the integer registers (33: writes to x0 are redirected to slot 32)
+==========  =====================================================================================
+
+Inline code (inside the dispatch loop) also knows ``pc``, ``ram``, ``limit`` and sets ``target`` to jump.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from archsim.isa.operation import Operation, csr_fields, element_bits, view_shape
+from archsim.isa.spec import Instruction, State
+
+SINK = 32
+"""Slot that writes to x0 go to."""
+SLOTS = 5
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Where predecoding puts an instruction's operands: variable -> slot number, and which one is the immediate."""
+
+    slot: dict[str, int]
+    immediate: str | None
+
+
+def operand_slots(instruction: Instruction) -> Slots:
+    """Registers take slots in the order of the variables, the widest immediate is ``imm``, others take slots."""
+    immediates = sorted((v for v in instruction.variables if not v.register), key=lambda v: -v.width)
+    names = [v.name for v in instruction.variables if v.register] + [v.name for v in immediates[1:]]
+    return Slots({name: index for index, name in enumerate(names)}, immediates[0].name if immediates else None)
+
+
+_BINARY = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
+_COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+_NUMPY = {"f32": "np.float32", "f64": "np.float64", "int": "np.int64"}
+
+
+class Lowering:
+    """Source of one operation.
+
+    Args:
+        instruction, operation: what to lower, as checked.
+        state, parameters: of the Isa.
+        inline: for the dispatch loop (loads take the fast path) or for a function of its own.
+        replay: register results come from a trace (``traced``), loads and jumps do not happen.
+    """
+
+    def __init__(
+        self,
+        instruction: Instruction,
+        operation: Operation,
+        state: dict[str, State],
+        parameters: dict[str, int],
+        *,
+        inline: bool = False,
+        replay: bool = False,
+    ) -> None:
+        self.instruction, self.operation, self.state, self.parameters = instruction, operation, state, parameters
+        self.inline, self.replay = inline, replay
+        self.slots = operand_slots(instruction)
+        self.fields = csr_fields(state)
+        self.lines: list[str] = []
+        self.depth = 0
+        self.temporaries = 0
+        self.files: set[tuple[str, str]] = set()
+        self.address: str | None = None
+
+    def statements(self) -> list[str]:
+        """The operation's statements, without the prologue."""
+        self.block(self.operation.body)
+        return self.lines
+
+    def expression(self) -> str:
+        """The value of a single-expression operation."""
+        statement = self.operation.body[0]
+        assert isinstance(statement, ast.Expr)
+        return self.expr(statement.value)
+
+    def prologue(self) -> list[str]:
+        """Pointers to the register files used (for functions of their own)."""
+        lines = []
+        for owner, kind in sorted(self.files):
+            lines.append(f"p_{owner}_{kind} = pointer_{kind}(ctx[STATE] + OFFSET_{owner})")
+        return lines
+
+    def emit(self, line: str) -> None:
+        self.lines.append("    " * self.depth + line)
+
+    def block(self, body: list[ast.stmt]) -> None:
+        start = len(self.lines)
+        for statement in body:
+            self.statement(statement)
+        if len(self.lines) == start:
+            self.emit("pass")
+
+    def statement(self, statement: ast.stmt) -> None:
+        if isinstance(statement, ast.Assign):
+            self.assign(statement.targets[0], statement.value)
+        elif isinstance(statement, ast.AugAssign):
+            self.assign(statement.target, statement.value)
+        elif isinstance(statement, ast.If):
+            self.emit(f"if {self.expr(statement.test)}:")
+            self.indented(statement.body)
+            if statement.orelse:
+                self.emit("else:")
+                self.indented(statement.orelse)
+        elif isinstance(statement, ast.For):
+            assert isinstance(statement.iter, ast.Call) and isinstance(statement.target, ast.Name)
+            bounds = ", ".join(self.expr(argument) for argument in statement.iter.args)
+            self.emit(f"for v_{statement.target.id} in range({bounds}):")
+            self.indented(statement.body)
+        elif isinstance(statement, ast.Expr):
+            assert isinstance(statement.value, ast.Call)
+            self.call_statement(statement.value)
+
+    def indented(self, body: list[ast.stmt]) -> None:
+        self.depth += 1
+        self.block(body)
+        self.depth -= 1
+
+    def assign(self, target: ast.expr, value: ast.expr) -> None:
+        if self.replay and isinstance(target, ast.Subscript) and _name(target.value) == "X":
+            # addresses still count: they drive the cache
+            self.expr(value)
+            self.emit(f"x[{self.slot(_index(target))}] = traced")
+            return
+        text = self.expr(value)
+        if isinstance(target, ast.Name):
+            if target.id in self.state:
+                self.emit(f"csr_set(ctx, {self.state[target.id].address}, {text})")
+            else:
+                kind = _NUMPY[self.operation.variables[target.id]]
+                self.emit(f"v_{target.id} = {kind}({text})")
+            return
+        assert isinstance(target, ast.Subscript)
+        self.emit(self.state_write(target, text))
+
+    def call_statement(self, call: ast.Call) -> None:
+        name = _name(call.func)
+        arguments = [self.expr(argument) for argument in call.args]
+        if name == "jump":
+            if self.replay:
+                return
+            self.emit(f"target = {arguments[0]}" if self.inline else f"ctx[NEXT] = {arguments[0]}")
+        elif name.startswith("store_"):
+            self.store(name, arguments)
+        elif name in ("ecall", "ebreak", "fence", "barrier", "trap", "copy", "csr_write"):
+            self.emit(f"{name}({', '.join(['ctx', *arguments])})")
+
+    def store(self, name: str, arguments: list[str]) -> None:
+        if not self.inline:
+            self.emit(f"{name}(ctx, {', '.join(arguments)})")
+            return
+        address = self.temporary(arguments[0])
+        self.address = address
+        if self.replay:
+            return
+        self.emit(f"if np.uint64({address} - 4096) < limit:")
+        self.emit(f"    put_{name[6:]}(ram + {address}, {arguments[1]})")
+        self.emit("else:")
+        self.emit(f"    {name}(ctxp, {address}, {arguments[1]})")
+
+    # -- expressions
+
+    def expr(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Constant):
+            return self.constant(node)
+        if isinstance(node, ast.Name):
+            return self.name(node.id)
+        if isinstance(node, ast.BinOp):
+            return self.binary(node)
+        if isinstance(node, ast.UnaryOp):
+            return self.unary(node)
+        if isinstance(node, ast.BoolOp):
+            word = " and " if isinstance(node.op, ast.And) else " or "
+            return "(" + word.join(self.expr(value) for value in node.values) + ")"
+        if isinstance(node, ast.Compare):
+            left, right = self.expr(node.left), self.expr(node.comparators[0])
+            return f"({left} {_COMPARE[type(node.ops[0])]} {right})"
+        if isinstance(node, ast.IfExp):
+            return f"({self.expr(node.body)} if {self.expr(node.test)} else {self.expr(node.orelse)})"
+        if isinstance(node, ast.Call):
+            return self.call(node)
+        assert isinstance(node, ast.Subscript)
+        return self.state_read(node)
+
+    def constant(self, node: ast.Constant) -> str:
+        value = node.value
+        if isinstance(value, float):
+            return f"np.float32({value!r})"
+        assert isinstance(value, int)
+        return f"np.int64({value if value < 2**63 else value - 2**64})"
+
+    def name(self, name: str) -> str:
+        if name in self.operation.variables:
+            return f"v_{name}"
+        if name == "pc":
+            return "pc" if self.inline else "ctx[PC]"
+        if name == self.slots.immediate:
+            return "imm"
+        if name in self.slots.slot:
+            slot = f"((w >> {16 + 8 * self.slots.slot[name]}) & 255)"
+            return f"({slot} & 31)" if self.instruction.variable(name).register == "X" else slot
+        if name in self.parameters:
+            return f"np.int64({self.parameters[name]})"
+        if name in self.fields:
+            csr, low, width = self.fields[name]
+            return f"((csr_value(ctx, {csr.address}) >> {low}) & {2**width - 1})"
+        return f"csr_value(ctx, {self.state[name].address})"
+
+    def slot(self, name: str) -> str:
+        return f"(w >> {16 + 8 * self.slots.slot[name]}) & 255"
+
+    def binary(self, node: ast.BinOp) -> str:
+        left, right = self.expr(node.left), self.expr(node.right)
+        if isinstance(node.op, (ast.LShift, ast.RShift)):
+            symbol = "<<" if isinstance(node.op, ast.LShift) else ">>"
+            if isinstance(node.right, ast.Constant):
+                return f"({left} {symbol} {int(str(node.right.value)) & 63})"
+            return f"({left} {symbol} ({right} & 63))"
+        return f"({left} {_BINARY[type(node.op)]} {right})"
+
+    def unary(self, node: ast.UnaryOp) -> str:
+        symbol = {ast.Not: "not ", ast.Invert: "~", ast.USub: "-", ast.UAdd: "+"}[type(node.op)]
+        return f"({symbol}{self.expr(node.operand)})"
+
+    def call(self, node: ast.Call) -> str:
+        name = _name(node.func)
+        if name in ("sext", "zext") and isinstance(node.args[1], ast.Constant):
+            return f"{name}_{node.args[1].value}({self.expr(node.args[0])})" if node.args[1].value in (
+                8,
+                16,
+                32,
+            ) else f"{name}({self.expr(node.args[0])}, {node.args[1].value})"
+        arguments = [self.expr(argument) for argument in node.args]
+        if name.startswith("load_"):
+            return self.load(name, arguments[0])
+        if name == "csr_read":
+            return f"csr_read(ctx, {arguments[0]})"
+        kinds = [self.operation.types.get(id(argument), "int") for argument in node.args]
+        if name in ("min", "max", "clip", "abs"):
+            suffix = "i" if kinds[0] in ("int", "bool") else "f"
+            return f"{name}_{suffix}({', '.join(arguments)})"
+        if name in ("f32", "f64"):
+            return f"{_NUMPY[name]}({arguments[0]})"
+        if name in ("exp", "sqrt"):
+            return f"{name}_{kinds[0]}({arguments[0]})"
+        return f"{name}({', '.join(arguments)})"
+
+    def load(self, name: str, address: str) -> str:
+        if not self.inline:
+            return f"{name}(ctx, {address})"
+        self.address = self.temporary(address)
+        if self.replay:
+            return "traced"
+        value = f"t{self.temporaries}"
+        self.temporaries += 1
+        self.emit(f"if np.uint64({self.address} - 4096) < limit:")
+        self.emit(f"    {value} = get_{name[5:]}(ram + {self.address})")
+        self.emit("else:")
+        self.emit(f"    {value} = {name}(ctxp, {self.address})")
+        return value
+
+    def temporary(self, text: str) -> str:
+        name = f"t{self.temporaries}"
+        self.temporaries += 1
+        self.emit(f"{name} = {text}")
+        return name
+
+    # -- state
+
+    def state_read(self, node: ast.Subscript) -> str:
+        name = _name(node.value)
+        if name == "X":
+            # x0 reads as zero even where writes to it are redirected
+            operand = _index(node)
+            written = any(a.variable == operand for a in self.operation.writes)
+            return f"x[{self.slot(operand)}{' & 31' if written else ''}]"
+        pointer, index, kind = self.element(node)
+        if kind == "int4":
+            return f"get_nibble({pointer}, {index})"
+        if kind == "float16":
+            return f"half_to_f32({pointer}[{index}])"
+        if kind.startswith("float"):
+            return f"{pointer}[{index}]"
+        return f"np.int64({pointer}[{index}])"
+
+    def state_write(self, node: ast.Subscript, text: str) -> str:
+        name = _name(node.value)
+        if name == "X":
+            return f"x[{self.slot(_index(node))}] = {text}"
+        pointer, index, kind = self.element(node)
+        if kind == "int4":
+            return f"put_nibble({pointer}, {index}, {text})"
+        if kind == "float16":
+            return f"{pointer}[{index}] = f32_to_half({text})"
+        if kind.startswith("float"):
+            return f"{pointer}[{index}] = {text}"
+        return f"{pointer}[{index}] = np.{kind}({text})"
+
+    def element(self, node: ast.Subscript) -> tuple[str, str, str]:
+        """Pointer, flat index and element type of a state element."""
+        state = self.state[_name(node.value)]
+        owner = self.state[state.of] if state.of else state
+        shape = view_shape(state, owner)
+        indices = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+        flat = f"((w >> {16 + 8 * self.slots.slot[_name(indices[0])]}) & 255)"
+        for index, size in zip(indices[1:], shape, strict=True):
+            text = self.expr(index)
+            if id(node) not in self.operation.safe:
+                text = f"inside(ctx, {text}, {size})"
+            flat = f"({flat} * {size} + {text})"
+        carrier = {"int4": "int8", "float16": "uint16"}.get(state.type, state.type)
+        self.files.add((owner.name, carrier))
+        return f"p_{owner.name}_{carrier}", flat, state.type
+
+
+def state_layout(state: dict[str, State]) -> tuple[dict[str, int], int]:
+    """Byte offset of each register file in a hart's state block (64-byte aligned), and the block's size.
+
+    The integer registers live outside: the dispatch loop holds them.
+    """
+    offsets, position = {}, 0
+    for name, entry in state.items():
+        if entry.kind != "register_file" or name == "X":
+            continue
+        offsets[name] = position
+        elements = entry.count
+        for size in entry.shape:
+            elements *= size
+        position += (elements * element_bits(entry.type) // 8 + 63) // 64 * 64
+    return offsets, max(position, 64)
+
+
+def _name(node: ast.expr) -> str:
+    assert isinstance(node, ast.Name)
+    return node.id
+
+
+def _index(node: ast.Subscript) -> str:
+    return _name(node.slice)

@@ -1,0 +1,180 @@
+"""What an instruction set is, as data: the classes that isa/*.yaml is loaded into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An operand field of an encoding.
+
+    Attributes:
+        name: as it stands in `assembly` and `operation` (xd, xs1, imm, ...).
+        bits: instruction bit of each field bit, most significant first.
+        register: the register file it selects from ("X", "t", ...), or None for an immediate.
+        signed: whether an immediate is two's complement.
+        left_shift: zero bits below the field (branch offsets: 1).
+        forbidden: values the field may not hold.
+    """
+
+    name: str
+    bits: tuple[int, ...]
+    register: str | None = None
+    signed: bool = False
+    left_shift: int = 0
+    forbidden: frozenset[int] = frozenset()
+
+    @property
+    def width(self) -> int:
+        return len(self.bits)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that a design may set within bounds (TM, TN, ...)."""
+
+    name: str
+    default: int
+    minimum: int
+    maximum: int
+    power_of_two: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class State:
+    """A piece of architectural state.
+
+    Attributes:
+        kind: "register_file", "csr" or "view" (another element type on a register file's bytes).
+        type: element type: int8, int4, uint16, float16, int32, float32, int64 ...
+        count: registers in a file.
+        shape: elements of one register, parameters already bound; () for a scalar.
+        names: assembly names, one per register.
+        of: the register file a view shows.
+        address: of a CSR.
+        maximum: largest value a CSR takes (writes are clamped to it: WARL).
+        fields: of a CSR: name -> (least significant bit, width, enumerated names).
+        reset: value of a CSR after reset.
+    """
+
+    name: str
+    kind: str
+    type: str = "int64"
+    count: int = 1
+    shape: tuple[int, ...] = ()
+    names: tuple[str, ...] = ()
+    of: str | None = None
+    address: int = 0
+    maximum: int = 2**63 - 1
+    writable: bool = True
+    fields: dict[str, tuple[int, int, tuple[str, ...]]] = field(default_factory=dict)
+    reset: int = 0
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Text:
+    """Source text out of a YAML file with its place, for errors."""
+
+    source: str
+    file: Path
+    line: int
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction as its YAML says.
+
+    Attributes:
+        match: 32 (or 16) characters of 0, 1 and -, most significant bit first.
+        assembly: operand template, such as "xd, imm(xs1)".
+        operation: its meaning, in the operation language; None where the engine itself acts (see `builtin`).
+        unit: class of execution unit (alu, mul, div, branch, load, store, csr, system, tile_lsu, matrix, vector, dma).
+        work: what it asks of the unit: name -> expression or word (macs, elements, bits, format, class, ...).
+        memory: bulk accesses: a list of {access, address, rows, row_bytes, stride} of expressions.
+        scaled: whether state of bulk kind (tiles, scratchpad) is touched, so that address-only runs skip values.
+    """
+
+    name: str
+    long_name: str
+    extension: str
+    match: str
+    variables: tuple[Variable, ...]
+    assembly: str
+    unit: str
+    operation: Text
+    work: dict[str, Any]
+    memory: tuple[dict[str, Any], ...]
+    file: Path
+    line: int
+    description: str = ""
+
+    @cached_property
+    def width(self) -> int:
+        """Bits of the encoding: 32 or 16."""
+        return len(self.match)
+
+    @cached_property
+    def mask(self) -> int:
+        return int("".join("0" if c == "-" else "1" for c in self.match), 2)
+
+    @cached_property
+    def value(self) -> int:
+        return int(self.match.replace("-", "0"), 2)
+
+    def variable(self, name: str) -> Variable:
+        for variable in self.variables:
+            if variable.name == name:
+                return variable
+        raise KeyError(name)
+
+
+@dataclass(frozen=True)
+class Extension:
+    """One YAML file: an extension with its state and instructions."""
+
+    name: str
+    long_name: str
+    version: str
+    requires: tuple[str, ...]
+    source: str
+    file: Path
+    parameters: dict[str, Parameter]
+    state: dict[str, State]
+    instructions: dict[str, Instruction]
+
+
+@dataclass(frozen=True)
+class Isa:
+    """A base and extensions, loaded together and checked against each other.
+
+    Attributes:
+        name: the names it was loaded by, joined with "+".
+        parameters: every parameter's bound value.
+        state: every register file, CSR and view by name ("X" is the integer registers).
+        instructions: by mnemonic.
+    """
+
+    name: str
+    extensions: dict[str, Extension]
+    parameters: dict[str, int]
+    state: dict[str, State]
+    instructions: dict[str, Instruction]
+    xlen: int = 64
+
+    def assemble(self, source: str, file: str = "<string>") -> Any:
+        """Assemble source text into a Program (see archsim.isa.assemble)."""
+        from archsim.isa.assemble import assemble
+
+        return assemble(self, source, file)
+
+    def disassemble(self, word: int, address: int = 0) -> str:
+        """One instruction word as assembly text."""
+        from archsim.isa.disassemble import disassemble
+
+        return disassemble(self, word, address)

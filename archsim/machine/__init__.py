@@ -1,0 +1,1 @@
+"""The machine: a Program and a Design in, a RunResult out."""

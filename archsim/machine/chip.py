@@ -1,0 +1,218 @@
+"""A design laid out in memory for compiled code: contexts of harts, tables, DRAM state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from archsim.common.errors import InputError
+from archsim.isa.lower import state_layout
+from archsim.machine import layout as at
+from archsim.machine.compiled import CodeTables
+from archsim.machine.memory import MainMemory
+from archsim.machine.predecode import Predecoded
+
+TIMELINE_BUCKETS = 512
+MARKS_LIMIT = 1 << 16
+
+
+class Chip:
+    """All state of a run, as flat int64 arrays that stay where they are.
+
+    Args:
+        design: a Design.
+        tables: compiled functions and facts of the instruction set.
+        code: the predecoded program.
+        memory: main memory.
+        harts: how many.
+        values: whether bulk data (tiles, vectors, DMA payload) is held and computed.
+        timed: whether time is modelled.
+        timeline_shift: log2 of the cycles in a bucket of the bandwidth timeline.
+    """
+
+    def __init__(
+        self,
+        design: Any,
+        tables: CodeTables,
+        code: Predecoded,
+        memory: MainMemory,
+        *,
+        values: bool,
+        timed: bool,
+        timeline_shift: int = 12,
+    ) -> None:
+        self.design, self.tables, self.code, self.memory = design, tables, code, memory
+        self.harts = design.cores
+        self.keep: dict[int, np.ndarray] = {}
+        self.timeline = self.array(TIMELINE_BUCKETS)
+        self.chip = self.array(at.CHIP_SIZE)
+        self.dram = self._dram() if timed else self.array(at.DRAM_SIZE)
+        self.contexts = [self._context(hart, values, timed) for hart in range(self.harts)]
+        self.chip[at.CHIP_HARTS] = self.harts
+        pointers = self.array(self.harts)
+        pointers[:] = [context.ctypes.data for context in self.contexts]
+        self.chip[at.CHIP_CONTEXTS] = pointers.ctypes.data
+        self.chip[at.CHIP_DRAM] = self.dram.ctypes.data
+        self.chip[at.CHIP_PERIOD_FS] = design.period_fs
+        self.chip[at.CHIP_LINK_LATENCY] = round(design.interconnect.latency * design.clock)
+        self.chip[at.CHIP_LINK_WIDTH] = design.interconnect.width
+        self.chip[at.CHIP_SYNC_LATENCY] = 2 * round(design.interconnect.latency * design.clock)
+        self.chip[at.CHIP_TIMELINE] = self.timeline.ctypes.data
+        self.chip[at.CHIP_TIMELINE_SHIFT] = timeline_shift
+        self.chip[at.CHIP_TIMELINE_SIZE] = TIMELINE_BUCKETS
+
+    @property
+    def address(self) -> int:
+        return int(self.chip.ctypes.data)
+
+    def array(self, size: int, dtype: Any = np.int64) -> np.ndarray:
+        """A zeroed array that lives as long as the chip."""
+        result = np.zeros(max(size, 1), dtype)
+        self.keep[result.ctypes.data] = result
+        return result
+
+    def view(self, hart: int, slot: int, size: int) -> np.ndarray:
+        """The int64 array [size] that a context slot points to."""
+        return self.keep[int(self.contexts[hart][slot])][:size]
+
+    def _context(self, hart: int, values: bool, timed: bool) -> np.ndarray:
+        design, tables = self.design, self.tables
+        context = self.array(at.CONTEXT_SIZE)
+
+        def point(slot: int, array: np.ndarray) -> None:
+            context[slot] = array.ctypes.data
+
+        isa = tables.coded.isa
+        context[at.HART], context[at.HARTS], context[at.VALUES] = hart, self.harts, int(values)
+        point(at.X, self.array(34))
+        point(at.STATE, self.array(state_layout(isa.state)[1], np.uint8))
+        point(at.SPARE, self.array(512))
+        self._csrs(context)
+        context[at.RAM], context[at.RAM_HELD] = self.memory.address, self.memory.held
+        context[at.RAM_SIZE] = max(self.memory.held, design.memory.size)
+        scratchpad = design.core.scratchpad
+        context[at.SPAD_SIZE] = scratchpad.size
+        point(at.SPAD, self.array(scratchpad.size, np.uint8))
+        point(at.CODE, self.code.code)
+        point(at.SCHED, self.code.sched)
+        context[at.CODE_SIZE], context[at.TEXT] = self.code.slots, self.code.text
+        point(at.FUNCTIONS, tables.functions)
+        point(at.PATTERNS, tables.patterns)
+        point(at.INFO, tables.info)
+        context[at.CHIP] = self.chip.ctypes.data
+        for slot in (at.READY, at.CAUSE, at.READ_DONE):
+            point(slot, self.array(tables.coded.scoreboard_size + 8))
+        point(at.STALLS, self.array(len(at.STALLS_NAMES)))
+        point(at.EVENTS, self.array(len(at.EVENT_NAMES)))
+        point(at.WORK, self.array(at.WORK_SIZE))
+        point(at.UNIT_FREE, self.array(len(at.UNITS)))
+        point(at.UNIT_BUSY, self.array(len(at.UNITS)))
+        point(at.QUEUES, self.array(4 * (at.QUEUE_SLOTS + 1)))
+        point(at.MARKS, self.array(2 * MARKS_LIMIT))
+        context[at.MARK_LIMIT] = MARKS_LIMIT
+        context[at.MARK_CSR] = isa.state["qmark"].address if "qmark" in isa.state else -1
+        context[at.LIMIT_TIME] = context[at.LIMIT_COUNT] = at.INFINITY
+        context[at.LAST_WEIGHTS] = -1
+        point(at.DMA, self._dma())
+        barriers = isa.state["b"].count if "b" in isa.state else 1
+        point(at.BARRIER_COUNT, self.array(barriers))
+        point(at.BARRIER_DONE, self.array(barriers))
+        if timed:
+            self._timing(context, point)
+        return context
+
+    def _csrs(self, context: np.ndarray) -> None:
+        """CSR values, and their largest value: -1 where there is no CSR, -2 where it is read-only."""
+        values, maximum = self.array(4096), self.array(4096)
+        maximum[:] = -1
+        for number in (0xC00, 0xC01, 0xC02, 0xF14):
+            maximum[number] = -2
+        for state in self.tables.coded.isa.state.values():
+            if state.kind == "csr":
+                values[state.address] = state.reset
+                maximum[state.address] = state.maximum if state.writable else -2
+        context[at.CSR], context[at.CSR_MAXIMUM] = values.ctypes.data, maximum.ctypes.data
+
+    def _timing(self, context: np.ndarray, point: Any) -> None:
+        core = self.design.core
+        context[at.BRANCH_PENALTY] = core.hart.branch_penalty
+        l1d = core.l1d
+        sets = l1d.size // (l1d.line * l1d.ways)
+        tags = self.array(sets * l1d.ways)
+        tags[:] = -2
+        point(at.TAGS, tags)
+        context[at.TAG_SETS], context[at.TAG_WAYS] = sets, l1d.ways
+        context[at.LINE_SHIFT] = l1d.line.bit_length() - 1
+        scratchpad = core.scratchpad
+        shift = scratchpad.granule.bit_length() - 1
+        granules = (scratchpad.size >> shift) + 1
+        context[at.GRANULE_SHIFT] = shift
+        point(at.GRANULE_WRITE, self.array(granules))
+        point(at.GRANULE_READ, self.array(granules))
+        pool = self.array(at.W_FIRST + 2 * at.BUCKETS)
+        pool[at.W_BANKS], pool[at.W_WIDTH] = scratchpad.banks, scratchpad.width
+        pool[at.W_CAPACITY] = scratchpad.banks * scratchpad.width << at.BUCKET_SHIFT
+        point(at.BANDWIDTH, pool)
+        point(at.UNIT, self._units())
+
+    def _units(self) -> np.ndarray:
+        """Parameters of tile_lsu, matrix and vector, UNIT_FIELDS numbers each."""
+        core = self.design.core
+        units = self.array(4 * at.UNIT_FIELDS).reshape(4, at.UNIT_FIELDS)
+        for row, unit in enumerate((core.tile_lsu, core.matrix, core.vector)):
+            units[row, at.U_LATENCY] = unit.latency
+            units[row, at.U_QUEUE] = unit.queue
+            if unit.queue > at.QUEUE_SLOTS:
+                raise InputError(f"a unit's queue is {unit.queue} deep", remedy=f"use at most {at.QUEUE_SLOTS}")
+        units[0, at.U_WIDTH] = core.tile_lsu.width
+        units[2, at.U_WIDTH] = core.vector.width
+        matrix = units[1]
+        systolic = core.matrix.kind == "systolic_ws"
+        matrix[at.U_KIND] = at.KIND_SYSTOLIC_WS if systolic else at.KIND_DOT_PRODUCT
+        matrix[at.U_ROWS], matrix[at.U_COLUMNS] = core.matrix.rows or 1, core.matrix.columns
+        matrix[at.U_DEPTH] = core.matrix.depth or 1
+        matrix[at.U_DOUBLE_BUFFERED] = int(core.matrix.double_buffered)
+        for name, rate in core.matrix.formats.items():
+            matrix[at.U_RATES + at.FORMAT_ID[name]] = round(rate * at.RATE_SCALE)
+        for name, rate in core.vector.rates.items():
+            units[2, at.U_RATES + at.CLASS_ID[name]] = round(rate * at.RATE_SCALE)
+        return units
+
+    def _dma(self) -> np.ndarray:
+        dma = self.design.core.dma
+        for name, value, most in (("queue", dma.queue, at.QUEUE_SLOTS), ("outstanding", dma.outstanding, 1024)):
+            if value > most:
+                raise InputError(f"core.dma.{name} is {value}", remedy=f"use at most {most}")
+        block = self.array(at.M_FIRST + dma.engines * at.ENGINE_SIZE)
+        block[at.M_ENGINES], block[at.M_QUEUE] = dma.engines, dma.queue
+        block[at.M_OUTSTANDING], block[at.M_BURST], block[at.M_STARTUP] = dma.outstanding, dma.burst, dma.startup
+        for engine in range(dma.engines):
+            block[at.M_FIRST + engine * at.ENGINE_SIZE + at.E_NEXT] = at.INFINITY
+        return block
+
+    def _dram(self) -> np.ndarray:
+        memory = self.design.memory
+        device = memory.device
+        d = self.array(at.DRAM_SIZE)
+        channels = memory.channels * device.pseudo_channels
+        d[at.D_TCK_FS], d[at.D_TX], d[at.D_CHANNELS] = device.tck_fs, device.tx_bytes, channels
+        d[at.D_INTERLEAVE] = memory.interleave
+        d[at.D_GROUPS], d[at.D_BANKS] = device.bank_groups, device.banks_per_group
+        d[at.D_COLUMNS], d[at.D_ROWS] = device.row_bytes // device.tx_bytes, device.rows
+        for name in (
+            "BL", "CL", "CWL", "RCD", "RP", "RAS", "RC", "CCD_S", "CCD_L", "RRD_S", "RRD_L", "FAW", "WR", "RTP",
+            "WTR_S", "WTR_L", "RTW", "RFC", "REFI",
+        ):  # fmt: skip
+            d[getattr(at, f"D_{name}")] = getattr(device, f"t{name}")
+        channel = self.array(channels * at.CHANNEL_FIELDS).reshape(channels, at.CHANNEL_FIELDS)
+        channel[:, : at.C_RING_AT] = at.NEVER
+        channel[:, at.C_WRITE_GROUP] = -1
+        channel[:, at.C_REFRESH] = device.tREFI
+        bank = self.array(channels * device.bank_groups * device.banks_per_group * at.BANK_FIELDS)
+        bank.reshape(-1, at.BANK_FIELDS)[:, at.B_ROW] = -1
+        group = self.array(channels * device.bank_groups * at.GROUP_FIELDS)
+        group[:] = at.NEVER
+        d[at.D_CHANNEL_STATE], d[at.D_BANK_STATE] = channel.ctypes.data, bank.ctypes.data
+        d[at.D_GROUP_STATE] = group.ctypes.data
+        return d

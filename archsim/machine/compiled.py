@@ -1,0 +1,112 @@
+"""Compiled code of an instruction set: dispatch loops per variant, and functions by address, made when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from archsim.isa.lower import operand_slots
+from archsim.isa.spec import Isa
+from archsim.machine import layout as at
+from archsim.machine.generate import (
+    Coded,
+    Variant,
+    instruction_source,
+    loop_source,
+    pattern_source,
+    register_operands,
+    scheduler_source,
+)
+from archsim.machine.jit import address_of, load_generated
+
+_ILLEGAL = """from archsim.machine.layout import ILLEGAL, TRAP
+
+
+def operation(ctx, w, imm):
+    ctx[TRAP] = ILLEGAL
+    return 0
+"""
+
+
+class CodeTables:
+    """Addresses of compiled functions and static facts per instruction number, filled for what a program uses.
+
+    Attributes:
+        coded: the numbered instruction set.
+        functions, patterns: int64 [instructions + 1], host addresses (0 while not compiled).
+        info: int64 [instructions + 1, INFO_SIZE].
+    """
+
+    def __init__(self, isa: Isa) -> None:
+        self.coded = Coded(isa)
+        count = self.coded.illegal + 1
+        self.functions = np.zeros(count, np.int64)
+        self.patterns = np.zeros(count, np.int64)
+        self.info = np.zeros((count, at.INFO_SIZE), np.int64)
+        self.functions[self.coded.illegal] = address_of(load_generated("illegal", _ILLEGAL).operation)
+        self.info[self.coded.illegal, at.INFO_UNIT] = at.UNIT_ID["system"]
+
+    def prepare(self, names: list[str], *, timed: bool) -> None:
+        """Compile the functions of these instructions, unless they are already."""
+        inline = set(self.coded.inline)
+        for name in names:
+            number = self.coded.number[name]
+            if name in inline:
+                continue
+            if not self.functions[number]:
+                module = load_generated(_word(name), instruction_source(self.coded, name))
+                self.functions[number] = address_of(module.operation)
+            if timed and not self.info[number, at.INFO_READ0 + 1] and not self.info[number].any():
+                self._describe(name, number)
+
+    def _describe(self, name: str, number: int) -> None:
+        instruction = self.coded.isa.instructions[name]
+        source = pattern_source(self.coded, name)
+        if source is not None:
+            self.patterns[number] = address_of(load_generated(f"pattern_{_word(name)}", source).pattern)
+        info = self.info[number]
+        info[at.INFO_UNIT] = at.UNIT_ID[instruction.unit]
+        info[at.INFO_HAS_PATTERN] = int(source is not None)
+        slots = operand_slots(instruction).slot
+        reads, writes = register_operands(self.coded, name)
+        info[at.INFO_READS], info[at.INFO_WRITES] = len(reads), len(writes)
+        for first, accesses in ((at.INFO_READ0, reads), (at.INFO_WRITE0, writes)):
+            for index, access in enumerate(accesses[: at.MAXIMUM_OPERANDS]):
+                info[first + 2 * index] = slots[access.variable]
+                info[first + 2 * index + 1] = self.coded.scoreboard[access.register_file]
+        info[at.INFO_BUILTIN] = self._builtin(name)
+
+    def _builtin(self, name: str) -> int:
+        instruction = self.coded.isa.instructions[name]
+        if instruction.unit == "sync":
+            return at.BUILTIN_SYNC if "barrier" in self.coded.operation(name).calls else at.BUILTIN_WAIT
+        if instruction.unit == "dma":
+            return at.BUILTIN_LOAD if instruction.memory[0]["access"] == "read" else at.BUILTIN_STORE
+        return at.BUILTIN_SCALAR if at.UNIT_ID[instruction.unit] < at.FIRST_DECOUPLED else at.BUILTIN_NONE
+
+    def go(self, variant: Variant) -> Callable[[int], tuple[int, int]]:
+        """The scheduler over dispatch loops of a variant."""
+        return _go(loop_source(self.coded, variant), variant.name)
+
+
+@cache
+def _go(source: str, name: str) -> Callable[[int], tuple[int, int]]:
+    loop = load_generated(f"loop_{name}", source)
+    return load_generated(f"go_{name}", scheduler_source(loop.__name__)).go  # type: ignore[no-any-return]
+
+
+def _word(name: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in name)
+
+
+_TABLES: dict[str, CodeTables] = {}
+
+
+def tables_of(isa: Isa) -> CodeTables:
+    """The tables of an instruction set, shared by runs of this process that use the very same set."""
+    key = repr((isa.name, sorted(isa.parameters.items()), [(i.match, i.operation) for i in isa.instructions.values()]))
+    if key not in _TABLES:
+        _TABLES[key] = CodeTables(isa)
+    return _TABLES[key]

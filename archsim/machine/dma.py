@@ -1,0 +1,210 @@
+"""DMA engines: queued 2-D copies between DRAM and the scratchpad, burst by burst in time order.
+
+A burst leaves when the engine is free, the transfer's data may be touched, and fewer than `outstanding` bursts are on
+their way; engines of all cores take turns by time, so that they share DRAM fairly.
+"""
+
+from __future__ import annotations
+
+from archsim.machine.dram import dram_access
+from archsim.machine.host import pointer_int64
+from archsim.machine.jit import njit
+from archsim.machine.layout import (
+    BARRIER_COUNT,
+    BARRIER_DONE,
+    CHIP_CONTEXTS,
+    CHIP_DRAM,
+    CHIP_HARTS,
+    CHIP_LINK_LATENCY,
+    CHIP_LINK_WIDTH,
+    CHIP_PERIOD_FS,
+    CHIP_TIMELINE,
+    CHIP_TIMELINE_SHIFT,
+    CHIP_TIMELINE_SIZE,
+    DMA,
+    E_BURSTS,
+    E_DESCRIPTORS,
+    E_DONE,
+    E_FREE,
+    E_HEAD,
+    E_NEXT,
+    E_OFFSET,
+    E_RING,
+    E_ROW,
+    E_TAIL,
+    E_TIME,
+    ENGINE_SIZE,
+    EVENT_LINK,
+    EVENT_SPAD_READ,
+    EVENT_SPAD_WRITE,
+    EVENTS,
+    INFINITY,
+    M_BURST,
+    M_ENGINES,
+    M_FIRST,
+    M_ISSUED,
+    M_OUTSTANDING,
+    M_QUEUE,
+    M_STARTUP,
+    QUEUE_SLOTS,
+    T_BARRIER,
+    T_BYTES,
+    T_DRAM,
+    T_DRAM_STRIDE,
+    T_FIELDS,
+    T_READY,
+    T_ROWS,
+    T_SPAD,
+    T_SPAD_STRIDE,
+    T_WRITE,
+    UNIT_BUSY,
+)
+from archsim.machine.layout import UNIT_ID as _UNIT_ID
+from archsim.machine.scratchpad import settle, take
+
+_DMA_UNIT = _UNIT_ID["dma"]
+
+
+@njit
+def engine_at(ctx, index):
+    return pointer_int64(ctx[DMA] + (M_FIRST + index * ENGINE_SIZE) * 8)
+
+
+@njit
+def slot_free_at(ctx):
+    """When the next transfer finds a queue slot: INFINITY while that is not known yet."""
+    dma = pointer_int64(ctx[DMA])
+    engine = engine_at(ctx, dma[M_ISSUED] % dma[M_ENGINES])
+    if engine[E_TAIL] - engine[E_HEAD] >= dma[M_QUEUE]:
+        return INFINITY
+    if engine[E_TAIL] < dma[M_QUEUE]:
+        return 0
+    return engine[E_FREE + (engine[E_TAIL] - dma[M_QUEUE]) % QUEUE_SLOTS]
+
+
+@njit
+def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, ready):
+    """Put a transfer into the next engine's queue (there must be a slot)."""
+    dma = pointer_int64(ctx[DMA])
+    engine = engine_at(ctx, dma[M_ISSUED] % dma[M_ENGINES])
+    dma[M_ISSUED] += 1
+    slot = E_DESCRIPTORS + engine[E_TAIL] % QUEUE_SLOTS * T_FIELDS
+    engine[slot + T_WRITE] = write
+    engine[slot + T_DRAM] = dram
+    engine[slot + T_SPAD] = spad
+    engine[slot + T_ROWS] = rows
+    engine[slot + T_BYTES] = size
+    engine[slot + T_DRAM_STRIDE] = dram_stride
+    engine[slot + T_SPAD_STRIDE] = spad_stride
+    engine[slot + T_BARRIER] = barrier
+    engine[slot + T_READY] = ready + dma[M_STARTUP]
+    engine[E_TAIL] += 1
+    if engine[E_TAIL] - engine[E_HEAD] == 1:
+        engine[E_ROW] = 0
+        engine[E_OFFSET] = 0
+        engine[E_DONE] = 0
+    _schedule(dma, engine)
+
+
+@njit
+def _schedule(dma, engine):
+    """Set the time of the engine's next burst."""
+    if engine[E_HEAD] == engine[E_TAIL]:
+        engine[E_NEXT] = INFINITY
+        return
+    slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
+    oldest = engine[E_RING + engine[E_BURSTS] % dma[M_OUTSTANDING]]
+    engine[E_NEXT] = max(max(engine[E_TIME], engine[slot + T_READY]), oldest)
+
+
+@njit
+def next_burst(chip):
+    """Earliest burst of any engine as (time, hart, engine); time is INFINITY when all are idle."""
+    best, best_hart, best_engine = INFINITY, -1, 0
+    contexts = pointer_int64(chip[CHIP_CONTEXTS])
+    for hart in range(chip[CHIP_HARTS]):
+        ctx = pointer_int64(contexts[hart])
+        for index in range(pointer_int64(ctx[DMA])[M_ENGINES]):
+            time = engine_at(ctx, index)[E_NEXT]
+            if time < best:
+                best, best_hart, best_engine = time, hart, index
+    return best, best_hart, best_engine
+
+
+@njit
+def advance_engines(chip, until):
+    """Send every burst that starts at or before `until`."""
+    while True:
+        time, hart, index = next_burst(chip)
+        if time > until or hart < 0:
+            return
+        burst(chip, pointer_int64(pointer_int64(chip[CHIP_CONTEXTS])[hart]), index)
+
+
+@njit
+def burst(chip, ctx, index):
+    """Send an engine's next burst; true when that ended a transfer."""
+    dma, engine = pointer_int64(ctx[DMA]), engine_at(ctx, index)
+    slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
+    row, offset, row_bytes = engine[E_ROW], engine[E_OFFSET], engine[slot + T_BYTES]
+    dram = engine[slot + T_DRAM] + row * engine[slot + T_DRAM_STRIDE] + offset
+    spad = engine[slot + T_SPAD] + row * engine[slot + T_SPAD_STRIDE] + offset
+    limit = dma[M_BURST]
+    # bursts end at multiples of their size, so that they never straddle a channel
+    size = min(row_bytes - offset, limit - dram % limit)
+    time = engine[E_NEXT]
+    done = _move(chip, ctx, time, dram, spad, size, engine[slot + T_WRITE])
+    width = chip[CHIP_LINK_WIDTH]
+    cycles = (size + width - 1) // width
+    engine[E_TIME] = time + cycles
+    pointer_int64(ctx[UNIT_BUSY])[_DMA_UNIT] += cycles
+    engine[E_RING + engine[E_BURSTS] % dma[M_OUTSTANDING]] = done
+    engine[E_BURSTS] += 1
+    if done > engine[E_DONE]:
+        engine[E_DONE] = done
+    engine[E_OFFSET] = offset + size
+    if offset + size >= row_bytes:
+        engine[E_OFFSET] = 0
+        engine[E_ROW] = row + 1
+    finished = engine[E_ROW] >= engine[slot + T_ROWS]
+    if finished:
+        _finish(ctx, engine, engine[slot + T_BARRIER])
+    _schedule(dma, engine)
+    return finished
+
+
+@njit
+def _move(chip, ctx, time, dram, spad, size, write):
+    """Time at which a burst has arrived where it goes."""
+    d = pointer_int64(chip[CHIP_DRAM])
+    events = pointer_int64(ctx[EVENTS])
+    period, latency = chip[CHIP_PERIOD_FS], chip[CHIP_LINK_LATENCY]
+    events[EVENT_LINK] += size
+    served = (dram_access(d, (time + latency) * period, dram, size, write) + period - 1) // period
+    if write:
+        done = served
+        take(ctx, size, time, 1)
+        events[EVENT_SPAD_READ] += size
+        settle(ctx, spad, size, 0, done)
+    else:
+        done = served + latency
+        done += take(ctx, size, done, 1)
+        events[EVENT_SPAD_WRITE] += size
+        settle(ctx, spad, size, 1, done)
+    if chip[CHIP_TIMELINE]:
+        bucket = min(served >> chip[CHIP_TIMELINE_SHIFT], chip[CHIP_TIMELINE_SIZE] - 1)
+        pointer_int64(chip[CHIP_TIMELINE])[bucket] += size
+    return done
+
+
+@njit
+def _finish(ctx, engine, barrier):
+    """A transfer's end is known: tell its barrier, free its queue slot, take up the next one."""
+    counts, done = pointer_int64(ctx[BARRIER_COUNT]), pointer_int64(ctx[BARRIER_DONE])
+    counts[barrier] -= 1
+    done[barrier] = max(done[barrier], engine[E_DONE])
+    engine[E_FREE + engine[E_HEAD] % QUEUE_SLOTS] = engine[E_TIME]
+    engine[E_HEAD] += 1
+    engine[E_ROW] = 0
+    engine[E_OFFSET] = 0
+    engine[E_DONE] = 0

@@ -1,0 +1,49 @@
+"""Energy: events of a run times energy per event, plus leakage times time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archsim.machine.result import Energy
+
+VECTOR_ENTRY = {"alu": "vector.alu", "div": "vector.div", "exp": "vector.exp", "reduce": "vector.reduce",
+                "convert": "vector.convert"}  # fmt: skip
+
+
+def energy_of(events: dict[str, int], dram_bytes: int, seconds: float, design: Any) -> Energy:
+    """Joules by component of a run's events (summed over cores).
+
+    Args:
+        events: counts by name (see layout.EVENT_NAMES).
+        dram_bytes: bytes read from and written to DRAM.
+        seconds: simulated time, for leakage.
+        design: supplies the energy table, sizes and the memory device.
+    """
+    table = design.energy
+    core, cores = design.core, design.cores
+    scalar = sum(count for name, count in events.items() if name.startswith("instructions."))
+    matrix = sum(
+        count * table.value(f"mac.{name.removeprefix('macs.')}")
+        for name, count in events.items()
+        if name.startswith("macs.") and name != "macs.none" and count
+    )
+    vector = sum(count * table.value(name) for name, count in events.items() if name.startswith("vector.") and count)
+    tile = (events["tile.read_bytes"] + events["tile.write_bytes"]) * table.value("register.tile_byte")
+    l1 = core.l1d
+    accesses = events["instructions.load"] + events["instructions.store"]
+    pad = core.scratchpad
+    reads = events["scratchpad.read_bytes"] / pad.width
+    writes = events["scratchpad.write_bytes"] / pad.width
+    components = {
+        "scalar": scalar * table.value("scalar.instruction"),
+        "matrix": matrix + events["scale_multiplies"] * table.value("vector.alu"),
+        "vector": vector,
+        "tile_registers": tile,
+        "l1": accesses * table.sram_read(l1.size, 8) + events["l1.misses"] * table.sram_write(l1.size, l1.line),
+        "scratchpad": reads * table.sram_read(pad.size // pad.banks, pad.width)
+        + writes * table.sram_write(pad.size // pad.banks, pad.width),
+        "interconnect": events["link.bytes"] * table.value("interconnect.byte"),
+        "dram": dram_bytes * 8 * table.value(f"dram.{design.memory.device.energy}"),
+        "leakage": seconds * cores * (table.sram_leakage(pad.size) + table.sram_leakage(l1.size)),
+    }
+    return Energy(components)

@@ -1,0 +1,630 @@
+"""The vocabulary of compiled operations: checked simulated memory, CSRs, RISC-V arithmetic, conversions.
+
+Contexts are pointers to int64 (see layout). A bad access does not return early: it sets TRAP and works on a spare
+cache line, and whoever called the operation looks at TRAP afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from archsim.isa.program import SCRATCHPAD_BASE
+from archsim.machine.jit import njit
+from archsim.machine.layout import (
+    ACCESS_ADDRESS,
+    BARRIER_BLOCK,
+    BREAKPOINT,
+    CSR,
+    CSR_MAXIMUM,
+    CSR_READ_ONLY,
+    CUSTOM,
+    ENVIRONMENT_CALL,
+    HART,
+    INDEX_FAULT,
+    INSTRET,
+    LOAD_FAULT,
+    MARK_COUNT,
+    MARK_CSR,
+    MARK_LIMIT,
+    MARKS,
+    NOW,
+    RAM,
+    RAM_HELD,
+    SPAD,
+    SPAD_SIZE,
+    SPARE,
+    STATE,
+    SYNC_WAITING,
+    TRAP,
+    TRAP_VALUE,
+    WORK,
+    WORK_MEMORY,
+    X,
+)
+
+__all__ = ["ACCESS_ADDRESS", "STATE", "WORK", "WORK_MEMORY", "X"]
+
+
+def _pointer(kind: types.Type):  # type: ignore[no-untyped-def]
+    @intrinsic
+    def pointer(typing_context, address):  # type: ignore[no-untyped-def]
+        signature = types.CPointer(kind)(types.int64)
+
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+        return signature, generate
+
+    return pointer
+
+
+pointer_int8 = _pointer(types.int8)
+pointer_uint8 = _pointer(types.uint8)
+pointer_int16 = _pointer(types.int16)
+pointer_uint16 = _pointer(types.uint16)
+pointer_int32 = _pointer(types.int32)
+pointer_uint32 = _pointer(types.uint32)
+pointer_int64 = _pointer(types.int64)
+pointer_float32 = _pointer(types.float32)
+pointer_float64 = _pointer(types.float64)
+
+
+@intrinsic
+def address_of_pointer(typing_context, pointer):  # type: ignore[no-untyped-def]
+    """The host address a pointer holds."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.ptrtoint(arguments[0], ir.IntType(64))
+
+    return types.int64(pointer), generate
+
+
+@intrinsic
+def call_at(typing_context, address, ctx, word, immediate):  # type: ignore[no-untyped-def]
+    """Call the compiled function at an address with (ctx, word, immediate); its int64 result."""
+    signature = types.int64(types.int64, ctx, types.int64, types.int64)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        integer = ir.IntType(64)
+        function = ir.FunctionType(integer, [arguments[1].type, integer, integer])
+        target = builder.inttoptr(arguments[0], function.as_pointer())
+        return builder.call(target, arguments[1:])
+
+    return signature, generate
+
+
+def _bitcast(result: types.Type, argument: types.Type, llvm: ir.Type):  # type: ignore[no-untyped-def]
+    @intrinsic
+    def cast(typing_context, value):  # type: ignore[no-untyped-def]
+        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+            return builder.bitcast(arguments[0], llvm)
+
+        return result(argument), generate
+
+    return cast
+
+
+_bits_to_f32 = _bitcast(types.float32, types.uint32, ir.FloatType())
+_f32_to_bits = _bitcast(types.uint32, types.float32, ir.IntType(32))
+
+# -- host memory by address
+
+
+@njit
+def get_i8(address):
+    return np.int64(pointer_int8(address)[0])
+
+
+@njit
+def get_u8(address):
+    return np.int64(pointer_uint8(address)[0])
+
+
+@njit
+def get_i16(address):
+    return np.int64(pointer_int16(address)[0])
+
+
+@njit
+def get_u16(address):
+    return np.int64(pointer_uint16(address)[0])
+
+
+@njit
+def get_i32(address):
+    return np.int64(pointer_int32(address)[0])
+
+
+@njit
+def get_u32(address):
+    return np.int64(pointer_uint32(address)[0])
+
+
+@njit
+def get_i64(address):
+    return pointer_int64(address)[0]
+
+
+@njit
+def get_f32(address):
+    return pointer_float32(address)[0]
+
+
+@njit
+def get_f16(address):
+    return half_to_f32(pointer_uint16(address)[0])
+
+
+@njit
+def put_8(address, value):
+    pointer_int8(address)[0] = np.int8(value)
+
+
+@njit
+def put_16(address, value):
+    pointer_int16(address)[0] = np.int16(value)
+
+
+@njit
+def put_32(address, value):
+    pointer_int32(address)[0] = np.int32(value)
+
+
+@njit
+def put_64(address, value):
+    pointer_int64(address)[0] = np.int64(value)
+
+
+@njit
+def put_f32(address, value):
+    pointer_float32(address)[0] = np.float32(value)
+
+
+@njit
+def put_f16(address, value):
+    pointer_uint16(address)[0] = f32_to_half(value)
+
+
+# -- simulated memory
+
+
+@njit
+def translate(ctx, address, size):
+    """Host address of simulated bytes; a spare line and TRAP where there are none."""
+    if np.uint64(address - 4096) < np.uint64(ctx[RAM_HELD] - 4096 - size + 1):
+        return ctx[RAM] + address
+    offset = address - SCRATCHPAD_BASE
+    if offset >= 0 and offset <= ctx[SPAD_SIZE] - size:
+        return ctx[SPAD] + offset
+    ctx[TRAP] = LOAD_FAULT
+    ctx[TRAP_VALUE] = address
+    return ctx[SPARE]
+
+
+@njit
+def load_i8(ctx, address):
+    return get_i8(translate(ctx, address, 1))
+
+
+@njit
+def load_u8(ctx, address):
+    return get_u8(translate(ctx, address, 1))
+
+
+@njit
+def load_i16(ctx, address):
+    return get_i16(translate(ctx, address, 2))
+
+
+@njit
+def load_u16(ctx, address):
+    return get_u16(translate(ctx, address, 2))
+
+
+@njit
+def load_i32(ctx, address):
+    return get_i32(translate(ctx, address, 4))
+
+
+@njit
+def load_u32(ctx, address):
+    return get_u32(translate(ctx, address, 4))
+
+
+@njit
+def load_i64(ctx, address):
+    return get_i64(translate(ctx, address, 8))
+
+
+@njit
+def load_f32(ctx, address):
+    return get_f32(translate(ctx, address, 4))
+
+
+@njit
+def load_f16(ctx, address):
+    return get_f16(translate(ctx, address, 2))
+
+
+@njit
+def store_8(ctx, address, value):
+    put_8(translate(ctx, address, 1), value)
+
+
+@njit
+def store_16(ctx, address, value):
+    put_16(translate(ctx, address, 2), value)
+
+
+@njit
+def store_32(ctx, address, value):
+    put_32(translate(ctx, address, 4), value)
+
+
+@njit
+def store_64(ctx, address, value):
+    put_64(translate(ctx, address, 8), value)
+
+
+@njit
+def store_f32(ctx, address, value):
+    put_f32(translate(ctx, address, 4), value)
+
+
+@njit
+def store_f16(ctx, address, value):
+    put_f16(translate(ctx, address, 2), value)
+
+
+@njit
+def copy(ctx, target, source, rows, row_bytes, target_stride, source_stride):
+    """Copy rows of bytes between simulated addresses; DRAM and scratchpad do not overlap, rows may repeat."""
+    for row in range(rows):
+        to = translate(ctx, target + row * target_stride, row_bytes)
+        origin = translate(ctx, source + row * source_stride, row_bytes)
+        if ctx[TRAP] != 0:
+            return
+        into, out_of = pointer_int8(to), pointer_int8(origin)
+        for i in range(row_bytes):
+            into[i] = out_of[i]
+
+
+@njit
+def inside(ctx, index, size):
+    """An element index, or 0 and a trap where it lies outside."""
+    if index < 0 or index >= size:
+        ctx[TRAP] = INDEX_FAULT
+        ctx[TRAP_VALUE] = index
+        return np.int64(0)
+    return np.int64(index)
+
+
+@njit
+def get_nibble(pointer, index):
+    """Signed four-bit element, low nibble first."""
+    byte = np.int64(pointer[index >> 1])
+    return ((((byte >> ((index & 1) * 4)) & 15) ^ 8) - 8) & -1
+
+
+@njit
+def put_nibble(pointer, index, value):
+    shift = (index & 1) * 4
+    byte = np.int64(pointer[index >> 1]) & 255
+    pointer[index >> 1] = np.int8((byte & ~(15 << shift)) | ((value & 15) << shift))
+
+
+# -- CSRs
+
+CYCLE, TIME_CSR, INSTRET_CSR, MHARTID = 0xC00, 0xC01, 0xC02, 0xF14
+
+
+@njit
+def csr_value(ctx, number):
+    return pointer_int64(ctx[CSR])[number]
+
+
+@njit
+def csr_read(ctx, number):
+    if number == CYCLE or number == TIME_CSR:
+        return ctx[NOW]
+    if number == INSTRET_CSR:
+        return ctx[INSTRET]
+    if number == MHARTID:
+        return ctx[HART]
+    if pointer_int64(ctx[CSR_MAXIMUM])[number] == -1:
+        ctx[TRAP] = CSR_READ_ONLY
+        ctx[TRAP_VALUE] = number
+    return pointer_int64(ctx[CSR])[number]
+
+
+@njit
+def csr_set(ctx, number, value):
+    """Write a CSR; values above its maximum are clamped to it (WARL)."""
+    maximum = pointer_int64(ctx[CSR_MAXIMUM])[number]
+    if maximum < 0:
+        ctx[TRAP] = CSR_READ_ONLY
+        ctx[TRAP_VALUE] = number
+        return
+    if value < 0 or value > maximum:
+        value = maximum if maximum != np.int64(0x7FFFFFFFFFFFFFFF) else value
+    pointer_int64(ctx[CSR])[number] = value
+    if number == ctx[MARK_CSR] and ctx[MARK_COUNT] < ctx[MARK_LIMIT]:
+        marks = pointer_int64(ctx[MARKS])
+        marks[2 * ctx[MARK_COUNT]] = value
+        marks[2 * ctx[MARK_COUNT] + 1] = ctx[NOW]
+        ctx[MARK_COUNT] += 1
+
+
+@njit
+def csr_write(ctx, number, value):
+    csr_set(ctx, number, value)
+
+
+@njit
+def ecall(ctx):
+    ctx[TRAP] = ENVIRONMENT_CALL
+
+
+@njit
+def ebreak(ctx):
+    ctx[TRAP] = BREAKPOINT
+
+
+@njit
+def trap(ctx, value):
+    ctx[TRAP] = CUSTOM
+    ctx[TRAP_VALUE] = value
+
+
+@njit
+def fence(ctx):
+    """Memory is always in program order for values."""
+
+
+@njit
+def barrier(ctx):
+    """Arrive at the chip-wide barrier, or leave it once the scheduler let everybody go."""
+    if ctx[SYNC_WAITING] < 0:
+        ctx[SYNC_WAITING] = 0
+    else:
+        ctx[SYNC_WAITING] = 1
+        ctx[TRAP] = BARRIER_BLOCK
+
+
+# -- integer arithmetic (RISC-V Unprivileged ISA, chapter "M")
+
+
+@njit
+def sext(value, bits):
+    shift = np.int64(64 - bits)
+    return (np.int64(value) << shift) >> shift
+
+
+@njit
+def sext_8(value):
+    return np.int64(np.int8(value))
+
+
+@njit
+def sext_16(value):
+    return np.int64(np.int16(value))
+
+
+@njit
+def sext_32(value):
+    return np.int64(np.int32(value))
+
+
+@njit
+def zext(value, bits):
+    if bits >= 64:
+        return np.int64(value)
+    return np.int64(value) & ((np.int64(1) << np.int64(bits)) - 1)
+
+
+@njit
+def zext_8(value):
+    return np.int64(value) & 0xFF
+
+
+@njit
+def zext_16(value):
+    return np.int64(value) & 0xFFFF
+
+
+@njit
+def zext_32(value):
+    return np.int64(value) & 0xFFFFFFFF
+
+
+@njit
+def shr(value, amount):
+    return np.int64(np.uint64(value) >> np.uint64(amount & 63))
+
+
+@njit
+def ltu(a, b):
+    return np.int64(np.uint64(a) < np.uint64(b))
+
+
+@njit
+def mulhu(a, b):
+    left, right = np.uint64(a), np.uint64(b)
+    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    low = (left & mask) * (right & mask)
+    middle = (left >> half) * (right & mask) + (low >> half)
+    other = (left & mask) * (right >> half) + (middle & mask)
+    return np.int64((left >> half) * (right >> half) + (middle >> half) + (other >> half))
+
+
+@njit
+def mulh(a, b):
+    return mulhu(a, b) - (b if a < 0 else np.int64(0)) - (a if b < 0 else np.int64(0))
+
+
+@njit
+def mulhsu(a, b):
+    return mulhu(a, b) - (b if a < 0 else np.int64(0))
+
+
+@njit
+def div(a, b):
+    if b == 0:
+        return np.int64(-1)
+    if b == -1:
+        return np.int64(0) - a
+    quotient = a // b
+    return quotient + 1 if quotient < 0 and quotient * b != a else quotient
+
+
+@njit
+def rem(a, b):
+    if b == 0:
+        return a
+    return a - div(a, b) * b
+
+
+@njit
+def divu(a, b):
+    if b == 0:
+        return np.int64(-1)
+    return np.int64(np.uint64(a) // np.uint64(b))
+
+
+@njit
+def remu(a, b):
+    if b == 0:
+        return a
+    return np.int64(np.uint64(a) % np.uint64(b))
+
+
+@njit
+def min_i(a, b):
+    return np.int64(a) if a < b else np.int64(b)
+
+
+@njit
+def max_i(a, b):
+    return np.int64(a) if a > b else np.int64(b)
+
+
+@njit
+def abs_i(a):
+    return np.int64(a) if a >= 0 else -np.int64(a)
+
+
+@njit
+def clip_i(a, low, high):
+    return np.int64(low) if a < low else (np.int64(high) if a > high else np.int64(a))
+
+
+@njit
+def round_shift(value, amount):
+    """Arithmetic shift right by `amount`, rounding half up (RVV 1.0 section 3.8, rnu)."""
+    if amount <= 0:
+        return np.int64(value)
+    return (np.int64(value) >> amount) + ((np.int64(value) >> (amount - 1)) & 1)
+
+
+# -- floats
+
+
+@njit
+def min_f(a, b):
+    return a if a < b else b
+
+
+@njit
+def max_f(a, b):
+    return a if a > b else b
+
+
+@njit
+def abs_f(a):
+    return a if a > 0 else (-a if a < 0 else a * a)
+
+
+@njit
+def clip_f(a, low, high):
+    return low if a < low else (high if a > high else a)
+
+
+@njit
+def exp_f32(a):
+    """exp in float64, rounded once to float32."""
+    return np.float32(math.exp(np.float64(a)))
+
+
+@njit
+def exp_f64(a):
+    return math.exp(a)
+
+
+@njit
+def sqrt_f32(a):
+    return np.float32(math.sqrt(np.float64(a)))
+
+
+@njit
+def sqrt_f64(a):
+    return math.sqrt(a)
+
+
+@njit
+def rint(a):
+    """Nearest integer, ties to even; saturates, NaN is 0."""
+    value = np.float64(a)
+    if value != value:
+        return np.int64(0)
+    if value >= 9.2233720368547748e18:
+        return np.int64(0x7FFFFFFFFFFFFFFF)
+    if value <= -9.2233720368547758e18:
+        return np.int64(-0x8000000000000000)
+    return np.int64(np.rint(value))
+
+
+@njit
+def as_f32(bits):
+    return _bits_to_f32(np.uint32(bits))
+
+
+@njit
+def as_int(value):
+    return np.int64(np.int32(_f32_to_bits(np.float32(value))))
+
+
+@njit
+def half_to_f32(half):
+    """IEEE 754 binary16 bits to float32, exactly."""
+    bits = np.int64(half)
+    sign, exponent, fraction = (bits >> 15) & 1, (bits >> 10) & 31, bits & 1023
+    if exponent == 0:
+        value = np.float32(np.float64(fraction) * 2.0**-24)
+        return -value if sign else value
+    if exponent == 31:
+        return as_f32((sign << 31) | 0x7F800000 | (fraction << 13))
+    return as_f32((sign << 31) | ((exponent + 112) << 23) | (fraction << 13))
+
+
+@njit
+def f32_to_half(value):
+    """float32 to IEEE 754 binary16 bits, round to nearest even."""
+    bits = as_int(value) & 0xFFFFFFFF
+    sign = (bits >> 16) & 0x8000
+    magnitude = bits & 0x7FFFFFFF
+    if magnitude > 0x7F800000:
+        return np.uint16(sign | 0x7E00)
+    if magnitude >= 0x477FF000:
+        return np.uint16(sign | 0x7C00)
+    if magnitude < 0x38800000:
+        scaled = np.float64(as_f32(magnitude)) * 2.0**24
+        return np.uint16(sign | np.int64(np.rint(scaled)))
+    rounded = magnitude + 0xFFF + ((magnitude >> 13) & 1)
+    return np.uint16(sign | ((rounded - 0x38000000) >> 13))
+
+

@@ -1,0 +1,158 @@
+"""Numbers that compiled code and Python agree on: slots of the context, causes of stalls, events, units."""
+
+from __future__ import annotations
+
+# -- slots of a hart's context (int64 each; "->" marks host addresses)
+(
+    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES,
+    X, CSR, CSR_MAXIMUM, STATE, RAM, RAM_HELD, RAM_SIZE, SPAD, SPAD_SIZE, SPARE,
+    CODE, SCHED, CODE_SIZE, TEXT, FUNCTIONS, PATTERNS, INFO,
+    READY, CAUSE, READ_DONE, STALLS, EVENTS, LATENCY, WORK, LIMIT_TIME, LIMIT_COUNT, BRANCH_PENALTY,
+    TAGS, TAG_SETS, TAG_WAYS, LINE_SHIFT, CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES,
+    GRANULE_WRITE, GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT, BARRIER_DONE,
+    DMA, BLOCKED_ON, BUSY, MARK_CSR, MARKS, MARK_COUNT, MARK_LIMIT,
+    RECORD_INDEX, RECORD_VALUE, RECORD_COUNT, RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE, TRACE_COUNT, TRACE_POSITION,
+    LAST_WEIGHTS, LAST_WEIGHTS_READY, FINISHED, SYNC_WAITING, CONFLICT_CYCLES, TAG_CLOCK,
+) = range(72)  # fmt: skip
+CONTEXT_SIZE = 96
+
+# -- how the dispatch loop comes back
+RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END = range(8)
+
+# -- why a program trapped
+(
+    NO_TRAP, ILLEGAL, LOAD_FAULT, FETCH_FAULT, BREAKPOINT, INDEX_FAULT, RACE, NO_FORMAT, CSR_READ_ONLY, CUSTOM,
+    ENVIRONMENT_CALL, RANGE_FAULT, BARRIER_BLOCK,
+) = range(13)  # fmt: skip
+TRAP_WORDS = {
+    ILLEGAL: "illegal instruction",
+    LOAD_FAULT: "access to an address outside memory",
+    FETCH_FAULT: "jump outside the program",
+    BREAKPOINT: "breakpoint (ebreak)",
+    INDEX_FAULT: "register element index out of range",
+    RACE: "scratchpad touched while a DMA transfer on it is unfinished (qt.bar.wait is missing)",
+    NO_FORMAT: "the design's matrix unit does not multiply this weight format",
+    CSR_READ_ONLY: "write to a read-only or unknown CSR",
+    CUSTOM: "trap raised by an instruction",
+    RANGE_FAULT: "bulk access outside the scratchpad or DRAM",
+}
+
+# -- execution units, in the order of their ids; the first group executes in the hart's pipeline
+UNITS = (
+    "alu", "mul", "div", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix", "vector", "dma",
+)  # fmt: skip
+UNIT_ID = {name: index for index, name in enumerate(UNITS)}
+FIRST_DECOUPLED = UNIT_ID["tile_lsu"]
+
+# -- stall causes: where a hart's cycles go besides issuing
+STALLS_NAMES = (
+    *(f"dependency_{unit}" for unit in UNITS[:9]),
+    "l1_miss", "branch", "queue_tile_lsu", "queue_matrix", "queue_vector", "queue_dma", "dma_wait", "sync", "drain",
+    "idle",
+)  # fmt: skip
+STALL_ID = {name: index for index, name in enumerate(STALLS_NAMES)}
+STALL_MISS, STALL_BRANCH, STALL_QUEUE = STALL_ID["l1_miss"], STALL_ID["branch"], STALL_ID["queue_tile_lsu"]
+STALL_DMA_WAIT, STALL_SYNC = STALL_ID["dma_wait"], STALL_ID["sync"]
+STALL_DRAIN, STALL_IDLE = STALL_ID["drain"], STALL_ID["idle"]
+
+# -- number formats and vector work classes
+FORMATS = ("none", "int8", "int4", "int16", "int32", "fp16", "bf16", "fp32")
+FORMAT_ID = {name: index for index, name in enumerate(FORMATS)}
+CLASSES = ("alu", "div", "exp", "reduce", "convert")
+CLASS_ID = {name: index for index, name in enumerate(CLASSES)}
+
+# -- events that energy follows from
+EVENT_NAMES = (
+    *(f"instructions.{unit}" for unit in UNITS),
+    *(f"macs.{name}" for name in FORMATS),
+    *(f"vector.{name}" for name in CLASSES),
+    "tile.read_bytes", "tile.write_bytes", "scratchpad.read_bytes", "scratchpad.write_bytes",
+    "l1.accesses", "l1.misses", "l1.writebacks", "link.bytes", "scale_multiplies",
+)  # fmt: skip
+EVENT_ID = {name: index for index, name in enumerate(EVENT_NAMES)}
+EVENT_MACS, EVENT_VECTOR = EVENT_ID["macs.none"], EVENT_ID["vector.alu"]
+EVENT_TILE_READ, EVENT_TILE_WRITE = EVENT_ID["tile.read_bytes"], EVENT_ID["tile.write_bytes"]
+EVENT_SPAD_READ, EVENT_SPAD_WRITE = EVENT_ID["scratchpad.read_bytes"], EVENT_ID["scratchpad.write_bytes"]
+EVENT_L1, EVENT_L1_MISS, EVENT_WRITEBACK = EVENT_ID["l1.accesses"], EVENT_ID["l1.misses"], EVENT_ID["l1.writebacks"]
+EVENT_LINK, EVENT_SCALES = EVENT_ID["link.bytes"], EVENT_ID["scale_multiplies"]
+
+# -- what an instruction asks of its unit, filled by its pattern function
+(
+    WORK_MACS, WORK_ROWS, WORK_COLUMNS, WORK_DEPTH, WORK_FORMAT, WORK_WEIGHTS, WORK_SCALES,
+    WORK_ELEMENTS, WORK_BITS, WORK_CLASS, WORK_LATENCY, WORK_ACCESSES,
+) = range(12)  # fmt: skip
+WORK_MEMORY = 12
+"""First of the bulk accesses, MEMORY_FIELDS numbers each."""
+MEMORY_FIELDS = 6
+ACCESS_WRITE, ACCESS_ADDRESS, ACCESS_ROWS, ACCESS_BYTES, ACCESS_STRIDE, ACCESS_DRAM = range(MEMORY_FIELDS)
+MAXIMUM_ACCESSES = 4
+WORK_SIZE = WORK_MEMORY + MAXIMUM_ACCESSES * MEMORY_FIELDS
+
+# -- static facts per instruction (INFO): unit, then register operands as (slot, scoreboard base)
+INFO_UNIT, INFO_READS, INFO_WRITES, INFO_HAS_PATTERN, INFO_BUILTIN = range(5)
+INFO_READ0, INFO_WRITE0 = 5, 17
+MAXIMUM_OPERANDS = 6
+INFO_SIZE = 32
+BUILTIN_NONE, BUILTIN_WAIT, BUILTIN_SYNC, BUILTIN_LOAD, BUILTIN_STORE, BUILTIN_SCALAR = range(6)
+
+# -- fields of a unit's parameters (UNIT, UNIT_FIELDS numbers each)
+UNIT_FIELDS = 16
+(
+    U_WIDTH, U_LATENCY, U_QUEUE, U_KIND, U_ROWS, U_COLUMNS, U_DEPTH, U_DOUBLE_BUFFERED, U_RATES,
+) = (0, 1, 2, 3, 4, 5, 6, 7, 8)  # fmt: skip
+KIND_DOT_PRODUCT, KIND_SYSTOLIC_WS = 0, 1
+RATE_SCALE = 1 << 16
+"""Rates (fractions) are held as integers times this."""
+QUEUE_SLOTS = 64
+"""Ring of start times kept per unit: queues are at most this deep."""
+
+# -- the chip, shared by harts
+(
+    CHIP_HARTS, CHIP_CONTEXTS, CHIP_DRAM, CHIP_PERIOD_FS, CHIP_LINK_LATENCY, CHIP_LINK_WIDTH, CHIP_SYNC_LATENCY,
+    CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE,
+) = range(10)  # fmt: skip
+CHIP_SIZE = 16
+
+# -- DRAM: parameters in clocks, state per channel and bank, counters
+(
+    D_TCK_FS, D_TX, D_CHANNELS, D_INTERLEAVE, D_GROUPS, D_BANKS, D_COLUMNS, D_ROWS,
+    D_BL, D_CL, D_CWL, D_RCD, D_RP, D_RAS, D_RC, D_CCD_S, D_CCD_L, D_RRD_S, D_RRD_L, D_FAW, D_WR, D_RTP,
+    D_WTR_S, D_WTR_L, D_RTW, D_RFC, D_REFI,
+    D_CHANNEL_STATE, D_BANK_STATE, D_GROUP_STATE, D_READS, D_WRITES, D_ACTIVATES, D_HITS, D_REFRESHES,
+) = range(35)  # fmt: skip
+DRAM_SIZE = 40
+# per channel: last column command, last read, last write, group of the last write, last ACT, ring of four ACTs, REF
+(C_COLUMN, C_READ, C_WRITE, C_WRITE_GROUP, C_ACT, C_RING, C_RING_AT, C_REFRESH) = (0, 1, 2, 3, 4, 5, 9, 10)
+CHANNEL_FIELDS = 12
+# per bank: open row (-1 closed), earliest ACT, earliest column command, earliest PRE
+(B_ROW, B_ACT_OK, B_COLUMN_OK, B_PRE_OK) = range(4)
+BANK_FIELDS = 4
+# per bank group: last column command, last ACT
+(G_COLUMN, G_ACT) = range(2)
+GROUP_FIELDS = 2
+
+# -- DMA of a core: shared parameters, then engines of DMA_ENGINE_SIZE numbers
+(M_ENGINES, M_QUEUE, M_OUTSTANDING, M_BURST, M_STARTUP, M_ISSUED) = range(6)
+M_FIRST = 8
+(E_HEAD, E_TAIL, E_ROW, E_OFFSET, E_TIME, E_NEXT, E_BURSTS, E_DONE) = range(8)
+E_FREE = 8
+"""Ring of times at which queue slots came free."""
+E_DESCRIPTORS = E_FREE + QUEUE_SLOTS
+(
+    T_WRITE, T_DRAM, T_SPAD, T_ROWS, T_BYTES, T_DRAM_STRIDE, T_SPAD_STRIDE, T_BARRIER, T_READY,
+) = range(9)  # fmt: skip
+T_FIELDS = 10
+E_RING = E_DESCRIPTORS + QUEUE_SLOTS * T_FIELDS
+OUTSTANDING_SLOTS = 1024
+ENGINE_SIZE = E_RING + OUTSTANDING_SLOTS
+
+# -- scratchpad bandwidth: bytes taken per bucket of 2**BUCKET_SHIFT cycles
+BUCKET_SHIFT, BUCKETS = 6, 4096
+(W_CAPACITY, W_BANKS, W_WIDTH) = range(3)
+W_FIRST = 4
+
+QUANTUM = 200
+"""Cycles that a hart may run ahead of another one before it lets it go on (between their meetings at barriers)."""
+INFINITY = 1 << 62
+NEVER = -(1 << 40)
+"""A time before every other."""

@@ -1,0 +1,142 @@
+"""A program's instructions as flat arrays that the dispatch loop reads.
+
+Slot i stands for the address ``text + 2 * i``. ``code[i]`` is (word, immediate): the word holds the instruction's
+number in bits 0-15 and operand slot s in bits 16+8s. ``sched[i]`` is what the scoreboard needs: target, sources,
+latency and unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from archsim.common.errors import InputError
+from archsim.isa.lower import SINK, SLOTS, operand_slots
+from archsim.isa.program import Program
+from archsim.isa.spec import Instruction, Variable
+from archsim.machine.generate import Coded
+from archsim.machine.layout import UNIT_ID
+
+TEXT_LIMIT = 64 << 20
+"""Largest span of executable bytes."""
+
+
+@dataclass
+class Predecoded:
+    """Arrays of a program: `code` int64 [slots + 2, 2], `sched` int64 [slots + 2], first address, mnemonics used, words."""
+
+    code: np.ndarray
+    sched: np.ndarray
+    text: int
+    slots: int
+    used: list[str]
+    words: np.ndarray
+
+
+def predecode(coded: Coded, program: Program, latency: dict[str, int]) -> Predecoded:
+    """Decode all executable segments.
+
+    Args:
+        latency: cycles from issue to result by unit, for the scoreboard.
+    """
+    segments = [segment for segment in program.segments if segment.executable and segment.data]
+    if not segments:
+        raise InputError(f"{program.name} has no executable part", remedy="give a program with instructions")
+    first = min(segment.address for segment in segments) & ~3
+    last = max(segment.address + len(segment.data) for segment in segments)
+    if last - first > TEXT_LIMIT:
+        raise InputError(f"{program.name} spreads code over {last - first} bytes", remedy="link it closer together")
+    image = np.zeros((last - first + 3) // 4 * 4, np.uint8)
+    for segment in segments:
+        image[segment.address - first : segment.address - first + len(segment.data)] = np.frombuffer(
+            segment.data, np.uint8
+        )
+    return decode_words(coded, image.view("<u4"), first, latency)
+
+
+def decode_words(coded: Coded, words: np.ndarray, text: int, latency: dict[str, int]) -> Predecoded:
+    """Decode uint32 words [n] that stand at `text`."""
+    unique, inverse = np.unique(words, return_inverse=True)
+    code = np.zeros((len(unique), 2), np.int64)
+    code[:, 0] = coded.illegal
+    sched = np.full(len(unique), SINK, np.int64) | (np.int64(UNIT_ID["system"]) << 40)
+    used = []
+    for name, instruction in coded.isa.instructions.items():
+        if instruction.width != 32:
+            continue
+        found = np.flatnonzero((unique & np.uint32(instruction.mask)) == np.uint32(instruction.value))
+        for variable in instruction.variables:
+            if variable.forbidden and len(found):
+                values = field_values(unique[found], variable)
+                found = found[~np.isin(values, list(variable.forbidden))]
+        if not len(found):
+            continue
+        used.append(name)
+        words_found = unique[found]
+        code[found] = _operands(coded, instruction, words_found)
+        sched[found] = _schedule(coded, instruction, words_found, latency)
+    slots = len(words) * 2
+    # two more illegal slots, so that running off the end traps
+    all_code = np.zeros((slots + 2, 2), np.int64)
+    all_code[:, 0] = coded.illegal
+    all_sched = np.full(slots + 2, SINK, np.int64)
+    all_code[0:slots:2] = code[inverse]
+    all_sched[0:slots:2] = sched[inverse]
+    return Predecoded(all_code, all_sched, text, slots, used, words)
+
+
+def field_values(words: np.ndarray, variable: Variable) -> np.ndarray:
+    """A variable's value in each of uint32 words [n], as int64 [n]."""
+    value = np.zeros(len(words), np.int64)
+    wide = words.astype(np.int64)
+    for bit in variable.bits:
+        value = (value << 1) | ((wide >> bit) & 1)
+    if variable.signed:
+        value = np.where(value >> (variable.width - 1), value - (1 << variable.width), value)
+    return value << variable.left_shift
+
+
+def _operands(coded: Coded, instruction: Instruction, words: np.ndarray) -> np.ndarray:
+    """Word and immediate per instruction word: int64 [n, 2]."""
+    slots = operand_slots(instruction)
+    if len(slots.slot) > SLOTS:
+        raise InputError(
+            f"{instruction.name} has more than {SLOTS} operands besides its immediate",
+            file=instruction.file,
+            line=instruction.line,
+            remedy="merge some",
+        )
+    written = {access.variable for access in coded.operation(instruction.name).writes if access.register_file == "X"}
+    result = np.zeros((len(words), 2), np.int64)
+    result[:, 0] = coded.number[instruction.name]
+    for name, slot in slots.slot.items():
+        value = field_values(words, instruction.variable(name))
+        if name in written:
+            value = np.where(value == 0, SINK, value)
+        result[:, 0] |= (value & 255) << (16 + 8 * slot)
+    if slots.immediate:
+        result[:, 1] = field_values(words, instruction.variable(slots.immediate))
+    return result
+
+
+def _schedule(coded: Coded, instruction: Instruction, words: np.ndarray, latency: dict[str, int]) -> np.ndarray:
+    """Scoreboard word per instruction word: int64 [n]."""
+    operation = coded.operation(instruction.name)
+    writes = [a.variable for a in operation.writes if a.register_file == "X"]
+    reads = {a.variable for a in operation.reads if a.register_file == "X"}
+    for access in instruction.memory:
+        reads |= {v.name for v in instruction.variables if v.register == "X" and f"X[{v.name}]" in str(access)}
+    result = np.full(len(words), 0, np.int64)
+    if writes:
+        target = field_values(words, instruction.variable(writes[0]))
+        result |= np.where(target == 0, SINK, target)
+    else:
+        # an environment call answers in a0
+        result |= 10 if "ecall" in operation.calls else SINK
+    for name, shift in zip(sorted(reads), (8, 16, 48), strict=False):
+        result |= field_values(words, instruction.variable(name)) << shift
+    cycles = int(str(instruction.work.get("latency", 0))) if str(instruction.work.get("latency", "")).isdigit() else 0
+    result |= np.int64(cycles or latency.get(instruction.unit, 1)) << 24
+    result |= np.int64(UNIT_ID[instruction.unit]) << 40
+    return result

@@ -1,0 +1,108 @@
+"""What a run gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Joules by component."""
+
+    components: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """Sum of the components, in joules."""
+        return sum(self.components.values())
+
+
+@dataclass(frozen=True)
+class Region:
+    """A stretch of a program between two writes to qmark, as the first hart saw it.
+
+    Attributes:
+        region: the number written.
+        start, end: cycles.
+    """
+
+    region: int
+    start: int
+    end: int
+
+
+@dataclass
+class RunResult:
+    """One program on one design.
+
+    Attributes:
+        design: its name ("" for a functional run without timing).
+        fidelity: functional, timed or addresses.
+        cycles: of the chip's clock, until the last hart and transfer are done (0 when functional).
+        time_s: cycles in seconds.
+        instructions: retired, over all harts.
+        busy_cycles: cycles in which harts issued, over all harts.
+        hart_cycles: cycles x harts; busy_cycles and stalls add up to it.
+        stalls: cause -> cycles, over all harts.
+        harts: the same per hart.
+        units: unit -> cycles in which it was busy, over all cores.
+        energy: joules by component.
+        macs: number format -> multiply-accumulates.
+        dram_read_bytes, dram_write_bytes: bytes the DRAM transferred.
+        dram: counters of the DRAM (activates, row_hits, refreshes).
+        regions: stretches marked by qmark, of hart 0.
+        exit_code: what the program exited with.
+        stdout: what it wrote.
+        unknown_calls: system call number -> times it was answered with ENOSYS.
+    """
+
+    design: str
+    fidelity: str
+    cycles: int = 0
+    time_s: float = 0.0
+    instructions: int = 0
+    busy_cycles: int = 0
+    hart_cycles: int = 0
+    stalls: dict[str, int] = field(default_factory=dict)
+    harts: list[dict[str, Any]] = field(default_factory=list)
+    units: dict[str, int] = field(default_factory=dict)
+    energy: Energy = field(default_factory=lambda: Energy({}))
+    macs: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+    dram_read_bytes: int = 0
+    dram_write_bytes: int = 0
+    dram: dict[str, int] = field(default_factory=dict)
+    regions: list[Region] = field(default_factory=list)
+    exit_code: int = 0
+    stdout: bytes = b""
+    unknown_calls: dict[int, int] = field(default_factory=dict)
+    memory: Any = None
+    trace: Any = None
+
+    def read(self, address: int, size: int) -> bytes:
+        """Bytes of simulated main memory after the run."""
+        return bytes(self.memory.read(address, size))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; names carry units."""
+        return {
+            "design": self.design,
+            "fidelity": self.fidelity,
+            "exit_code": self.exit_code,
+            "cycles": self.cycles,
+            "time_s": self.time_s,
+            "instructions": self.instructions,
+            "busy_cycles": self.busy_cycles,
+            "hart_cycles": self.hart_cycles,
+            "stalls": self.stalls,
+            "harts": self.harts,
+            "units": self.units,
+            "macs": self.macs,
+            "energy_j": self.energy.total,
+            "energy": self.energy.components,
+            "dram_read_bytes": self.dram_read_bytes,
+            "dram_write_bytes": self.dram_write_bytes,
+            "dram": self.dram,
+            "unknown_system_calls": {str(number): count for number, count in self.unknown_calls.items()},
+        }

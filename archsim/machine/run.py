@@ -1,0 +1,300 @@
+"""Run a program on a design."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from archsim.common.errors import InputError, SimulationError
+from archsim.isa.load import load_isa
+from archsim.isa.program import Program
+from archsim.isa.spec import Isa
+from archsim.machine import layout as at
+from archsim.machine.chip import Chip
+from archsim.machine.compiled import tables_of
+from archsim.machine.energy import energy_of
+from archsim.machine.environment import Environment
+from archsim.machine.generate import Variant
+from archsim.machine.memory import MainMemory
+from archsim.machine.predecode import predecode
+from archsim.machine.result import Region, RunResult
+
+FIDELITIES = ("functional", "timed", "addresses")
+STACK_BYTES = 1 << 20
+HELD_FUNCTIONAL = 4 << 30
+HELD_ADDRESSES = 256 << 20
+SLICE = 50_000_000
+"""Instructions between two returns to Python, so that an interrupt is heard."""
+
+
+def isa_of(design: Any) -> Isa:
+    """The instruction set of a design, with its parameters bound."""
+    return load_isa(*design.isa, parameters=design.parameters)
+
+
+def run(
+    program: Program,
+    design: Any = "edge-npu",
+    *,
+    isa: Isa | None = None,
+    fidelity: str = "timed",
+    memory: Mapping[int, bytes | np.ndarray] | None = None,
+    record: bool = False,
+    max_instructions: int | None = None,
+    echo: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> RunResult:
+    """Run a program on a design, bit-exactly.
+
+    Args:
+        program: what to run; every hart starts at its entry.
+        design: a Design, or the name of one.
+        isa: another instruction set than the design's own (its parameters must fit the program).
+        fidelity: "functional" (values only), "timed" (values and cycles), or "addresses" (cycles; tiles, vectors and
+            DMA payload are not held).
+        memory: initial contents of main memory by address.
+        record: keep an instruction trace in the result (timed fidelities).
+        max_instructions: stop with an error after so many.
+        echo: pass on what the program writes at once.
+        progress: called with the instructions retired so far.
+
+    Returns:
+        RunResult.
+
+    Raises:
+        InputError: a name, the fidelity or the memory contents are wrong.
+        SimulationError: the program trapped, or waits for ever.
+    """
+    from archsim.design import load_design
+
+    if fidelity not in FIDELITIES:
+        raise InputError(f"unknown fidelity {fidelity!r}", remedy=f"use one of {', '.join(FIDELITIES)}")
+    design = load_design(design) if isinstance(design, str) else design
+    isa = isa or isa_of(design)
+    timed = fidelity != "functional"
+    if record and not timed:
+        raise InputError("a functional run has no trace of time", remedy="record with a timed run")
+    tables = tables_of(isa)
+    code = predecode(tables.coded, program, latency_table(design))
+    tables.prepare(code.used, timed=timed)
+    held = min(HELD_ADDRESSES, design.memory.size) if fidelity == "addresses" else (
+        max(HELD_FUNCTIONAL, _last_address(memory))
+    )
+    main = MainMemory(held)
+    load_program(main, program, memory)
+    chip = Chip(design, tables, code, main, values=fidelity != "addresses", timed=timed)
+    _start(chip, program)
+    variant = Variant(timed=timed, record=record)
+    session = Session(
+        chip, tables.go(variant), program, max_instructions=max_instructions, echo=echo, progress=progress
+    )
+    if record:
+        from archsim.machine.recording import Recorder
+
+        session.recorder = Recorder(chip)
+    session.run()
+    result = collect(chip, design, fidelity, main, session.environment)
+    if record:
+        result.trace = session.recorder.trace(program.name, code.words)
+    return result
+
+
+def latency_table(design: Any) -> dict[str, int]:
+    """Cycles from issue to result by unit, of a design's harts."""
+    latency = design.core.hart.latency
+    return {name: int(getattr(latency, name)) for name in ("alu", "mul", "div", "load", "csr")}
+
+
+def _last_address(memory: Mapping[int, bytes | np.ndarray] | None) -> int:
+    last = 0
+    for address, data in (memory or {}).items():
+        last = max(last, address + (data.nbytes if isinstance(data, np.ndarray) else len(data)))
+    return last + (1 << 20)
+
+
+def load_program(main: MainMemory, program: Program, memory: Mapping[int, bytes | np.ndarray] | None) -> None:
+    """Put a program's segments and initial data into main memory."""
+    for segment in program.segments:
+        if segment.data:
+            main.write(segment.address, segment.data)
+    for address, data in (memory or {}).items():
+        main.write(address, data)
+
+
+def _start(chip: Chip, program: Program) -> None:
+    """Set every hart to the entry with a stack of its own at the top of held memory."""
+    top = min(chip.memory.held, 1 << 31) & ~0xFFFF
+    for hart, context in enumerate(chip.contexts):
+        context[at.PC] = program.entry
+        registers = chip.view(hart, at.X, 33)
+        registers[2] = top - 4096 - hart * STACK_BYTES
+        if not chip.code.text <= program.entry < chip.code.text + 2 * chip.code.slots:
+            raise InputError(f"{program.name}: the entry {program.entry:#x} is not in an executable part")
+
+
+class Session:
+    """One run from start to end: calls compiled code, answers what it comes back with."""
+
+    def __init__(
+        self,
+        chip: Chip,
+        go: Callable[[int], tuple[int, int]],
+        program: Program,
+        *,
+        max_instructions: int | None = None,
+        echo: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        self.chip, self.go, self.program = chip, go, program
+        heap = max((s.address + s.memory_size for s in program.segments), default=0)
+        self.environment = Environment(chip.memory, (heap + 0xFFFF) & ~0xFFFF, echo=echo)
+        self.maximum, self.progress = max_instructions, progress
+        self.recorder: Any = None
+
+    def run(self) -> None:
+        contexts = self.chip.contexts
+        while True:
+            for context in contexts:
+                context[at.LIMIT_COUNT] = context[at.INSTRET] + self._slice()
+            hart, status = self.go(self.chip.address)
+            if status == at.EXITED:
+                return
+            if status == at.BLOCKED:
+                raise SimulationError(self._message(hart, "every hart waits: a barrier or qt.sync nobody can reach"))
+            if status == at.ECALL:
+                self._call(hart)
+            elif status == at.TRAPPED:
+                raise SimulationError(self._message(hart, self._cause(hart)))
+            elif status == at.RECORD_FULL:
+                self.recorder.flush(hart)
+            elif status == at.TRACE_END:
+                contexts[hart][at.FINISHED] = 1
+            retired = sum(int(context[at.INSTRET]) for context in contexts)
+            if self.progress:
+                self.progress(retired)
+            if self.maximum is not None and retired >= self.maximum:
+                raise SimulationError(
+                    f"{self.program.name}: stopped after {retired} instructions (the limit is {self.maximum})"
+                )
+
+    def _slice(self) -> int:
+        return SLICE if self.maximum is None else min(SLICE, self.maximum)
+
+    def _call(self, hart: int) -> None:
+        registers = self.chip.view(hart, at.X, 33)
+        arguments = [int(value) for value in registers[10:16]]
+        answer = self.environment.call(int(registers[17]), arguments)
+        if answer is None:
+            self.chip.contexts[hart][at.FINISHED] = 1
+        else:
+            registers[10] = answer
+        if self.recorder is not None:
+            self.recorder.call(hart, int(registers[10]))
+
+    def _cause(self, hart: int) -> str:
+        context = self.chip.contexts[hart]
+        cause = int(context[at.TRAP])
+        words = at.TRAP_WORDS.get(cause, f"trap {cause}")
+        return f"{words} ({int(context[at.TRAP_VALUE]):#x})" if context[at.TRAP_VALUE] else words
+
+    def _message(self, hart: int, what: str) -> str:
+        pc = int(self.chip.contexts[hart][at.PC])
+        place = f" at {pc:#x}"
+        if pc in self.program.lines:
+            file, line = self.program.lines[pc]
+            place = f" at {file}:{line} ({pc:#x})"
+        return f"{self.program.name}: hart {hart}{place}: {what}"
+
+
+def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environment: Environment) -> RunResult:
+    """The result of a finished chip."""
+    result = RunResult(
+        design.name if fidelity != "functional" else "",
+        fidelity,
+        instructions=sum(int(context[at.INSTRET]) for context in chip.contexts),
+        exit_code=environment.exit_code or 0,
+        stdout=bytes(environment.stdout),
+        unknown_calls=dict(environment.unknown),
+        memory=main,
+    )
+    if fidelity == "functional":
+        return result
+    ends = [_end_of(chip, hart) for hart in range(chip.harts)]
+    result.cycles = max(ends)
+    result.time_s = result.cycles / design.clock
+    result.hart_cycles = result.cycles * chip.harts
+    stalls = np.zeros(len(at.STALLS_NAMES), np.int64)
+    events = np.zeros(len(at.EVENT_NAMES), np.int64)
+    units = np.zeros(len(at.UNITS), np.int64)
+    for hart, end in enumerate(ends):
+        own = chip.view(hart, at.STALLS, len(at.STALLS_NAMES)).copy()
+        context = chip.contexts[hart]
+        own[at.STALL_DRAIN] += end - int(context[at.NOW])
+        own[at.STALL_IDLE] += result.cycles - end
+        stalls += own
+        events += chip.view(hart, at.EVENTS, len(at.EVENT_NAMES))
+        units += chip.view(hart, at.UNIT_BUSY, len(at.UNITS))
+        result.harts.append(
+            {
+                "hart": hart,
+                "cycles": result.cycles,
+                "instructions": int(context[at.INSTRET]),
+                "busy_cycles": int(context[at.INSTRET]),
+                "stalls": _named(at.STALLS_NAMES, own),
+                "bank_conflict_cycles": int(context[at.CONFLICT_CYCLES]),
+            }
+        )
+    result.busy_cycles = result.instructions
+    result.stalls = _named(at.STALLS_NAMES, stalls)
+    result.units = {name: int(units[at.UNIT_ID[name]]) for name in at.UNITS[at.FIRST_DECOUPLED :]}
+    result.events = dict(zip(at.EVENT_NAMES, (int(v) for v in events), strict=True))
+    result.macs = {
+        name.removeprefix("macs."): count
+        for name, count in result.events.items()
+        if name.startswith("macs.") and count
+    }
+    _memory_counters(chip, design, result)
+    result.energy = energy_of(
+        result.events, result.dram_read_bytes + result.dram_write_bytes, result.time_s, design
+    )
+    result.regions = _regions(chip, result.cycles)
+    return result
+
+
+def _end_of(chip: Chip, hart: int) -> int:
+    """When a hart and all it started are done."""
+    context = chip.contexts[hart]
+    size = chip.tables.coded.scoreboard_size
+    barriers = chip.view(hart, at.BARRIER_DONE, 64)
+    return max(
+        int(context[at.NOW]),
+        int(chip.view(hart, at.UNIT_FREE, len(at.UNITS)).max()),
+        int(chip.view(hart, at.READY, size)[33:].max(initial=0)),
+        int(barriers.max()),
+    )
+
+
+def _named(names: tuple[str, ...], values: np.ndarray) -> dict[str, int]:
+    return {name: int(value) for name, value in zip(names, values, strict=True) if value}
+
+
+def _memory_counters(chip: Chip, design: Any, result: RunResult) -> None:
+    d = chip.dram
+    size = design.memory.device.tx_bytes
+    result.dram_read_bytes = int(d[at.D_READS]) * size
+    result.dram_write_bytes = int(d[at.D_WRITES]) * size
+    result.dram = {
+        "activates": int(d[at.D_ACTIVATES]),
+        "row_hits": int(d[at.D_HITS]),
+        "refreshes": int(d[at.D_REFRESHES]),
+    }
+
+
+def _regions(chip: Chip, cycles: int) -> list[Region]:
+    count = int(chip.contexts[0][at.MARK_COUNT])
+    marks = chip.view(0, at.MARKS, 2 * count).reshape(-1, 2)
+    ends = [*(int(start) for start in marks[1:, 1]), cycles][:count]
+    return [Region(int(number), int(start), end) for (number, start), end in zip(marks, ends, strict=True)]
+
