@@ -75,11 +75,12 @@ def run(
     if json:
         print_json({**result.to_dict(), "stdout": result.stdout.decode(errors="replace")})
     else:
-        print(_summary(result), file=sys.stderr)
+        print(summary(result), file=sys.stderr)
     sys.exit(result.exit_code)
 
 
-def _summary(result: Any) -> str:
+def summary(result: Any) -> str:
+    """Counts, time, energy and stalls of a run as text."""
     lines = [f"{result.instructions:,} instructions"]
     if result.fidelity != "functional":
         lines[0] += f", {result.cycles:,} cycles, {result.time_s:.4g} s, {result.energy.total:.4g} J on {result.design}"

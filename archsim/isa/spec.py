@@ -167,6 +167,25 @@ class Isa:
     instructions: dict[str, Instruction]
     xlen: int = 64
 
+    @cached_property
+    def decode_tables(self) -> list[tuple[int, dict[int, Instruction]]]:
+        """Per mask, fixed bits -> instruction."""
+        tables: dict[int, dict[int, Instruction]] = {}
+        for instruction in self.instructions.values():
+            tables.setdefault(instruction.mask, {})[instruction.value] = instruction
+        return list(tables.items())
+
+    @cached_property
+    def register_numbers(self) -> dict[str, dict[str, int]]:
+        """Register file -> assembly name -> number (X also by x0 to x31 and fp)."""
+        result = {}
+        for name, state in self.state.items():
+            if state.kind == "register_file":
+                result[name] = {register: index for index, register in enumerate(state.names)}
+        if "X" in result:
+            result["X"] |= {f"x{index}": index for index in range(32)} | {"fp": 8}
+        return result
+
     def assemble(self, source: str, file: str = "<string>") -> Any:
         """Assemble source text into a Program (see archsim.isa.assemble)."""
         from archsim.isa.assemble import assemble

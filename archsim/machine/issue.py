@@ -145,15 +145,17 @@ def _operand(info, field, index, word):
 def _scalar(ctx, info, word, start):
     """A custom instruction in the hart's own pipeline that works on declared registers."""
     ready, work = pointer_int64(ctx[READY]), pointer_int64(ctx[WORK])
+    described = info[INFO_HAS_PATTERN]
     time = start
     for index in range(info[INFO_READS]):
         time = max(time, ready[_operand(info, INFO_READ0, index, word)])
     _stall(ctx, info[INFO_UNIT], time - start)
+    latency = max(1, work[WORK_LATENCY]) if described else 1
     for index in range(info[INFO_WRITES]):
-        ready[_operand(info, INFO_WRITE0, index, word)] = time + max(1, work[WORK_LATENCY])
+        ready[_operand(info, INFO_WRITE0, index, word)] = time + latency
     ctx[NOW] = time + 1
-    events = pointer_int64(ctx[EVENTS])
-    events[EVENT_MACS + work[WORK_FORMAT]] += work[WORK_MACS]
+    if described:
+        pointer_int64(ctx[EVENTS])[EVENT_MACS + work[WORK_FORMAT]] += work[WORK_MACS]
 
 
 @njit

@@ -1,0 +1,88 @@
+"""Instruction words: encode, decode, and the check that no two patterns overlap."""
+
+from __future__ import annotations
+
+from archsim.common.errors import InputError
+from archsim.isa.spec import Instruction, Isa, Variable
+
+
+def encode(instruction: Instruction, operands: dict[str, int]) -> int:
+    """The instruction word for operand values (register numbers; immediates as meant, offsets in bytes).
+
+    Raises:
+        InputError: an operand is missing or does not fit.
+    """
+    word = instruction.value
+    for variable in instruction.variables:
+        if variable.name not in operands:
+            raise InputError(f"{instruction.name} needs operand {variable.name}")
+        field = _field(instruction, variable, operands[variable.name])
+        for index, bit in enumerate(variable.bits):
+            word |= (field >> (variable.width - 1 - index) & 1) << bit
+    return word
+
+
+def operand_range(variable: Variable) -> tuple[int, int, int]:
+    """Smallest and largest value of an operand, and the step between values."""
+    step = 1 << variable.left_shift
+    span = 1 << variable.width
+    low, high = (-span // 2, span // 2 - 1) if variable.signed else (0, span - 1)
+    return low * step, high * step, step
+
+
+def _field(instruction: Instruction, variable: Variable, value: int) -> int:
+    low, high, step = operand_range(variable)
+    if not low <= value <= high or value % step:
+        multiple = f" in steps of {step}" if step > 1 else ""
+        raise InputError(
+            f"{variable.name} of {instruction.name} is {value}", remedy=f"use {low} to {high}{multiple}"
+        )
+    if value in variable.forbidden:
+        raise InputError(f"{variable.name} of {instruction.name} may not be {value}", remedy="use another value")
+    return (value >> variable.left_shift) & ((1 << variable.width) - 1)
+
+
+def decode(isa: Isa, word: int) -> tuple[Instruction, dict[str, int]] | None:
+    """The instruction of a word and its operands, or None where there is none."""
+    for mask, table in isa.decode_tables:
+        instruction = table.get(word & mask)
+        if instruction is None:
+            continue
+        operands = {variable.name: _value(variable, word) for variable in instruction.variables}
+        if not any(operands[variable.name] in variable.forbidden for variable in instruction.variables):
+            return instruction, operands
+    return None
+
+
+def _value(variable: Variable, word: int) -> int:
+    value = 0
+    for bit in variable.bits:
+        value = value << 1 | (word >> bit & 1)
+    if variable.signed and value >> (variable.width - 1):
+        value -= 1 << variable.width
+    return value << variable.left_shift
+
+
+def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruction]]:
+    """Pairs whose patterns some word fits both of."""
+    pairs = []
+    for index, one in enumerate(instructions):
+        for two in instructions[:index]:
+            if one.width == two.width and not (one.value ^ two.value) & one.mask & two.mask:
+                pairs.append((two, one))
+    return pairs
+
+
+def check_encodings(instructions: list[Instruction]) -> None:
+    """Raise unless every word belongs to one instruction at most.
+
+    Raises:
+        InputError: two patterns overlap; names both places.
+    """
+    for one, two in overlaps(instructions):
+        raise InputError(
+            f"encoding of {two.name} overlaps that of {one.name} ({one.file}:{one.line})",
+            file=two.file,
+            line=two.line,
+            remedy="change the fixed bits of one",
+        )
