@@ -2,57 +2,31 @@
 
 from __future__ import annotations
 
-import re
-import struct
-from dataclasses import dataclass, field
 from typing import NoReturn
 
 from archsim.common.errors import InputError, nearest
 from archsim.isa import pseudo
+from archsim.isa.directives import directive
 from archsim.isa.encoding import encode
-from archsim.isa.expressions import ExpressionError, evaluate
-from archsim.isa.program import TEXT_BASE, Program, Segment
-from archsim.isa.spec import Instruction, Isa, Variable
-
-_LABEL = re.compile(r"\s*([.$\w]+)\s*:")
-_COMMENT = re.compile(r"(#|//).*")
-_STRING = re.compile(r'"((?:\\.|[^"\\])*)"')
-_RELOCATION = re.compile(r"%(\w+)\((.*)\)$")
-_SIZES = {".byte": 1, ".half": 2, ".2byte": 2, ".short": 2, ".word": 4, ".4byte": 4, ".long": 4, ".dword": 8,
-          ".8byte": 8, ".quad": 8}  # fmt: skip
-_IGNORED = {".globl", ".global", ".option", ".type", ".size", ".attribute", ".file", ".p2alignl"}
-_DIRECTIVES = {
-    *_SIZES, *_IGNORED, ".text", ".data", ".rodata", ".bss", ".section", ".align", ".p2align", ".balign", ".zero",
-    ".space", ".skip", ".ascii", ".asciz", ".string", ".float", ".double", ".equ", ".set",
-}  # fmt: skip
-_SECTIONS = (".text", ".rodata", ".data", ".bss")
-
-
-@dataclass
-class _Item:
-    """One thing placed in a section: an instruction's operands, or data to write once symbols are known."""
-
-    line: int
-    offset: int
-    instruction: Instruction | None = None
-    operands: list[str] = field(default_factory=list)
-    size: int = 0
-
-
-@dataclass
-class _Section:
-    data: bytearray = field(default_factory=bytearray)
-    items: list[_Item] = field(default_factory=list)
-    base: int = 0
+from archsim.isa.expressions import ExpressionError
+from archsim.isa.lexing import Statement, split_operands, statements
+from archsim.isa.operands import OperandReader
+from archsim.isa.program import TEXT_BASE, Program
+from archsim.isa.sections import SECTIONS, Fill, Section, lay_out, segments
+from archsim.isa.spec import Isa
+from archsim.isa.symbols import Place, Symbols
+from archsim.isa.template import parse_template
 
 
 def assemble(isa: Isa, source: str, file: str = "<string>") -> Program:
-    """Assemble source text.
+    """Assemble source text in the syntax of GNU as.
+
+    A number as the target of a branch is a distance in bytes; anything with a symbol in it is an address.
 
     Args:
         isa: supplies mnemonics, register and CSR names.
-        source: assembly text; `.text` starts at TEXT_BASE, the other sections follow.
-        file: what errors name.
+        source: assembly text; `.text` starts at TEXT_BASE, `.rodata`, `.data` and `.bss` follow, aligned to 64 bytes.
+        file: what errors and `Program.lines` name.
 
     Returns:
         Program whose entry is the symbol `_start`, else the start of `.text`.
@@ -60,281 +34,166 @@ def assemble(isa: Isa, source: str, file: str = "<string>") -> Program:
     Raises:
         InputError: with file and line.
     """
-    return _Assembler(isa, file).run(source)
+    assembler = Assembler(isa, file)
+    try:
+        return assembler.run(source)
+    except InputError as error:
+        raise InputError(error.message, file=file, line=assembler.line, remedy=error.remedy) from None
 
 
-class _Assembler:
+class Assembler:
+    """The state of assembling one source; `line` is the one at work."""
+
     def __init__(self, isa: Isa, file: str) -> None:
         self.isa, self.file = isa, file
-        self.sections = {name: _Section() for name in _SECTIONS}
+        self.sections = {name: Section(name) for name in SECTIONS}
         self.section = self.sections[".text"]
-        self.constants: dict[str, int] = {}
-        self.labels: dict[str, tuple[_Section, int]] = {}
-        self.local: dict[str, list[tuple[_Section, int, int]]] = {}
-        self.csrs = {name: state.address for name, state in isa.state.items() if state.kind == "csr"}
-        self.templates: dict[str, list[tuple[str, Variable | None]]] = {}
+        self.symbols = Symbols(bases=dict.fromkeys((*SECTIONS, ""), 0))
+        self.reader = OperandReader(isa, self.symbols)
         self.line = 0
         self.order = 0
-
-    def fail(self, message: str, remedy: str | None = None) -> NoReturn:
-        raise InputError(message, file=self.file, line=self.line, remedy=remedy)
+        self.highs: list[tuple[Place, str]] = []
 
     def run(self, source: str) -> Program:
-        for number, text in enumerate(source.splitlines(), 1):
+        for number, line in enumerate(source.splitlines(), 1):
             self.line = number
-            self.place_line(text)
-        base = TEXT_BASE
-        for name in _SECTIONS:
-            section = self.sections[name]
-            section.base = base
-            base = (base + len(section.data) + 63) // 64 * 64
+            for statement in statements(line):
+                self.place(statement)
+        self.symbols.bases.update(lay_out(self.sections))
+        self.find_highs()
         lines: dict[int, tuple[str, int]] = {}
         for section in self.sections.values():
-            for item in section.items:
-                self.line = item.line
-                self.encode_item(section, item, lines)
-        return self.program(lines)
-
-    def program(self, lines: dict[int, tuple[str, int]]) -> Program:
-        symbols = {name: section.base + offset for name, (section, offset) in self.labels.items()}
-        segments = tuple(
-            Segment(section.base, bytes(section.data), len(section.data), name == ".text")
-            for name, section in self.sections.items()
-            if section.data
+            for fill in section.fills:
+                self.line = fill.line
+                self.fill(section, fill)
+                if fill.instruction is not None:
+                    lines[self.symbols.address(fill.place)] = (self.file, fill.line)
+        names = {name: self.symbols.address(place) for name, place in self.symbols.labels.items() if place.section}
+        return Program(
+            segments(self.sections, self.symbols.bases), names.get("_start", TEXT_BASE), names, lines, self.file
         )
-        return Program(segments, symbols.get("_start", TEXT_BASE), symbols, lines, self.file)
 
     # -- first pass
 
-    def place_line(self, text: str) -> None:
-        if "#" in text or "//" in text:
-            text = self.without_comment(text)
-        for statement in text.split(";") if ";" in text and '"' not in text else [text]:
-            while match := _LABEL.match(statement):
-                self.define_label(match[1])
-                statement = statement[match.end() :]
-            statement = statement.strip()
-            if not statement:
-                continue
-            name, _, rest = statement.partition(" ") if " " in statement else statement.partition("\t")
-            if name.startswith("."):
-                self.directive(name, rest.strip())
-            else:
-                self.statement(name.lower(), _split(rest))
+    def place(self, statement: Statement) -> None:
+        for label in statement.labels:
+            self.define_label(label)
+        if statement.name.startswith("."):
+            directive(self, statement.name, statement.rest)
+        elif statement.name:
+            self.instruction(statement.name, split_operands(statement.rest))
 
-    def without_comment(self, text: str) -> str:
-        kept = _STRING.sub(lambda m: "\x00" * len(m[0]), text)
-        match = _COMMENT.search(kept)
-        return text[: match.start()] if match else text
+    def here(self) -> Place:
+        """The place of what comes next."""
+        self.order += 1
+        return Place(self.section.name, self.section.size, self.order)
 
     def define_label(self, name: str) -> None:
-        self.order += 1
         if name.isdigit():
-            self.local.setdefault(name, []).append((self.section, len(self.section.data), self.order))
+            self.symbols.local.setdefault(name, []).append(self.here())
             return
-        if name in self.labels or name in self.constants:
-            self.fail(f"label {name!r} is already there", "rename one")
-        self.labels[name] = (self.section, len(self.section.data))
+        if name[0].isdigit():
+            raise InputError(f"{name!r} is no label", remedy="start it with a letter, _ or .")
+        if name in self.symbols.labels or name in self.symbols.constants:
+            raise InputError(f"label {name!r} is already there", remedy="rename one")
+        self.symbols.labels[name] = self.here()
 
-    def statement(self, name: str, operands: list[str]) -> None:
-        expansion = None
-        if name in pseudo.NAMES and not self.is_own(name, operands):
-            try:
-                expansion = pseudo.expand(name, operands, lambda _: False, self.constant)
-            except ValueError as error:
-                self.fail(str(error), "use a 64-bit constant")
-        if expansion is None:
-            self.place_instruction(name, operands)
-            return
-        for line in expansion:
-            own, _, rest = line.partition(" ")
-            self.place_instruction(own, _split(rest))
+    def define_constant(self, name: str, text: str) -> None:
+        """`.equ NAME, VALUE`; a later one replaces it."""
+        if name in self.symbols.labels:
+            raise InputError(f"{name!r} is already a label", remedy="rename one")
+        self.symbols.constants[name] = self.early(text)
 
-    def is_own(self, name: str, operands: list[str]) -> bool:
-        """Whether a mnemonic that is also a pseudo-instruction is meant as itself."""
-        instruction = self.isa.instructions.get(name)
-        return instruction is not None and len(_split(instruction.assembly)) == len(operands)
-
-    def place_instruction(self, name: str, operands: list[str]) -> None:
-        instruction = self.isa.instructions.get(name)
-        if instruction is None:
-            near = nearest(name, [*self.isa.instructions, *pseudo.NAMES])
-            self.fail(
-                f"unknown instruction {name!r}",
-                f"did you mean {near!r}?" if near else "load the extension that has it",
-            )
-        self.order += 1
-        item = _Item(self.line, len(self.section.data), instruction, operands, self.order)
-        self.section.items.append(item)
-        self.section.data += bytes(instruction.width // 8)
-
-    def directive(self, name: str, rest: str) -> None:
-        if name not in _DIRECTIVES:
-            near = nearest(name, _DIRECTIVES)
-            self.fail(f"unknown directive {name!r}", f"did you mean {near!r}?" if near else None)
-        if name in _IGNORED:
-            return
-        if name in _SECTIONS or name == ".section":
-            self.enter(name if name != ".section" else "." + rest.split(",")[0].split(".")[1 if "." in rest else 0])
-        elif name in (".align", ".p2align", ".balign"):
-            step = self.constant(rest.split(",")[0])
-            self.section.data += bytes(-len(self.section.data) % (step if name == ".balign" else 1 << step))
-        elif name in (".zero", ".space", ".skip"):
-            self.section.data += bytes(self.constant(rest.split(",")[0]))
-        elif name in (".equ", ".set"):
-            symbol, _, value = rest.partition(",")
-            self.constants[symbol.strip()] = self.constant(value)
-        elif name in (".ascii", ".asciz", ".string"):
-            self.text(rest, name != ".ascii")
-        elif name in (".float", ".double"):
-            self.floats(rest, "<f" if name == ".float" else "<d")
-        else:
-            for operand in _split(rest):
-                item = _Item(self.line, len(self.section.data), None, [operand], _SIZES[name])
-                self.section.items.append(item)
-                self.section.data += bytes(_SIZES[name])
-
-    def enter(self, name: str) -> None:
-        if name not in self.sections:
-            self.fail(f"unknown section {name!r}", f"use one of {', '.join(_SECTIONS)}")
-        self.section = self.sections[name]
-
-    def text(self, rest: str, terminated: bool) -> None:
-        found = _STRING.findall(rest)
-        if not found:
-            self.fail("a string in double quotes is missing")
-        for text in found:
-            self.section.data += text.encode().decode("unicode_escape").encode("latin-1") + (b"\0" if terminated else b"")
-
-    def floats(self, rest: str, form: str) -> None:
-        for operand in _split(rest):
-            try:
-                self.section.data += struct.pack(form, float(operand))
-            except (ValueError, OverflowError):
-                self.fail(f"{operand!r} is no floating-point number")
+    def early(self, text: str) -> int | Place:
+        """A value that the first pass can find: a constant, or a place in a section."""
+        try:
+            return self.symbols.early(text, self.here())
+        except KeyError as error:
+            name = str(error.args[0])
+            near = nearest(name, self.symbols.names())
+            raise InputError(
+                f"{name!r} is not known yet", remedy=f"did you mean {near!r}?" if near else "define it before"
+            ) from None
+        except ExpressionError as error:
+            raise InputError(str(error), remedy="write a number, a constant, or an expression of them") from None
+        except ValueError:
+            raise InputError(f"{text!r} mixes addresses", remedy="use a difference of two in one section") from None
 
     def constant(self, text: str) -> int:
-        """A value that must be known in the first pass."""
-        return self.value(text, lambda name: self.constants[name])
+        """As early(), for what may not be an address."""
+        value = self.early(text)
+        if isinstance(value, Place):
+            raise InputError(f"{text!r} is an address, and not known yet", remedy="use la for addresses")
+        return value
+
+    def enter(self, name: str) -> None:
+        """Go on in a section; "" is one that is dropped."""
+        self.section = self.sections[name] if name else Section("")
+
+    def instruction(self, name: str, operands: list[str]) -> None:
+        """Place an instruction, or those that a pseudo-instruction stands for."""
+        lines = self.expand(name, operands)
+        if lines is None:
+            self.emit(name, operands)
+            return
+        for line in lines:
+            own, _, rest = line.partition(" ")
+            self.emit(own, split_operands(rest))
+
+    def expand(self, name: str, operands: list[str]) -> tuple[str, ...] | None:
+        own = self.isa.instructions.get(name)
+        if own is not None and name not in pseudo.OVERLOADED and len(parse_template(own.assembly)) == len(operands):
+            return None
+        if name == "li" and len(operands) == 2:
+            try:
+                return pseudo.load_immediate(operands[0], self.constant(operands[1]))
+            except ValueError as error:
+                raise InputError(str(error), remedy="use -2**63 to 2**64 - 1") from None
+        last = operands[-1] if operands else ""
+        return pseudo.expand(name, operands, last in self.isa.register_numbers.get("X", {}))
+
+    def emit(self, name: str, operands: list[str]) -> None:
+        instruction = self.isa.instructions.get(name)
+        if instruction is None:
+            self.unknown(name, len(operands))
+        fill = Fill(self.here(), self.line, instruction.width // 8, operands, instruction)
+        for operand in operands:
+            if "%pcrel_hi" in operand:
+                self.highs.append((fill.place, operand))
+        self.section.append(b"\0" * fill.size)
+        self.section.fills.append(fill)
+
+    def unknown(self, name: str, count: int) -> NoReturn:
+        forms = pseudo.TABLE.get(name)
+        if forms is not None or name in pseudo.NAMES:
+            counts = " or ".join(str(number) for number in forms or (2,))
+            raise InputError(f"{name} takes {counts} operands, not {count}", remedy="see the assembler's manual")
+        near = nearest(name, [*self.isa.instructions, *pseudo.NAMES])
+        remedy = f"did you mean {near!r}?" if near else "load the extension that has it"
+        raise InputError(f"unknown instruction {name!r}", remedy=remedy)
 
     # -- second pass
 
-    def encode_item(self, section: _Section, item: _Item, lines: dict[int, tuple[str, int]]) -> None:
-        address = section.base + item.offset
-        if item.instruction is None:
-            value = self.value(item.operands[0], lambda name: self.symbol(name, address, item.size))
-            size = item.size
-            if not -(1 << (8 * size - 1)) <= value < 1 << (8 * size):
-                self.fail(f"{value} does not fit {size} bytes")
-            section.data[item.offset : item.offset + size] = (value & ((1 << (8 * size)) - 1)).to_bytes(size, "little")
-            return
-        instruction = item.instruction
-        operands = self.parse_operands(instruction, item.operands, address, item.size)
-        try:
-            word = encode(instruction, operands)
-        except InputError as error:
-            self.fail(error.message, error.remedy)
-        size = instruction.width // 8
-        section.data[item.offset : item.offset + size] = word.to_bytes(size, "little")
-        lines[address] = (self.file, item.line)
+    def find_highs(self) -> None:
+        """What each %pcrel_hi asks for, so that %pcrel_lo can name its label."""
+        for place, operand in self.highs:
+            text = operand[operand.index("(") + 1 : operand.rindex(")")] if ")" in operand else operand
+            try:
+                self.reader.high[self.symbols.address(place)] = self.symbols.value(text, place)
+            except (KeyError, ExpressionError):
+                # reported with its line when the instruction itself is encoded
+                continue
 
-    def parse_operands(self, instruction: Instruction, texts: list[str], address: int, order: int) -> dict[str, int]:
-        template = _split(instruction.assembly)
-        if len(template) != len(texts):
-            self.fail(
-                f"{instruction.name} takes {len(template)} operands, not {len(texts)}",
-                f"write {instruction.name} {instruction.assembly}".rstrip(),
-            )
-        result: dict[str, int] = {}
-        for pattern, text in zip(template, texts, strict=True):
-            if pattern.endswith(")") and "(" in pattern:
-                offset, _, base = pattern[:-1].partition("(")
-                match = re.match(r"(.*)\(\s*([\w.]+)\s*\)$", text)
-                if not match:
-                    self.fail(f"{text!r} is no address", f"write {pattern}")
-                result[offset] = self.operand(instruction, offset, match[1].strip() or "0", address, order)
-                result[base] = self.operand(instruction, base, match[2], address, order)
-            else:
-                result[pattern] = self.operand(instruction, pattern, text, address, order)
-        return result
-
-    def operand(self, instruction: Instruction, name: str, text: str, address: int, order: int) -> int:
-        variable = instruction.variable(name)
-        if variable.register is not None:
-            numbers = self.isa.register_numbers[variable.register]
-            if text not in numbers:
-                near = nearest(text, numbers)
-                self.fail(
-                    f"{text!r} is no register of {variable.register}",
-                    f"did you mean {near!r}?" if near else f"use {next(iter(numbers))} to {list(numbers)[-1]}",
+    def fill(self, section: Section, fill: Fill) -> None:
+        if fill.instruction is not None:
+            value = encode(fill.instruction, self.reader.read(fill.instruction, fill.texts, fill.place))
+        else:
+            value = self.reader.number(fill.texts[0], fill.place)
+            bits = 8 * fill.size
+            if not -(1 << bits - 1) <= value < 1 << bits:
+                raise InputError(
+                    f"{value} does not fit {fill.size} bytes", remedy=f"use {-(1 << bits - 1)} to {(1 << bits) - 1}"
                 )
-            return numbers[text]
-        if name == "csr" and text in self.csrs:
-            return self.csrs[text]
-        relocation = _RELOCATION.match(text)
-        if relocation:
-            return self.relocate(relocation[1], relocation[2], address, order)
-        value = self.value(text, lambda symbol: self.symbol(symbol, address, order))
-        # a label as the target of a branch or jump stands for its distance
-        relative = instruction.unit == "branch" and variable.left_shift and not _is_number(text)
-        return value - address if relative else value
-
-    def relocate(self, kind: str, text: str, address: int, order: int) -> int:
-        value = self.value(text, lambda symbol: self.symbol(symbol, address, order))
-        if kind == "pcrel_back":
-            # the second half of la and call: relative to the auipc before it
-            kind, address = "pcrel_lo", address - 4
-        if kind.startswith("pcrel"):
-            value -= address
-        low = (value + 2048) % 4096 - 2048
-        if kind in ("hi", "pcrel_hi"):
-            return (value - low) >> 12 & 0xFFFFF
-        if kind in ("lo", "pcrel_lo"):
-            return low
-        self.fail(f"unknown relocation %{kind}", "use %hi, %lo, %pcrel_hi or %pcrel_lo")
-
-    def symbol(self, name: str, address: int, order: int) -> int:
-        if name == ".":
-            return address
-        if name in self.constants:
-            return self.constants[name]
-        if name in self.labels:
-            section, offset = self.labels[name]
-            return section.base + offset
-        if name[:-1].isdigit() and name[-1] in "bf":
-            places = self.local.get(name[:-1], [])
-            before = [place for place in places if place[2] <= order]
-            after = [place for place in places if place[2] > order]
-            chosen = before[-1:] if name[-1] == "b" else after[:1]
-            if chosen:
-                return chosen[0][0].base + chosen[0][1]
-        raise KeyError(name)
-
-    def value(self, text: str, symbol: object) -> int:
-        try:
-            return evaluate(text, symbol)  # type: ignore[arg-type]
-        except KeyError as error:
-            name = str(error.args[0])
-            near = nearest(name, [*self.labels, *self.constants])
-            self.fail(f"unknown symbol {name!r}", f"did you mean {near!r}?" if near else "define it")
-        except ExpressionError as error:
-            self.fail(str(error), "write a number, a symbol, or an expression of them")
-
-
-def _is_number(text: str) -> bool:
-    return bool(re.fullmatch(r"[-+]?\s*(0[xX][0-9a-fA-F]+|\d+)", text.strip()))
-
-
-def _split(text: str) -> list[str]:
-    """Operands between commas outside parentheses."""
-    if not text or not text.strip():
-        return []
-    if "(" not in text:
-        return [part.strip() for part in text.split(",")]
-    parts, depth, start = [], 0, 0
-    for index, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth == 0:
-            parts.append(text[start:index].strip())
-            start = index + 1
-    return [*parts, text[start:].strip()]
+            value &= (1 << bits) - 1
+        start = fill.place.offset
+        section.data[start : start + fill.size] = value.to_bytes(fill.size, "little")

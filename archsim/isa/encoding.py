@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from archsim.common.errors import InputError
+from archsim.common.errors import InputError, unknown
 from archsim.isa.spec import Instruction, Isa, Variable
 
 
 def encode(instruction: Instruction, operands: dict[str, int]) -> int:
-    """The instruction word for operand values (register numbers; immediates as meant, offsets in bytes).
+    """The instruction word for operand values.
+
+    Args:
+        operands: by variable name: register numbers, and immediates as meant (sign and offsets in bytes).
 
     Raises:
-        InputError: an operand is missing or does not fit.
+        InputError: an operand is missing, unknown, or does not fit.
     """
+    if len(operands) != len(instruction.variables):
+        names = {variable.name for variable in instruction.variables}
+        for name in operands:
+            if name not in names:
+                raise unknown(f"operand of {instruction.name}", name, names)
     word = instruction.value
     for variable in instruction.variables:
         if variable.name not in operands:
-            raise InputError(f"{instruction.name} needs operand {variable.name}")
+            raise InputError(f"{instruction.name} has no {variable.name}", remedy="give every operand")
         field = _field(instruction, variable, operands[variable.name])
-        for index, bit in enumerate(variable.bits):
-            word |= (field >> (variable.width - 1 - index) & 1) << bit
+        for bit in reversed(variable.bits):
+            word |= (field & 1) << bit
+            field >>= 1
     return word
 
 
@@ -34,17 +43,19 @@ def _field(instruction: Instruction, variable: Variable, value: int) -> int:
     low, high, step = operand_range(variable)
     if not low <= value <= high or value % step:
         multiple = f" in steps of {step}" if step > 1 else ""
-        raise InputError(
-            f"{variable.name} of {instruction.name} is {value}", remedy=f"use {low} to {high}{multiple}"
-        )
+        raise InputError(f"{variable.name} of {instruction.name} is {value}", remedy=f"use {low} to {high}{multiple}")
     if value in variable.forbidden:
         raise InputError(f"{variable.name} of {instruction.name} may not be {value}", remedy="use another value")
     return (value >> variable.left_shift) & ((1 << variable.width) - 1)
 
 
 def decode(isa: Isa, word: int) -> tuple[Instruction, dict[str, int]] | None:
-    """The instruction of a word and its operands, or None where there is none."""
-    for mask, table in isa.decode_tables:
+    """The instruction of a word and its operands (as encode() takes them), or None where there is none.
+
+    Args:
+        word: 32 bits, or 16 if the two lowest are not 11.
+    """
+    for mask, table in isa.decode_tables[32 if word & 3 == 3 else 16]:
         instruction = table.get(word & mask)
         if instruction is None:
             continue
@@ -68,9 +79,18 @@ def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruc
     pairs = []
     for index, one in enumerate(instructions):
         for two in instructions[:index]:
-            if one.width == two.width and not (one.value ^ two.value) & one.mask & two.mask:
+            same = one.width == two.width and not (one.value ^ two.value) & one.mask & two.mask
+            if same and not (_excludes(one, two) or _excludes(two, one)):
                 pairs.append((two, one))
     return pairs
+
+
+def _excludes(one: Instruction, two: Instruction) -> bool:
+    """Whether the fixed bits of `two` give a variable of `one` a value that it may not hold."""
+    return any(
+        all(two.mask >> bit & 1 for bit in variable.bits) and _value(variable, two.value) in variable.forbidden
+        for variable in one.variables
+    )
 
 
 def check_encodings(instructions: list[Instruction]) -> None:

@@ -19,6 +19,7 @@ class Variable:
         signed: whether an immediate is two's complement.
         left_shift: zero bits below the field (branch offsets: 1).
         forbidden: values the field may not hold.
+        letters: one letter per bit, most significant first, with which assembly writes the field (fence: iorw).
     """
 
     name: str
@@ -27,6 +28,7 @@ class Variable:
     signed: bool = False
     left_shift: int = 0
     forbidden: frozenset[int] = frozenset()
+    letters: str = ""
 
     @property
     def width(self) -> int:
@@ -168,12 +170,12 @@ class Isa:
     xlen: int = 64
 
     @cached_property
-    def decode_tables(self) -> list[tuple[int, dict[int, Instruction]]]:
-        """Per mask, fixed bits -> instruction."""
-        tables: dict[int, dict[int, Instruction]] = {}
+    def decode_tables(self) -> dict[int, list[tuple[int, dict[int, Instruction]]]]:
+        """Width in bits -> per mask, fixed bits -> instruction."""
+        tables: dict[int, dict[int, dict[int, Instruction]]] = {16: {}, 32: {}}
         for instruction in self.instructions.values():
-            tables.setdefault(instruction.mask, {})[instruction.value] = instruction
-        return list(tables.items())
+            tables[instruction.width].setdefault(instruction.mask, {})[instruction.value] = instruction
+        return {width: list(by_mask.items()) for width, by_mask in tables.items()}
 
     @cached_property
     def register_numbers(self) -> dict[str, dict[str, int]]:
@@ -186,14 +188,19 @@ class Isa:
             result["X"] |= {f"x{index}": index for index in range(32)} | {"fp": 8}
         return result
 
+    @cached_property
+    def csr_names(self) -> dict[int, str]:
+        """CSR address -> name."""
+        return {state.address: name for name, state in self.state.items() if state.kind == "csr"}
+
     def assemble(self, source: str, file: str = "<string>") -> Any:
         """Assemble source text into a Program (see archsim.isa.assemble)."""
         from archsim.isa.assemble import assemble
 
         return assemble(self, source, file)
 
-    def disassemble(self, word: int, address: int = 0) -> str:
-        """One instruction word as assembly text."""
+    def disassemble(self, word: int, address: int | None = None) -> str:
+        """One instruction word as assembly text (see archsim.isa.disassemble)."""
         from archsim.isa.disassemble import disassemble
 
         return disassemble(self, word, address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Chip:
         self.keep: dict[int, np.ndarray] = {}
         self.timeline = self.array(TIMELINE_BUCKETS)
         self.chip = self.array(at.CHIP_SIZE)
-        self.dram = self._dram() if timed else self.array(at.DRAM_SIZE)
+        self.dram = dram_array(design.memory, self.array) if timed else self.array(at.DRAM_SIZE)
         self.contexts = [self._context(hart, values, timed) for hart in range(self.harts)]
         self.chip[at.CHIP_HARTS] = self.harts
         pointers = self.array(self.harts)
@@ -191,28 +192,34 @@ class Chip:
             block[at.M_FIRST + engine * at.ENGINE_SIZE + at.E_NEXT] = at.INFINITY
         return block
 
-    def _dram(self) -> np.ndarray:
-        memory = self.design.memory
-        device = memory.device
-        d = self.array(at.DRAM_SIZE)
-        channels = memory.channels * device.pseudo_channels
-        d[at.D_TCK_FS], d[at.D_TX], d[at.D_CHANNELS] = device.tck_fs, device.tx_bytes, channels
-        d[at.D_INTERLEAVE] = memory.interleave
-        d[at.D_GROUPS], d[at.D_BANKS] = device.bank_groups, device.banks_per_group
-        d[at.D_COLUMNS], d[at.D_ROWS] = device.row_bytes // device.tx_bytes, device.rows
-        for name in (
-            "BL", "CL", "CWL", "RCD", "RP", "RAS", "RC", "CCD_S", "CCD_L", "RRD_S", "RRD_L", "FAW", "WR", "RTP",
-            "WTR_S", "WTR_L", "RTW", "RFC", "REFI",
-        ):  # fmt: skip
-            d[getattr(at, f"D_{name}")] = getattr(device, f"t{name}")
-        channel = self.array(channels * at.CHANNEL_FIELDS).reshape(channels, at.CHANNEL_FIELDS)
-        channel[:, : at.C_RING_AT] = at.NEVER
-        channel[:, at.C_WRITE_GROUP] = -1
-        channel[:, at.C_REFRESH] = device.tREFI
-        bank = self.array(channels * device.bank_groups * device.banks_per_group * at.BANK_FIELDS)
-        bank.reshape(-1, at.BANK_FIELDS)[:, at.B_ROW] = -1
-        group = self.array(channels * device.bank_groups * at.GROUP_FIELDS)
-        group[:] = at.NEVER
-        d[at.D_CHANNEL_STATE], d[at.D_BANK_STATE] = channel.ctypes.data, bank.ctypes.data
-        d[at.D_GROUP_STATE] = group.ctypes.data
-        return d
+
+def dram_array(memory: Any, array: Callable[[int], np.ndarray]) -> np.ndarray:
+    """Parameters and state of a design's DRAM for compiled code.
+
+    Args:
+        memory: the design's memory.
+        array: gives zeroed int64 arrays that stay alive.
+    """
+    device = memory.device
+    d = array(at.DRAM_SIZE)
+    channels = memory.channels * device.pseudo_channels
+    d[at.D_TCK_FS], d[at.D_TX], d[at.D_CHANNELS] = device.tck_fs, device.tx_bytes, channels
+    d[at.D_INTERLEAVE] = memory.interleave
+    d[at.D_GROUPS], d[at.D_BANKS] = device.bank_groups, device.banks_per_group
+    d[at.D_COLUMNS], d[at.D_ROWS] = device.row_bytes // device.tx_bytes, device.rows
+    for name in (
+        "BL", "CL", "CWL", "RCD", "RP", "RAS", "RC", "CCD_S", "CCD_L", "RRD_S", "RRD_L", "FAW", "WR", "RTP",
+        "WTR_S", "WTR_L", "RTW", "RFC", "REFI",
+    ):  # fmt: skip
+        d[getattr(at, f"D_{name}")] = getattr(device, f"t{name}")
+    channel = array(channels * at.CHANNEL_FIELDS).reshape(channels, at.CHANNEL_FIELDS)
+    channel[:, : at.C_RING_AT] = at.NEVER
+    channel[:, at.C_WRITE_GROUP] = -1
+    channel[:, at.C_REFRESH] = device.tREFI
+    bank = array(channels * device.bank_groups * device.banks_per_group * at.BANK_FIELDS)
+    bank.reshape(-1, at.BANK_FIELDS)[:, at.B_ROW] = -1
+    group = array(channels * device.bank_groups * at.GROUP_FIELDS)
+    group[:] = at.NEVER
+    d[at.D_CHANNEL_STATE], d[at.D_BANK_STATE] = channel.ctypes.data, bank.ctypes.data
+    d[at.D_GROUP_STATE] = group.ctypes.data
+    return d

@@ -87,7 +87,7 @@ def build_graph(
     rows = batch * context if phase == "prefill" else batch
     layer = _layer(config, phase, rows, batch, context, weights)
     head = (
-        _norm("final_norm", batch, config, residual=True),
+        _norm("final_norm", batch, config, residual=False),
         _matmul("lm_head", batch, config.hidden, config.vocab, weights),
     )
     embed = Op("embed", "embed", {"rows": rows, "features": config.hidden})
@@ -106,7 +106,7 @@ def _layer(
     pairs = batch * (context * (context + 1) // 2 if phase == "prefill" else context)
     attention_macs = 2 * pairs * c.heads * c.head_dim
     return (
-        _norm("attn_norm", rows, c, residual=True),
+        _norm("attn_norm", rows, c, residual=False),
         _matmul("qkv", rows, c.hidden, (c.heads + 2 * c.kv_heads) * c.head_dim, weights),
         Op("rope_kv", "rope_kv", sizes),
         Op("attention", "attention", {**sizes, "causal": int(phase == "prefill")}, (), attention_macs),
@@ -116,6 +116,7 @@ def _layer(
         _matmul("gate_up", rows, c.hidden, 2 * c.ffn, weights),
         Op("silu_mul", "silu_mul", {"rows": rows, "features": c.ffn}),
         _matmul("down", rows, c.ffn, c.hidden, weights),
+        Op("residual", "add", {"rows": rows, "features": c.hidden}),
     )
 
 

@@ -1,0 +1,281 @@
+"""A C header for an extension, built on `.insn`, so that stock gcc and clang compile kernels that use it.
+
+Operands in integer registers are C values. Other registers (tiles, barriers, ...) and immediates are constants, so
+instructions that have them are macros.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from archsim.common.errors import unknown
+from archsim.isa.encoding import operand_range
+from archsim.isa.operation import Operation, check_operation, csr_fields
+from archsim.isa.spec import Extension, Instruction, Isa, Variable
+from archsim.isa.template import parse_template
+
+_FIELDS = {"rd": range(11, 6, -1), "rs1": range(19, 14, -1), "rs2": range(24, 19, -1), "rs3": range(31, 26, -1)}
+_PURE_UNITS = ("alu", "mul", "div")
+
+_PROLOGUE = """\
+/* {long_name}. Made by archsim from {file}.
+ * Operands in integer registers are values; tiles and other registers, and immediates, are integer constants. */
+#ifndef {guard}
+#define {guard}
+
+#if !defined(__riscv) || __riscv_xlen != 64
+#error "this header is for RV64"
+#endif
+
+#define ARCHSIM_TEXT_(x) #x
+#define ARCHSIM_TEXT(x) ARCHSIM_TEXT_(x)
+"""
+
+# Numbers of registers by the names that compilers print, for encodings that `.insn` has no form for.
+_NUMBERS = """\
+#ifndef ARCHSIM_REGISTERS
+#define ARCHSIM_REGISTERS
+__asm__(
+{equations}
+);
+#endif
+"""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """An instruction as C sees it: integer registers written and read, and what must be constant."""
+
+    target: str | None
+    sources: tuple[str, ...]
+    constants: tuple[str, ...]
+    pure: bool
+
+
+def c_header(isa: Isa, extension: str) -> str:
+    """The header of one extension.
+
+    Every instruction that C can call becomes ``__riscv_NAME`` (dots as underscores) with its operands in the order of
+    its assembly, less the integer register it writes, which is the value; every CSR ``__riscv_read_NAME()`` and
+    ``__riscv_write_NAME(value)``. Jumps, and what depends on pc, are left out.
+
+    Args:
+        isa: holds the extension and those it requires.
+        extension: its name, such as "Xqt".
+
+    Raises:
+        InputError: the Isa has no such extension.
+    """
+    if extension not in isa.extensions:
+        raise unknown("extension", extension, isa.extensions)
+    found = isa.extensions[extension]
+    guard = f"ARCHSIM_{extension.upper()}_H"
+    parts = [_PROLOGUE.format(long_name=_title(found), file=found.file.name, guard=guard)]
+    functions, left_out = [], []
+    for instruction in found.instructions.values():
+        shape = _shape(isa, instruction)
+        if shape is None:
+            left_out.append(instruction.name)
+        else:
+            functions.append(_function(isa, instruction, shape))
+    if any(".4byte" in function for function in functions):
+        parts.append(_NUMBERS.format(equations="\n".join(_equations(isa))))
+    parts += _csrs(found)
+    parts += functions
+    if left_out:
+        parts.append(f"/* Not for C: {', '.join(left_out)}. */\n")
+    return "\n".join([*parts, f"#endif /* {guard} */\n"])
+
+
+def _title(extension: Extension) -> str:
+    version = f" {extension.version}" if extension.version else ""
+    return _comment(f"{extension.name}{version}: {extension.long_name}")
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.split()).replace("*/", "* /").replace("\\", "/")
+
+
+def _shape(isa: Isa, instruction: Instruction) -> _Shape | None:
+    operation = check_operation(instruction, isa.state, isa.parameters)
+    names = {node.id for statement in operation.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    if "jump" in operation.calls or "pc" in names or instruction.width != 32:
+        return None
+    integers = [variable.name for variable in instruction.variables if variable.register == "X"]
+    written = [access.variable for access in operation.writes if access.register_file == "X"]
+    if len(set(written)) > 1 or any(name not in integers for name in written):
+        return None
+    order = [name for operand in parse_template(instruction.assembly) for name in operand.variables]
+    target = written[0] if written else None
+    read = {access.variable for access in operation.reads if access.register_file == "X"}
+    return _Shape(
+        target,
+        tuple(name for name in order if name in integers and (name != target or name in read)),
+        tuple(name for name in order if name not in integers),
+        _is_pure(isa, instruction, operation, names),
+    )
+
+
+def _is_pure(isa: Isa, instruction: Instruction, operation: Operation, names: set[str]) -> bool:
+    """Whether a compiler may move or drop it: it depends on integer registers only, and changes one."""
+    csrs = {name for name, state in isa.state.items() if state.kind == "csr"} | set(csr_fields(isa.state))
+    touched = {access.register_file for access in (*operation.reads, *operation.writes)}
+    acts = any(re.match("load|store|csr|copy|trap|ecall|ebreak|fence|barrier", call) for call in operation.calls)
+    return instruction.unit in _PURE_UNITS and touched <= {"X"} and not acts and not names & csrs
+
+
+def _function(isa: Isa, instruction: Instruction, shape: _Shape) -> str:
+    order = [name for operand in parse_template(instruction.assembly) for name in operand.variables]
+    parameters = [name for name in order if name in shape.sources or name in shape.constants]
+    numbers = _placeholders(shape)
+    text = _insn(instruction, numbers) or _word(instruction, numbers)
+    name = f"__riscv_{instruction.name.replace('.', '_')}"
+    form = f"{instruction.name} {instruction.assembly}".rstrip()
+    what = f"/* {_comment(f'{form}: {instruction.long_name}')}{_limits(isa, instruction)} */"
+    if shape.constants:
+        return f"{what}\n#define {name}({', '.join(parameters)}) {_macro_body(shape, text)}\n"
+    result = "unsigned long" if shape.target else "void"
+    arguments = ", ".join(f"unsigned long {name}" for name in parameters) or "void"
+    body = f"{_statement(shape, text, macro=False)};"
+    if shape.target:
+        start = f" = {shape.target}" if shape.target in shape.sources else ""
+        body = f"unsigned long result{start};\n    {body}\n    return result;"
+    return f"{what}\nstatic inline {result} {name}({arguments})\n{{\n    {body}\n}}\n"
+
+
+def _limits(isa: Isa, instruction: Instruction) -> str:
+    """What constants may be, for the comment."""
+    texts = []
+    for variable in instruction.variables:
+        low, high, step = operand_range(variable)
+        if variable.register is None:
+            texts.append(f"{variable.name} {low} to {high}" + (f" in steps of {step}" if step > 1 else ""))
+        elif variable.register != "X":
+            names = isa.state[variable.register].names
+            texts.append(f"{variable.name} {low} to {min(high, len(names) - 1)} for {names[0]} to {names[-1]}")
+    return f"; {', '.join(texts)}" if texts else ""
+
+
+def _placeholders(shape: _Shape) -> dict[str, str]:
+    """Integer register variable -> operand of the asm statement."""
+    numbers = {shape.target: "%0"} if shape.target else {}
+    start = len(numbers)
+    others = [name for name in shape.sources if name != shape.target]
+    return numbers | {name: f"%{start + index}" for index, name in enumerate(others)}
+
+
+def _macro_body(shape: _Shape, text: str) -> str:
+    if not shape.target:
+        return _statement(shape, text, macro=True)
+    start = f" = (unsigned long)({shape.target})" if shape.target in shape.sources else ""
+    return f"({{ unsigned long result_{start}; {_statement(shape, text, macro=True)}; result_; }})"
+
+
+def _statement(shape: _Shape, text: str, macro: bool) -> str:
+    """The asm statement, without a semicolon; in a macro, arguments may be any expression."""
+    result = "result_" if macro else "result"
+    change = "+" if shape.target in shape.sources else "="
+    inputs = [name for name in shape.sources if name != shape.target]
+    parts = [
+        text,
+        f'"{change}r"({result})' if shape.target else "",
+        ", ".join(f'"r"((unsigned long)({name}))' if macro else f'"r"({name})' for name in inputs),
+        "" if shape.pure else '"memory"',
+    ]
+    while not parts[-1]:
+        parts.pop()
+    joined = parts[0] + "".join(f" : {part}" if part else " :" for part in parts[1:])
+    return f"__asm__{'' if shape.pure else ' volatile'}({joined})"
+
+
+def _insn(instruction: Instruction, numbers: dict[str, str]) -> str | None:
+    """`.insn r`, `.insn r4` or `.insn i`, or None if the encoding has another form."""
+    fixed = instruction.match[-7:]
+    function = instruction.match[17:20]
+    if "-" in fixed + function:
+        return None
+    opcode, three = int(fixed, 2), int(function, 2)
+    registers = {field: _register(instruction, field, numbers) for field in _FIELDS}
+    rd, rs1, rs2, rs3 = (registers[field] for field in ("rd", "rs1", "rs2", "rs3"))
+    if rd is None or rs1 is None:
+        return None
+    immediate = next((v for v in instruction.variables if v.bits == tuple(range(31, 19, -1)) and not v.register), None)
+    if immediate is not None and immediate.signed and not immediate.left_shift:
+        return _text(f'.insn i {opcode:#x}, {three}, {rd}, {rs1}, " ARCHSIM_TEXT({immediate.name}) "')
+    if rs2 is None or "-" in instruction.match[5:7]:
+        return None
+    if "-" not in instruction.match[:7]:
+        return _text(f".insn r {opcode:#x}, {three}, {int(instruction.match[:7], 2):#x}, {rd}, {rs1}, {rs2}")
+    two = int(instruction.match[5:7], 2)
+    return _text(f".insn r4 {opcode:#x}, {three}, {two}, {rd}, {rs1}, {rs2}, {rs3}") if rs3 is not None else None
+
+
+def _text(pieces: str) -> str:
+    """A C string that has macros in it."""
+    return f'"{pieces}"'.replace(' ""', "")
+
+
+def _register(instruction: Instruction, field: str, numbers: dict[str, str]) -> str | None:
+    """A five-bit field as an operand of `.insn`, or None if it is no register number."""
+    bits = tuple(_FIELDS[field])
+    here = [variable for variable in instruction.variables if set(variable.bits) & set(bits)]
+    pattern = "".join(instruction.match[31 - bit] for bit in bits)
+    if not here:
+        return f"x{int(pattern, 2)}"
+    variable = here[0]
+    if len(here) > 1 or variable.register is None or variable.bits != bits[-variable.width :]:
+        return None
+    if variable.name in numbers:
+        return numbers[variable.name] if variable.bits == bits else None
+    fixed = pattern[: -variable.width]
+    # a number that may be a macro goes behind the x only by way of another
+    return f'x" ARCHSIM_TEXT({variable.name}) "' if "1" not in fixed else None
+
+
+def _word(instruction: Instruction, numbers: dict[str, str]) -> str:
+    """`.4byte` of the word put together by the assembler, which knows the registers' numbers by name."""
+    terms = [f"{instruction.value:#x}"]
+    for variable in instruction.variables:
+        value = f'(" ARCHSIM_TEXT({variable.name}) ")'
+        if variable.name in numbers:
+            value = f".Larchsim_{numbers[variable.name]}"
+        terms += [f"((({value} >> {low}) & {mask:#x}) << {bit})" for low, mask, bit in _pieces(variable)]
+    return _text(f".4byte {' | '.join(terms)}")
+
+
+def _pieces(variable: Variable) -> list[tuple[int, int, int]]:
+    """Runs of neighbouring bits: (bit of the value, mask of its width, bit of the word), for each run."""
+    pieces: list[tuple[int, int, int]] = []
+    for index, bit in enumerate(reversed(variable.bits)):
+        low = index + variable.left_shift
+        if pieces and pieces[-1][2] + pieces[-1][1].bit_length() == bit:
+            first, mask, start = pieces[-1]
+            pieces[-1] = (first, mask << 1 | 1, start)
+        else:
+            pieces.append((low, 1, bit))
+    return pieces
+
+
+def _equations(isa: Isa) -> list[str]:
+    return [f'    ".equ .Larchsim_{name}, {number}\\n"' for name, number in isa.register_numbers["X"].items()]
+
+
+def _csrs(extension: Extension) -> list[str]:
+    parts = []
+    for name, state in extension.state.items():
+        if state.kind != "csr":
+            continue
+        parts.append(
+            f"/* CSR {name}: {_comment(state.description)} */\n"
+            f"static inline unsigned long __riscv_read_{name}(void)\n{{\n    unsigned long result;\n"
+            f'    __asm__ volatile("csrr %0, {state.address:#x}" : "=r"(result) : : "memory");\n'
+            "    return result;\n}\n"
+        )
+        if state.writable:
+            parts.append(
+                f"static inline void __riscv_write_{name}(unsigned long value)\n{{\n"
+                f'    __asm__ volatile("csrw {state.address:#x}, %0" : : "r"(value) : "memory");\n}}\n'
+            )
+    return parts

@@ -1,0 +1,131 @@
+"""Instructions out of YAML: encoding, operand template, unit, work, memory, operation."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from archsim.common.errors import InputError, unknown
+from archsim.common.yamlfile import YamlMap
+from archsim.isa.fields import check_bits, parse_variables
+from archsim.isa.schema import UNITS, check_keys
+from archsim.isa.spec import Instruction, State, Text, Variable
+from archsim.isa.template import parse_template
+
+_MNEMONIC = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
+_WORDS: dict[str, tuple[str, ...]] = {"access": ("read", "write"), "space": ("dram", "scratchpad")}
+
+
+def parse_instructions(tree: YamlMap, formats: dict[str, YamlMap], state: dict[str, State]) -> dict[str, Instruction]:
+    """The instructions of one extension file.
+
+    Args:
+        tree: the file.
+        formats: what `format:` may name.
+        state: of all loaded extensions.
+
+    Raises:
+        InputError: an entry is wrong; names its line.
+    """
+    entries = tree.get("instructions") or {}
+    return {name: _parse(name, entry, tree, formats, state) for name, entry in entries.items()}
+
+
+def _parse(
+    name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap], state: dict[str, State]
+) -> Instruction:
+    what, line = f"instruction {name}", tree["instructions"].lines[name]
+    if not _MNEMONIC.fullmatch(name):
+        raise InputError(
+            f"{name!r} is no mnemonic", file=tree.file, line=line, remedy="use letters, digits, _ and dots"
+        )
+    check_keys(entry, "instruction", what)
+    check_keys(entry["encoding"], "encoding", f"encoding of {name}")
+    match = _match(name, entry["encoding"])
+    variables = parse_variables(name, entry, formats, state, len(match))
+    check_bits(name, match, variables, entry["encoding"])
+    _check_assembly(name, entry, variables)
+    unit = str(entry["unit"])
+    if unit not in UNITS:
+        raise unknown(f"unit of {what}", unit, UNITS, **entry.where("unit"))
+    return Instruction(
+        name,
+        str(entry["long_name"]),
+        str(tree["extension"]),
+        match,
+        variables,
+        str(entry["assembly"]),
+        unit,
+        Text(str(entry["operation"]), tree.file, _text_line(entry)),
+        _work(what, entry, variables),
+        _memory(what, entry),
+        tree.file,
+        line,
+        str(entry.get("description", "")),
+    )
+
+
+def _match(name: str, encoding: YamlMap) -> str:
+    match = str(encoding["match"])
+    if not re.fullmatch(r"[01-]{32}|[01-]{16}", match):
+        raise InputError(
+            f"match of {name} is {match!r} ({len(match)} characters)",
+            **encoding.where("match"),
+            remedy="write 32 (or 16) of 0, 1 and - in quotes",
+        )
+    if (match[-2:] == "11") != (len(match) == 32) or "-" in match[-2:]:
+        raise InputError(
+            f"match of {name} ends in {match[-2:]!r}",
+            **encoding.where("match"),
+            remedy="end 32-bit encodings in 11, and 16-bit ones in 00, 01 or 10: they say the length",
+        )
+    return match
+
+
+def _check_assembly(name: str, entry: YamlMap, variables: tuple[Variable, ...]) -> None:
+    where = entry.where("assembly")
+    try:
+        operands = parse_template(str(entry["assembly"]))
+    except ValueError as error:
+        raise InputError(
+            f"assembly of {name}: {str(error)!r} is no operand", **where, remedy="write NAME, NAME(NAME) or (NAME)"
+        ) from None
+    written = [variable for operand in operands for variable in operand.variables]
+    known = [variable.name for variable in variables]
+    for variable in written:
+        if variable not in known:
+            raise unknown(f"variable in assembly of {name}", variable, known, **where)
+    for variable in known:
+        if written.count(variable) != 1:
+            raise InputError(
+                f"assembly of {name} has {variable} {written.count(variable)} times",
+                **where,
+                remedy="write every variable once",
+            )
+
+
+def _work(what: str, entry: YamlMap, variables: tuple[Variable, ...]) -> dict[str, Any]:
+    work = entry.get("work")
+    if work is None:
+        return {}
+    check_keys(work, "work", f"work of {what}")
+    registers = [variable.name for variable in variables if variable.register]
+    if "weights" in work and work["weights"] not in registers:
+        raise unknown(f"variable for the weights of {what}", str(work["weights"]), registers, **work.where("weights"))
+    return dict(work)
+
+
+def _memory(what: str, entry: YamlMap) -> tuple[dict[str, Any], ...]:
+    accesses = entry.get("memory", [])
+    for access in accesses:
+        check_keys(access, "memory", f"memory of {what}")
+        for key, words in _WORDS.items():
+            if key in access and access[key] not in words:
+                raise unknown(f"{key} in memory of {what}", str(access[key]), words, **access.where(key))
+    return tuple(dict(access) for access in accesses)
+
+
+def _text_line(entry: YamlMap) -> int:
+    """Line of an operation's first line: below the key for a block, on it for a plain value."""
+    line = entry.lines["operation"]
+    return line + 1 if "\n" in str(entry["operation"]) else line

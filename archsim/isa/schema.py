@@ -1,0 +1,204 @@
+"""What keys an extension's YAML has and what stands behind each: one table for checking and for editors."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from archsim.common.errors import InputError, unknown
+from archsim.common.yamlfile import YamlList, YamlMap
+
+UNITS = (
+    "alu", "mul", "div", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix", "vector", "dma",
+)  # fmt: skip
+TYPES = ("int4", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16", "float32", "float64")
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key: the kind of its value (a name of _KINDS, or the table of a nested mapping), and what it is for."""
+
+    kind: str
+    description: str
+    required: bool = False
+    table: str = ""
+
+
+def _must(kind: str, description: str, table: str = "") -> Key:
+    return Key(kind, description, True, table)
+
+
+# table -> key -> Key
+TABLES: dict[str, dict[str, Key]] = {
+    "extension": {
+        "extension": _must("name", "name of the extension, such as Xdot"),
+        "long_name": _must("text", "its name in words"),
+        "version": Key("text", "version of the specification"),
+        "source": _must("text", "the document, version and section that specify it"),
+        "description": Key("text", "more about it"),
+        "requires": Key("texts", "extensions it needs"),
+        "parameters": Key("maps", "numbers a design may set", table="parameter"),
+        "state": Key("maps", "register files, CSRs and views", table="state"),
+        "formats": Key("maps", "operand fields that instructions share", table="format"),
+        "instructions": Key("maps", "by mnemonic", table="instruction"),
+    },
+    "parameter": {
+        "default": _must("integer", "value unless a design sets another"),
+        "minimum": _must("integer", "smallest value"),
+        "maximum": _must("integer", "largest value"),
+        "power_of_two": Key("boolean", "whether only powers of two will do"),
+        "description": Key("text", "what it is"),
+    },
+    "register_file": {
+        "kind": _must("text", "register_file"),
+        "count": _must("number", "registers"),
+        "type": Key("text", f"type of an element: {', '.join(TYPES)}"),
+        "shape": Key("numbers", "elements of a register by dimension, over parameters; none: a single element"),
+        "names": Key("texts", "assembly names; default NAME0, NAME1, ..."),
+        "description": Key("text", "what it is"),
+    },
+    "view": {
+        "kind": _must("text", "view"),
+        "of": _must("text", "the register file whose bytes it shows"),
+        "type": _must("text", f"type of an element: {', '.join(TYPES)}"),
+        "description": Key("text", "what it is"),
+    },
+    "csr": {
+        "kind": _must("text", "csr"),
+        "address": _must("integer", "0 to 0xFFF"),
+        "maximum": Key("number", "largest value; greater ones are clamped to it"),
+        "writable": Key("boolean", "whether programs may write it (default true)"),
+        "reset": Key("integer", "value at the start (default 0)"),
+        "fields": Key("maps", "parts with a meaning of their own", table="field"),
+        "description": Key("text", "what it is"),
+    },
+    "field": {
+        "location": _must("text", "bits, such as 17-14"),
+        "values": Key("texts", "names of the values 0, 1, ..."),
+        "description": Key("text", "what it is"),
+    },
+    "format": {
+        "variables": _must("maps", "operand fields by name", "variable"),
+        "description": Key("text", "what it is"),
+    },
+    "variable": {
+        "name": Key("text", "as in `assembly` and `operation` (in a list of variables)"),
+        "location": _must("text", "bits, most significant first, such as 31|7|30-25|11-8"),
+        "register": Key("text", "the register file it selects from; none: an immediate"),
+        "signed": Key("boolean", "whether an immediate is two's complement"),
+        "left_shift": Key("integer", "zero bits below the field"),
+        "not": Key("integers", "values the field may not hold"),
+        "letters": Key("text", "one letter per bit, to write the field with, such as iorw"),
+        "description": Key("text", "what it is"),
+    },
+    "instruction": {
+        "long_name": _must("text", "its name in words"),
+        "description": Key("text", "more about it"),
+        "format": Key("text", "one of `formats`, its own or those of required extensions"),
+        "encoding": _must("map", "its bits", "encoding"),
+        "assembly": _must("text", 'operands as they are written, such as "xd, imm(xs1)"'),
+        "unit": _must("text", f"class of execution unit: {', '.join(UNITS)}"),
+        "work": Key("map", "what it asks of the unit", table="work"),
+        "memory": Key("list", "its bulk accesses", table="memory"),
+        "operation": _must("text", "its meaning, in the operation language"),
+    },
+    "encoding": {
+        "match": _must("text", "32 (or 16) of 0, 1 and -, most significant first"),
+        "variables": Key("list", "operand fields besides (or instead of) those of the format", table="variable"),
+    },
+    "work": {
+        "macs": Key("number", "multiply-accumulates"),
+        "rows": Key("number", "activation rows of a matrix product"),
+        "columns": Key("number", "weight rows of a matrix product"),
+        "depth": Key("number", "length of its dot products"),
+        "scales": Key("number", "multiplications by scales"),
+        "elements": Key("number", "elements of a vector operation"),
+        "bits": Key("number", "bits of an element"),
+        "latency": Key("number", "cycles from issue to result, where not the unit's"),
+        "format": Key("word", "number format of macs, or the CSR field that says it"),
+        "class": Key("word", "class of vector operation, for its rate"),
+        "weights": Key("word", "operand variable that holds the weights"),
+    },
+    "memory": {
+        "access": _must("word", "read or write"),
+        "space": Key("word", "dram, or scratchpad (default)"),
+        "address": _must("number", "of the first row"),
+        "rows": _must("number", "number of rows"),
+        "row_bytes": _must("number", "bytes of a row"),
+        "stride": _must("number", "bytes from row to row"),
+    },
+}  # fmt: skip
+STATE_KINDS = ("register_file", "csr", "view")
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return _is_integer(value) or isinstance(value, str)
+
+
+# kind -> (what an error calls it, test)
+_KINDS: dict[str, tuple[str, Any]] = {
+    "text": ("text", _is_scalar),
+    "name": ("a name of letters and digits", lambda v: isinstance(v, str) and re.fullmatch(r"[A-Za-z]\w*", v, re.A)),
+    "word": ("a word", lambda v: isinstance(v, str) and re.fullmatch(r"\w+(\.\w+)*", v, re.A)),
+    "boolean": ("true or false", lambda v: isinstance(v, bool)),
+    "integer": ("an integer", _is_integer),
+    "number": ("an integer or an expression", _is_number),
+    "integers": (
+        "an integer or a list of them",
+        lambda v: _is_integer(v) or (isinstance(v, YamlList) and all(map(_is_integer, v))),
+    ),
+    "numbers": (
+        "a list of integers or expressions",
+        lambda v: isinstance(v, YamlList) and all(map(_is_number, v)),
+    ),
+    "texts": ("a list of names", lambda v: isinstance(v, YamlList) and all(map(_is_scalar, v))),
+    "map": ("a mapping", lambda v: isinstance(v, YamlMap)),
+    "maps": (
+        "a mapping of names to {...}",
+        lambda v: isinstance(v, YamlMap) and all(isinstance(entry, YamlMap) for entry in v.values()),
+    ),
+    "list": (
+        "a list of {...}",
+        lambda v: isinstance(v, YamlList) and all(isinstance(entry, YamlMap) for entry in v),
+    ),
+}
+
+
+def check_keys(tree: YamlMap, table: str, what: str) -> None:
+    """Check that a mapping has the keys of a table, and values of their kinds.
+
+    Raises:
+        InputError: an unknown or missing key, or a value of the wrong kind; names `what` and the key's line.
+    """
+    keys = TABLES[table]
+    for key, value in tree.items():
+        if key not in keys:
+            raise unknown(f"key of {what}", key, keys, **tree.where(key))
+        name, good = _KINDS[keys[key].kind]
+        if not good(value):
+            shown = "empty" if value is None else repr(value)
+            raise InputError(
+                f"{key!r} of {what} must be {name}, not {shown if len(shown) < 60 else 'that'}",
+                **tree.where(key),
+                remedy=f"it says: {keys[key].description}",
+            )
+    for key, facts in keys.items():
+        if facts.required and key not in tree:
+            raise InputError(f"{what} has no {key!r}", **tree.where(), remedy=f"add '{key}:' ({facts.description})")
+
+
+def maps(tree: YamlMap, key: str, table: str, what: str) -> dict[str, YamlMap]:
+    """The checked mapping of mappings under a key; {} where it is missing."""
+    entries: dict[str, YamlMap] = tree.get(key) or {}
+    for name, entry in entries.items():
+        check_keys(entry, table, f"{what} {name}")
+    return entries

@@ -1,0 +1,125 @@
+"""Architectural state out of YAML: register files, views on them, CSRs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from archsim.common.errors import InputError, unknown
+from archsim.common.yamlfile import YamlMap
+from archsim.isa.constants import constant
+from archsim.isa.fields import parse_location
+from archsim.isa.schema import STATE_KINDS, TYPES, check_keys, maps
+from archsim.isa.spec import State
+
+_REGISTERS = 256  # a predecoded operand is a byte
+_ELEMENTS = 1 << 26
+
+
+def parse_state(tree: YamlMap, parameters: dict[str, int]) -> dict[str, State]:
+    """The state that one extension file declares.
+
+    Args:
+        tree: the file.
+        parameters: bound values, for shapes and maxima.
+
+    Raises:
+        InputError: an entry is wrong; names its line.
+    """
+    return {name: _parse(name, entry, parameters) for name, entry in (tree.get("state") or {}).items()}
+
+
+def _parse(name: str, entry: YamlMap, parameters: dict[str, int]) -> State:
+    what = f"state {name}"
+    kind = entry.get("kind")
+    if kind is None:
+        raise InputError(f"{what} has no 'kind'", **entry.where(), remedy=f"add one of {', '.join(STATE_KINDS)}")
+    if kind not in STATE_KINDS:
+        raise unknown(f"kind of {what}", str(kind), STATE_KINDS, **entry.where("kind"))
+    check_keys(entry, str(kind), what)
+    element = entry.get("type", "int64")
+    if element not in TYPES:
+        raise unknown(f"type of {what}", str(element), TYPES, **entry.where("type"))
+    description = str(entry.get("description", ""))
+    if kind == "view":
+        return State(name, "view", element, of=str(entry["of"]), description=description)
+    if kind == "csr":
+        return _csr(name, entry, parameters, description)
+    return _register_file(name, entry, parameters, element, description)
+
+
+def _register_file(name: str, entry: YamlMap, parameters: dict[str, int], element: str, description: str) -> State:
+    count = constant(entry["count"], parameters, **entry.where("count"))
+    if not 1 <= count <= _REGISTERS:
+        raise InputError(f"{name} has {count} registers", **entry.where("count"), remedy=f"use 1 to {_REGISTERS}")
+    shape = tuple(constant(size, parameters, **entry.where("shape")) for size in entry.get("shape", []))
+    if any(size < 1 for size in shape) or count * math.prod(shape) > _ELEMENTS:
+        raise InputError(
+            f"shape of {name} is {list(shape)}",
+            **entry.where("shape"),
+            remedy=f"use sizes from 1, at most {_ELEMENTS} elements in all registers",
+        )
+    names = tuple(str(n) for n in entry.get("names", [])) or tuple(f"{name}{index}" for index in range(count))
+    if len(set(names)) != count:
+        raise InputError(
+            f"{name} has {count} registers and {len(set(names))} different names",
+            **entry.where("names"),
+            remedy="give one name per register",
+        )
+    return State(name, "register_file", element, count, shape, names, description=description)
+
+
+def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str) -> State:
+    if not 0 <= entry["address"] < 4096:
+        raise InputError(
+            f"address of CSR {name} is {entry['address']:#x}", **entry.where("address"), remedy="use 0 to 0xFFF"
+        )
+    maximum = constant(entry.get("maximum", 2**63 - 1), parameters, **entry.where("maximum"))
+    reset = entry.get("reset", 0)
+    if not 0 <= reset <= maximum < 2**63:
+        raise InputError(
+            f"CSR {name} starts at {reset} with maximum {maximum}",
+            **entry.where("maximum" if "maximum" in entry else "reset"),
+            remedy="use 0 <= reset <= maximum < 2**63",
+        )
+    fields = {}
+    for field, facts in maps(entry, "fields", "field", f"field of {name}").items():
+        fields[field] = _field(f"field {name}.{field}", facts)
+    return State(
+        name, "csr", address=entry["address"], maximum=maximum, writable=entry.get("writable", True),
+        fields=fields, reset=reset, description=description,
+    )  # fmt: skip
+
+
+def _field(what: str, facts: YamlMap) -> tuple[int, int, tuple[str, ...]]:
+    bits = parse_location(facts, what, 64)
+    if bits != tuple(range(bits[0], bits[-1] - 1, -1)):
+        raise InputError(f"{what} is in pieces", **facts.where("location"), remedy="use one range, such as 17-14")
+    values = tuple(str(value) for value in facts.get("values", []))
+    if len(values) > 1 << min(len(bits), 16):
+        raise InputError(
+            f"{what} has {len(bits)} bits for {len(values)} values", **facts.where("values"), remedy="widen it"
+        )
+    return bits[-1], len(bits), values
+
+
+def check_state(state: dict[str, State], places: dict[str, dict[str, Any]]) -> None:
+    """Check what the state of all loaded extensions must be together: views' owners, CSR addresses.
+
+    Args:
+        state: all of it.
+        places: name -> ``file=`` and ``line=``.
+    """
+    files = [name for name, entry in state.items() if entry.kind == "register_file"]
+    addresses: dict[int, str] = {}
+    for name, entry in state.items():
+        if entry.kind == "view" and entry.of not in files:
+            raise unknown(f"register file that {name} views", str(entry.of), files, **places[name])
+        if entry.kind == "csr" and addresses.setdefault(entry.address, name) != name:
+            other = addresses[entry.address]
+            raise InputError(
+                f"CSR {name} has the address {entry.address:#x} of {other} "
+                f"({places[other]['file']}:{places[other]['line']})",
+                **places[name],
+                remedy="give one of them another address",
+            )

@@ -1,0 +1,110 @@
+"""One kernel as a program of its own: for tests, notebooks and measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archsim.common.errors import InputError
+from archsim.kernels.assembly import Assembly
+from archsim.kernels.base import FIRST_BUFFER, Array, Kernel, Placement
+from archsim.kernels.matmul import MatMul
+
+if TYPE_CHECKING:
+    from archsim.machine.result import RunResult
+
+FIRST_TENSOR = 1 << 20
+_ALIGNMENT = 4096
+
+
+def place_arrays(arrays: Mapping[str, Array], base: int = FIRST_TENSOR) -> dict[str, int]:
+    """Addresses for arrays, one after the other on pages of their own."""
+    addresses = {}
+    for name, array in arrays.items():
+        addresses[name] = base
+        base += -(-max(1, array.nbytes) // _ALIGNMENT) * _ALIGNMENT
+    return addresses
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A kernel placed alone: its source text, tiling and addresses."""
+
+    kernel: Kernel
+    tiling: Any
+    arrays: dict[str, Array]
+    place: Placement
+    source: str
+
+
+def write_alone(kernel: Kernel, tiling: Any = None) -> Alone:
+    """The program of one kernel.
+
+    Args:
+        tiling: one of kernel.tilings(); by default the fastest that fits.
+
+    Raises:
+        InputError: none fits the scratchpad.
+    """
+    weights = 0
+    if isinstance(kernel, MatMul):
+        if tiling is None:
+            weights = kernel.layout(kernel.steps_within(kernel.target.scratchpad // 4) or 1).chunk_bytes
+            tiling = kernel.fitting(kernel.target.scratchpad - FIRST_BUFFER - 2 * weights)
+            tiling = kernel.with_chunks(tiling, weights)
+        weights = kernel.target.align(kernel.layout(tiling.steps).chunk_bytes)
+        arrays = kernel.arrays_of(tiling)
+    else:
+        arrays = kernel.arrays()
+    base = FIRST_BUFFER + 2 * weights
+    if tiling is None:
+        tiling = kernel.fitting(kernel.target.scratchpad - base)
+    place = Placement(place_arrays(arrays), kernel.assign(tiling, base), (FIRST_BUFFER, FIRST_BUFFER + weights))
+    asm = Assembly()
+    if isinstance(kernel, MatMul):
+        kernel.prologue(asm, tiling, place)
+    kernel.emit(asm, tiling, place)
+    return Alone(kernel, tiling, arrays, place, asm.text())
+
+
+def run_alone(
+    kernel: Kernel,
+    design: Any,
+    inputs: Mapping[str, np.ndarray],
+    *,
+    tiling: Any = None,
+    fidelity: str = "timed",
+) -> tuple[dict[str, np.ndarray], RunResult]:
+    """Run one kernel on a design.
+
+    Args:
+        inputs: contents of the arrays it reads; what is missing is zero.
+
+    Returns:
+        The arrays it writes (none for fidelity "addresses"), and the run's result.
+
+    Raises:
+        InputError: an input has another size than the kernel's array.
+        SimulationError: the program trapped.
+    """
+    from archsim.machine.run import isa_of, run
+
+    alone = write_alone(kernel, tiling)
+    memory = {}
+    for name, values in inputs.items():
+        array = alone.arrays[name]
+        if values.nbytes != array.nbytes:
+            raise InputError(f"input {name!r} has {values.nbytes} bytes", remedy=f"give {array.nbytes}")
+        memory[alone.place.dram[name]] = np.ascontiguousarray(values)
+    program = isa_of(design).assemble(alone.source, f"{kernel.name}.s")
+    held = {a: v for a, v in memory.items() if fidelity != "addresses"}
+    result = run(program, design, fidelity=fidelity, memory=held)
+    outputs = {}
+    for name, array in alone.arrays.items():
+        if array.written and fidelity != "addresses":
+            raw = result.read(alone.place.dram[name], array.nbytes)
+            outputs[name] = np.frombuffer(raw, array.dtype).reshape(array.shape)
+    return outputs, result

@@ -1,0 +1,113 @@
+"""What every kernel is: arrays in DRAM, buffers in the scratchpad, and a generator of assembly text."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from archsim.common.errors import InputError
+from archsim.common.units import show
+from archsim.kernels.assembly import CONSTANTS_BYTES, Assembly
+from archsim.kernels.target import Target
+
+WEIGHT_BARRIERS = (0, 1)
+STREAM_BARRIERS = (2, 3)
+LOAD_BARRIERS = (4, 5)
+STORE_BARRIERS = (6, 7)
+
+
+@dataclass(frozen=True)
+class Array:
+    """A tensor in DRAM: shape, element type, and whether the kernel reads and writes it."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    read: bool = True
+    written: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a kernel works.
+
+    Attributes:
+        dram: address of each of the kernel's arrays.
+        pads: scratchpad offset of each of its buffers.
+        weights: scratchpad offsets of the two weight buffers that all matmuls of a program share.
+    """
+
+    dram: dict[str, int]
+    pads: dict[str, int] = field(default_factory=dict)
+    weights: tuple[int, int] = (0, 0)
+
+
+class Kernel(ABC):
+    """An op on a target; `tilings` says how it may run there, `emit` writes it for one of them."""
+
+    name: str
+    target: Target
+
+    @abstractmethod
+    def arrays(self) -> dict[str, Array]:
+        """Tensors in DRAM by name."""
+
+    @abstractmethod
+    def tilings(self) -> Sequence[Any]:
+        """Ways to run it, fastest first."""
+
+    @abstractmethod
+    def buffers(self, tiling: Any) -> dict[str, int]:
+        """Bytes of each scratchpad buffer of a tiling (weight buffers apart)."""
+
+    @abstractmethod
+    def emit(self, asm: Assembly, tiling: Any, place: Placement) -> None:
+        """Write the program text; all of the kernel's own transfers have ended at its end."""
+
+    def pad_bytes(self, tiling: Any) -> int:
+        """Bytes of scratchpad a tiling takes, each buffer on granules of its own."""
+        return sum(self.target.align(size) for size in self.buffers(tiling).values())
+
+    def fitting(self, limit: int) -> Any:
+        """The fastest tiling that fits `limit` bytes of scratchpad.
+
+        Raises:
+            InputError: none does.
+        """
+        for tiling in self.tilings():
+            if self.pad_bytes(tiling) <= limit:
+                return tiling
+        raise self.too_large(min(self.pad_bytes(tiling) for tiling in self.tilings()))
+
+    def too_large(self, needed: int) -> InputError:
+        """The error for a scratchpad that cannot hold even the smallest tiling."""
+        size = self.target.scratchpad
+        return InputError(
+            f"op {self.name!r} does not fit: its smallest tiling needs {show(needed, 'B')} besides the buffers it "
+            f"shares, and the scratchpad has {show(size, 'B')}",
+            remedy=f"set core.scratchpad.size to {show(_next_power(needed + size // 4), 'B')} or more",
+        )
+
+    def assign(self, tiling: Any, base: int) -> dict[str, int]:
+        """Scratchpad offset of each buffer, one after the other from `base`."""
+        offsets = {}
+        for name, size in self.buffers(tiling).items():
+            offsets[name] = base
+            base += self.target.align(size)
+        return offsets
+
+
+FIRST_BUFFER = CONSTANTS_BYTES
+"""Scratchpad offset behind the constants."""
+
+
+def _next_power(number: int) -> int:
+    return 1 << max(10, (number - 1).bit_length())

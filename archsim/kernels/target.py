@@ -1,0 +1,49 @@
+"""What kernels ask of a design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+GROUPS_PER_TILE = 8
+"""Scales that one row of a scale register holds."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Capabilities of a design.
+
+    Attributes:
+        tm, tn: activation rows and weight rows of an accumulator.
+        trowb: bytes of a tile row.
+        int4: whether the matrix unit multiplies int4 weights; else they are unpacked to int8 first.
+        cores: harts that run the same program.
+        scratchpad: bytes per core.
+        granule: bytes whose order between units is kept as one; buffers are aligned to it.
+    """
+
+    tm: int
+    tn: int
+    trowb: int
+    int4: bool
+    cores: int
+    scratchpad: int
+    granule: int = 64
+
+    def align(self, nbytes: int) -> int:
+        """Bytes rounded up to whole granules."""
+        return -(-nbytes // self.granule) * self.granule
+
+
+def target_of(design: Any) -> Target:
+    """The capabilities of a Design."""
+    core, parameters = design.core, design.parameters
+    return Target(
+        tm=parameters["TM"],
+        tn=parameters["TN"],
+        trowb=parameters["TROWB"],
+        int4=bool(core.matrix.formats.get("int4")),
+        cores=design.cores,
+        scratchpad=core.scratchpad.size,
+        granule=max(64, core.scratchpad.granule),
+    )

@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import pytest
+
+from archsim.isa.load import load_isa
+from archsim.isa.spec import Isa
+
+
+@pytest.fixture(scope="session")
+def isa() -> Isa:
+    """All that ships."""
+    return load_isa("rv64im", "zicsr", "zicntr", "xqt")

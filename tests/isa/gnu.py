@@ -1,0 +1,34 @@
+"""GNU as, ld and objcopy as oracle."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tests.debian import needs
+
+needs_binutils = needs("riscv64-linux-gnu-as", "binutils-riscv64-linux-gnu")
+needs_gcc = needs("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu")
+SECTIONS = (".text", ".rodata", ".data")
+
+
+def assemble_and_link(source: str, folder: Path, bases: dict[str, int]) -> dict[str, bytes]:
+    """Contents of .text, .rodata and .data of a source, linked at these addresses."""
+    (folder / "gnu.s").write_text(source)
+    run("riscv64-linux-gnu-as", "-march=rv64im", "-mno-relax", folder / "gnu.s", "-o", folder / "gnu.o")
+    starts = [f"--section-start={name}={bases.get(name, 0x700000 + index * 0x100000):#x}"
+              for index, name in enumerate(SECTIONS)]  # fmt: skip
+    run("riscv64-linux-gnu-ld", "--no-relax", "-e", "0x10000", *starts, folder / "gnu.o", "-o", folder / "gnu.elf")
+    result = {}
+    for name in SECTIONS:
+        content = folder / "gnu.bin"
+        content.unlink(missing_ok=True)
+        run("riscv64-linux-gnu-objcopy", "-O", "binary", "-j", name, folder / "gnu.elf", content)
+        result[name] = content.read_bytes() if content.exists() else b""
+    return result
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
