@@ -23,7 +23,20 @@ _PUBLIC = {
     "InputError": "archsim.common.errors",
     "SimulationError": "archsim.common.errors",
 }
-__all__ = [*_PUBLIC, "__version__"]
+__all__ = [
+    "InputError",
+    "SimulationError",
+    "__version__",
+    "compare",
+    "load_design",
+    "load_elf",
+    "load_isa",
+    "load_model",
+    "quantize",
+    "run",
+    "simulate",
+    "sweep",
+]
 
 if TYPE_CHECKING:
     from archsim.common.errors import InputError, SimulationError

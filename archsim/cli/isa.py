@@ -87,7 +87,9 @@ def asm(source: Annotated[Path, typer.Argument(help="Assembly source.")], isa: I
     for segment in load_program(source, _load(isa)).segments:
         if segment.executable:
             for offset in range(0, len(segment.data), 4):
-                print(f"{segment.address + offset:8x}: {int.from_bytes(segment.data[offset : offset + 4], 'little'):08x}")
+                print(
+                    f"{segment.address + offset:8x}: {int.from_bytes(segment.data[offset : offset + 4], 'little'):08x}"
+                )
 
 
 @app.command()

@@ -50,7 +50,7 @@ def show(
             "times": times,
             "macs": op.macs,
             "weight_bytes": op.weight_bytes,
-            **{"attributes": dict(op.attributes)},
+            "attributes": dict(op.attributes),
         }
         for part, ops, times in parts
         for op in ops

@@ -64,7 +64,12 @@ def print_result(result: dict[str, Any]) -> None:
 
     print_table(["figure", result["design"]], [(name, text) for name, text in figures(result)])
     rows = [
-        (op["op"], str(op["times"]), f"{op['cycles']:,}", f"{100 * op['cycles'] * op['times'] / result['cycles']:.1f} %")
+        (
+            op["op"],
+            str(op["times"]),
+            f"{op['cycles']:,}",
+            f"{100 * op['cycles'] * op['times'] / result['cycles']:.1f} %",
+        )
         for op in result["ops"]
     ]
     print_table(["op", "times", "cycles each", "share of time"], rows)

@@ -7,6 +7,6 @@ from pathlib import Path
 
 
 def cache_dir() -> Path:
-    """ARCHSIM_CACHE_DIR, else ``archsim`` in the user's cache folder (XDG_CACHE_HOME or ~/.cache); may not exist yet."""
+    """ARCHSIM_CACHE_DIR, else ``archsim`` in XDG_CACHE_HOME or ~/.cache; it may not exist yet."""
     own = os.environ.get("ARCHSIM_CACHE_DIR")
     return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "archsim"

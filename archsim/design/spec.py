@@ -1,95 +1,70 @@
-"""What a design is: frozen classes whose fields say their unit, bounds and meaning.
+"""What a design is: frozen classes whose fields are declared with unit, bounds and meaning."""
 
-The fields are the schema: the loader reads kinds and bounds from here, documentation is made from here.
-"""
-
+# ruff: noqa: RUF009  (each call declares a field of its own, as dataclasses.field does)
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from archsim.design.energy import EnergyTable
-    from archsim.design.memory import MemoryDevice
+from archsim.design.energy import EnergyTable, load_energy
+from archsim.design.fields import count, cycles, file, flag, measure, names, nbytes, numbers, section, text
+from archsim.design.memory import MemoryDevice, load_device
 
-
-def quantity(
-    unit: str,
-    doc: str,
-    *,
-    default: Any = None,
-    minimum: float = 0,
-    maximum: float = 2**62,
-    power_of_two: bool = False,
-    whole: bool = True,
-) -> Any:
-    """A field with a unit: "B", "Hz", "s", "cycles", or "" for a count."""
-    metadata = {
-        "unit": unit,
-        "doc": doc,
-        "minimum": minimum,
-        "maximum": maximum,
-        "power_of_two": power_of_two,
-        "whole": whole,
-    }
-    return field(metadata=metadata) if default is None else field(default=default, metadata=metadata)
-
-
-def words(doc: str, *, choices: tuple[str, ...] = (), default: Any = None) -> Any:
-    """A text field, perhaps of fixed choices."""
-    metadata = {"choices": choices, "doc": doc}
-    return field(metadata=metadata) if default is None else field(default=default, metadata=metadata)
+FORMATS = ("int8", "int4", "int16", "fp16", "bf16", "fp32")
+"""Number formats of weights that a matrix unit may multiply."""
+CLASSES = ("alu", "div", "exp", "reduce", "convert")
+"""Classes of work of a vector unit."""
+JOULES_PER_KWH = 3.6e6
 
 
 @dataclass(frozen=True)
 class Latency:
     """Cycles from issue to result in a hart's own pipeline."""
 
-    alu: int = quantity("cycles", "integer operations", minimum=1)
-    mul: int = quantity("cycles", "multiplications", minimum=1)
-    div: int = quantity("cycles", "divisions", minimum=1)
-    load: int = quantity("cycles", "loads that hit the L1 cache", minimum=1)
-    csr: int = quantity("cycles", "CSR accesses", minimum=1, default=1)
+    alu: int = cycles("integer operations", minimum=1)
+    mul: int = cycles("multiplications", minimum=1)
+    div: int = cycles("divisions", minimum=1)
+    load: int = cycles("loads that hit the L1 cache", minimum=1)
+    csr: int = cycles("CSR accesses", minimum=1)
 
 
 @dataclass(frozen=True)
 class Hart:
     """The scalar pipeline: in order, one instruction per cycle."""
 
-    latency: Latency
-    branch_penalty: int = quantity("cycles", "lost after a taken branch or jump")
+    latency: Latency = section(Latency, "cycles from issue to result")
+    branch_penalty: int = cycles("lost after a taken branch or jump")
 
 
 @dataclass(frozen=True)
 class Cache:
     """L1 data cache: write-back, write-allocate, least recently used."""
 
-    size: int = quantity("B", "capacity", minimum=64, power_of_two=True)
-    line: int = quantity("B", "line size", minimum=16, power_of_two=True)
-    ways: int = quantity("", "associativity", minimum=1)
+    size: int = nbytes("capacity", minimum=64)
+    line: int = nbytes("line size", minimum=16, power_of_two=True)
+    ways: int = count("associativity")
 
 
 @dataclass(frozen=True)
 class Scratchpad:
     """Banked on-chip memory of a core."""
 
-    size: int = quantity("B", "capacity", minimum=1024)
-    banks: int = quantity("", "banks, word-interleaved", minimum=1, power_of_two=True)
-    width: int = quantity("B", "bytes a bank gives per cycle", minimum=1, power_of_two=True)
-    latency: int = quantity("cycles", "of an access by the scalar pipeline, beyond an L1 hit")
-    granule: int = quantity("B", "bytes whose order between units is kept as one", default=64, power_of_two=True)
+    size: int = nbytes("capacity", minimum=1024)
+    banks: int = count("banks, word-interleaved", power_of_two=True)
+    width: int = nbytes("bytes a bank gives per cycle", power_of_two=True)
+    latency: int = cycles("of an access by the scalar pipeline, beyond an L1 hit")
+    granule: int = nbytes("bytes whose order between units is kept as one", power_of_two=True, default=64)
 
 
 @dataclass(frozen=True)
 class TileLsu:
     """Moves tiles between scratchpad and tile registers."""
 
-    width: int = quantity("B", "bytes per cycle", minimum=1)
-    latency: int = quantity("cycles", "from the last byte read to the register's use")
-    queue: int = quantity("", "instructions that wait", minimum=1, maximum=64)
+    width: int = nbytes("bytes per cycle")
+    latency: int = cycles("from the last byte read to the register's use")
+    queue: int = count("instructions that wait", maximum=64)
 
 
 @dataclass(frozen=True)
@@ -100,103 +75,135 @@ class Matrix:
     of `rows` x `columns` that holds weights; activation rows stream through, one per cycle.
     """
 
-    kind: str = words("what it is", choices=("dot_product", "systolic_ws"))
-    columns: int = quantity("", "weight rows at once", minimum=1)
-    latency: int = quantity("cycles", "pipeline depth")
-    queue: int = quantity("", "instructions that wait", minimum=1, maximum=64)
-    formats: dict[str, float] = field(
-        metadata={"doc": "weight formats it multiplies natively, with their rate relative to full", "rates": "formats"}
+    kind: str = text("what it is", choices=("dot_product", "systolic_ws"))
+    rows: int = count("depth of the array (systolic_ws)", default=1)
+    columns: int = count("weight rows at once")
+    depth: int = count("elements of a weight row per cycle (dot_product)", default=1)
+    latency: int = cycles("pipeline depth")
+    queue: int = count("instructions that wait", maximum=64)
+    double_buffered: bool = flag("whether weights load behind a multiply (systolic_ws)", default=True)
+    formats: dict[str, float] = numbers(
+        "weight formats it multiplies natively, with their rate relative to full",
+        choices=FORMATS,
+        whole=False,
+        above_zero=True,
+        maximum=64,
     )
-    rows: int = quantity("", "array rows (systolic)", default=1, minimum=1)
-    depth: int = quantity("", "elements of a dot product per cycle", default=1, minimum=1)
-    double_buffered: bool = field(default=True, metadata={"doc": "whether weights load behind a multiply (systolic)"})
 
     @property
     def macs_per_cycle(self) -> int:
-        """Multiply-accumulates per cycle at full rate."""
-        return self.columns * (self.rows if self.kind == "systolic_ws" else self.depth)
+        """Multiply-accumulates per cycle at rate 1."""
+        return self.rows * self.columns * self.depth
 
 
 @dataclass(frozen=True)
 class Vector:
     """Row operations on the scratchpad, and element operations on tiles."""
 
-    width: int = quantity("B", "bytes of elements per cycle", minimum=1)
-    latency: int = quantity("cycles", "pipeline depth")
-    queue: int = quantity("", "instructions that wait", minimum=1, maximum=64)
-    rates: dict[str, float] = field(metadata={"doc": "rate of each class relative to full", "rates": "classes"})
+    width: int = nbytes("bytes of elements per cycle at rate 1")
+    latency: int = cycles("pipeline depth")
+    queue: int = count("instructions that wait", maximum=64)
+    rates: dict[str, float] = numbers(
+        "rate of each class of work relative to full",
+        choices=CLASSES,
+        complete=True,
+        whole=False,
+        above_zero=True,
+        maximum=64,
+    )
 
 
 @dataclass(frozen=True)
 class Dma:
     """Copies between DRAM and scratchpad."""
 
-    engines: int = quantity("", "engines per core", minimum=1, maximum=16)
-    queue: int = quantity("", "transfers that wait per engine", minimum=1, maximum=64)
-    outstanding: int = quantity("", "bursts on their way per engine", minimum=1, maximum=1024)
-    burst: int = quantity("B", "largest request", minimum=16, power_of_two=True)
-    startup: int = quantity("cycles", "from issue to the first request")
+    engines: int = count("engines per core", maximum=16)
+    queue: int = count("transfers that wait per engine", maximum=64)
+    outstanding: int = count("bursts on their way per engine", maximum=1024)
+    burst: int = nbytes("largest request", minimum=16, power_of_two=True)
+    startup: int = cycles("from issue to the first request")
 
 
 @dataclass(frozen=True)
 class Core:
     """A hart with its units and private memories."""
 
-    hart: Hart
-    l1d: Cache
-    scratchpad: Scratchpad
-    tile_lsu: TileLsu
-    matrix: Matrix
-    vector: Vector
-    dma: Dma
+    hart: Hart = section(Hart, "scalar pipeline")
+    l1d: Cache = section(Cache, "L1 data cache")
+    scratchpad: Scratchpad = section(Scratchpad, "private on-chip memory")
+    tile_lsu: TileLsu = section(TileLsu, "tile loads and stores")
+    matrix: Matrix = section(Matrix, "matrix unit")
+    vector: Vector = section(Vector, "vector unit")
+    dma: Dma = section(Dma, "DMA engines")
 
 
 @dataclass(frozen=True)
 class Interconnect:
     """Between a core and the memory controllers."""
 
-    latency: float = quantity("s", "one way", whole=False)
-    width: int = quantity("B", "bytes per cycle and core", minimum=1)
+    latency: float = measure("s", "one way", maximum=1e-3)
+    width: int = nbytes("bytes per cycle and core")
 
 
 @dataclass(frozen=True)
 class Memory:
     """Main memory."""
 
-    device: MemoryDevice = field(metadata={"doc": "a file of configs/memory", "file": "memory"})
-    channels: int = quantity("", "channels of the device", minimum=1)
-    interleave: int = quantity("B", "consecutive bytes in one channel", minimum=32, power_of_two=True)
-    size: int = quantity("B", "capacity", minimum=1 << 20)
+    device: MemoryDevice = file("a memory device: a name or file of configs/memory", load_device)
+    channels: int = count("channels of the device", maximum=4096)
+    ranks: int = count("ranks of a channel: they add capacity; time is that of one rank", maximum=64, default=1)
+    interleave: int = nbytes("consecutive bytes in one channel", minimum=32, power_of_two=True)
+    size: int = nbytes("capacity", minimum=1 << 20)
 
     @property
     def peak_bytes_per_s(self) -> float:
         """Bytes per second of all channels with every data cycle used."""
         return self.channels * self.device.peak_bytes_per_s
 
+    @property
+    def organisation_bytes(self) -> int:
+        """Bytes that the banks, rows and ranks of all channels hold."""
+        return self.channels * self.ranks * self.device.capacity_bytes
+
 
 @dataclass(frozen=True)
 class Technology:
     """What it is made in."""
 
-    node: str = words("process node")
-    energy: str = words("energy table: a file of configs/energy")
+    node: float = measure("m", "process node", minimum=1e-9, maximum=1e-6)
+    energy: EnergyTable = file("an energy table: a name or file of configs/energy", load_energy)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What running it costs."""
+
+    energy_price: float = measure(
+        "$/kWh", "price of electricity; kept in $ per joule", above_zero=True, scale=1 / JOULES_PER_KWH
+    )
 
 
 @dataclass(frozen=True)
 class Design:
-    """A chip."""
+    """A chip. Attributes are in base units: bytes, hertz, cycles, seconds, metres."""
 
-    name: str
-    description: str
-    clock: float
-    cores: int
-    isa: tuple[str, ...]
-    parameters: dict[str, int]
-    technology: Technology
-    core: Core
-    interconnect: Interconnect
-    memory: Memory
-    energy: EnergyTable
+    name: str = text("name of the design", key="design")
+    description: str = text("what it is, in a line", default="")
+    source: str = text("where its figures come from", default="")
+    clock: float = measure("Hz", "clock of cores and interconnect", minimum=1e6, maximum=1e11)
+    isa: tuple[str, ...] = names("extensions of the instruction set, such as rv64im, zicsr, xqt")
+    parameters: dict[str, int] = numbers("parameters of the instruction set, such as TM", minimum=1, default={})
+    technology: Technology = section(Technology, "process")
+    cores: int = count("cores", maximum=1024)
+    core: Core = section(Core, "what each core is made of")
+    interconnect: Interconnect = section(Interconnect, "between cores and memory")
+    memory: Memory = section(Memory, "main memory")
+    cost: Cost | None = section(Cost, "prices", default=None)
+
+    @property
+    def energy(self) -> EnergyTable:
+        """The energy table of the technology."""
+        return self.technology.energy
 
     @property
     def period_fs(self) -> int:
@@ -205,27 +212,27 @@ class Design:
 
     @property
     def peak_macs_per_s(self) -> float:
-        """Multiply-accumulates per second of all matrix units at full rate."""
+        """Multiply-accumulates per second of all matrix units at rate 1."""
         return self.cores * self.core.matrix.macs_per_cycle * self.clock
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields in base units, JSON-able."""
+        """All fields in base units, JSON-able, with the memory device's contents; the energy table by its name."""
+        own = {name: value for name, value in vars(self).items() if name != "name"}
+        sections = {name: asdict(value) for name, value in own.items() if hasattr(value, "__dataclass_fields__")}
+        technology = {"node": self.technology.node, "energy": self.energy.name}
         return {
             "design": self.name,
-            "description": self.description,
-            "clock": self.clock,
-            "cores": self.cores,
+            **own,
+            **sections,
             "isa": list(self.isa),
             "parameters": dict(self.parameters),
-            "technology": asdict(self.technology),
-            "core": asdict(self.core),
-            "interconnect": asdict(self.interconnect),
-            "memory": asdict(self.memory),
+            "technology": technology,
         }
 
-    @cached_property
     def digest(self) -> str:
-        """Hash of everything in the design that a result depends on."""
-        content = {**self.to_dict(), "energy": self.energy.to_dict()}
-        content.pop("description")
+        """SHA-256 of everything that can change a result: all fields but texts, the device's and the energies."""
+        technology = {"node": self.technology.node, "energy": self.energy.to_dict()}
+        content = {**self.to_dict(), "technology": technology}
+        for text_only in ("design", "description", "source"):
+            del content[text_only]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

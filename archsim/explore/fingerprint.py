@@ -23,13 +23,19 @@ class Fingerprint:
 
     Too much rather than too little goes in: a change of any shipped design gives every point a new key, and no stored
     result is ever a stale one.
+
+    Attributes:
+        source: digest of the packages that a simulation runs.
+        data: digest of what ships, and of files in the current folder that come before it by their name.
     """
 
     def __init__(self) -> None:
         package = Path(archsim.__file__).parent
         source = [path for name in _PACKAGES for path in (package / name).rglob("*.py")]
         data = [path for name in _DATA for path in (data_root() / name).rglob("*") if path.is_file()]
-        self.source, self.data = _digest(source, package), _digest(data, data_root())
+        before = {path.name for path in data if Path(path.name).is_file()}
+        self.source = _digest(source, package)
+        self.data = _digest(data, data_root()) + _digest(map(Path, before), Path())
 
     def key(self, point: dict[str, Any], evaluate: Callable[..., Any]) -> str:
         """The key under which the result of ``evaluate(point)`` is stored."""

@@ -1,4 +1,4 @@
-"""Symmetric integer quantisation with shared scales, and packing of four-bit codes."""
+"""Symmetric integer quantisation with shared scales."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.formats.names import Format, parse_format
+from archsim.formats.nibbles import pack_int4
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,9 @@ class Packed:
     """A quantised matrix.
 
     Attributes:
-        format: how.
+        format: of the matrix.
         codes: int8 [rows, columns].
-        scales: float16 [rows, groups].
+        scales: float16 [rows, groups]; one group per row where the format has none.
     """
 
     format: Format
@@ -25,63 +26,70 @@ class Packed:
     scales: np.ndarray
 
     @property
+    def packed(self) -> np.ndarray:
+        """The codes as stored: uint8 [rows, format.code_bytes(columns)], of int4 the low nibble first."""
+        return pack_int4(self.codes) if self.format.bits == 4 else self.codes.view(np.uint8)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of storage, scales included."""
-        return int(self.codes.shape[0]) * self.format.row_bytes(int(self.codes.shape[1]))
+        rows, columns = self.codes.shape
+        return int(rows * self.format.row_bytes(columns))
 
     @property
     def bits_per_weight(self) -> float:
         """Bits of storage per weight, scales included."""
-        return self.format.bits_per_weight(int(self.codes.shape[1]))
+        return self.format.bits_per_weight(self.codes.shape[1])
 
     def dequantize(self) -> np.ndarray:
         """float32 [rows, columns]: code x scale."""
-        columns = self.codes.shape[1]
-        group = self.format.group or columns
-        scales = np.repeat(self.scales.astype(np.float32), group, axis=1)[:, :columns]
-        return self.codes.astype(np.float32) * scales
+        return self.codes.astype(np.float32) * _spread(self.scales, self.format, self.codes.shape[1])
 
 
 def quantize(weights: np.ndarray, name: str | Format) -> Packed:
-    """Round to nearest in each group: scale = largest magnitude / largest code, as float16.
+    """Round each weight to the nearest code of its group.
+
+    A group's scale is its largest magnitude over the largest code, rounded to float16; codes are
+    clip(rint(weight / scale)) with ties to even, and 0 where the scale is 0.
 
     Args:
-        weights: float [rows, columns].
-        name: a format.
+        weights: real [rows, columns]; taken as float32.
+        name: a format, such as "int4-g128".
 
     Raises:
-        InputError: weights are no finite matrix, or too large for a float16 scale.
+        InputError: the format is unknown, the weights are no finite matrix, or a scale does not fit float16.
     """
     form = parse_format(name) if isinstance(name, str) else name
-    weights = np.asarray(weights, np.float32)
-    if weights.ndim != 2 or not np.isfinite(weights).all():
-        raise InputError(f"weights of shape {weights.shape} are no finite matrix", remedy="give float [rows, columns]")
-    rows, columns = weights.shape
-    group = form.group or columns
-    padded = np.zeros((rows, form.groups(columns) * group), np.float32)
-    padded[:, :columns] = weights
-    grouped = padded.reshape(rows, -1, group)
-    largest = np.abs(grouped).max(axis=2) / form.maximum
-    if largest.max(initial=0) > np.finfo(np.float16).max:
-        raise InputError("a scale does not fit float16", remedy="scale the weights down")
-    scales = largest.astype(np.float16)
-    divisor = np.where(scales == 0, 1, scales).astype(np.float32)
-    codes = np.clip(np.rint(grouped / divisor[:, :, None]), -form.maximum, form.maximum)
-    codes = np.where(scales[:, :, None] == 0, 0, codes)
-    return Packed(form, codes.reshape(rows, -1)[:, :columns].astype(np.int8), scales)
+    weights = _checked(weights)
+    columns = weights.shape[1]
+    starts = np.arange(0, columns, form.group or columns)
+    exact = np.maximum.reduceat(np.abs(weights), starts, axis=1) / np.float32(form.maximum)
+    if exact.max() > np.finfo(np.float16).max:
+        raise InputError(
+            f"a scale of {exact.max():.6g} does not fit float16", remedy="divide the weights by a constant"
+        )
+    scales = exact.astype(np.float16)
+    divisor = _spread(scales, form, columns)
+    ratio = np.divide(weights, divisor, out=np.zeros_like(weights), where=divisor > 0)
+    codes = np.clip(np.rint(ratio), -form.maximum, form.maximum).astype(np.int8)
+    return Packed(form, codes, scales)
 
 
-def pack_int4(codes: np.ndarray) -> np.ndarray:
-    """Codes int8 [rows, columns] to uint8 [rows, ceil(columns / 2)], low nibble first."""
-    rows, columns = codes.shape
-    even = np.zeros((rows, columns + columns % 2), np.uint8)
-    even[:, :columns] = codes.astype(np.uint8) & 15
-    return even[:, 0::2] | even[:, 1::2] << 4
+def _spread(scales: np.ndarray, form: Format, columns: int) -> np.ndarray:
+    """The scale of each code: float32 [rows, columns]."""
+    return np.repeat(scales.astype(np.float32), form.group or columns, axis=1)[:, :columns]
 
 
-def unpack_int4(packed: np.ndarray, columns: int) -> np.ndarray:
-    """The inverse of pack_int4: int8 [rows, columns]."""
-    rows = packed.shape[0]
-    nibbles = np.zeros((rows, 2 * packed.shape[1]), np.uint8)
-    nibbles[:, 0::2], nibbles[:, 1::2] = packed & 15, packed >> 4
-    return ((nibbles[:, :columns].astype(np.int8) ^ 8) - 8).astype(np.int8)
+def _checked(weights: np.ndarray) -> np.ndarray:
+    try:
+        # what is finite in float64 may be infinite in float32: reported below, not warned about
+        with np.errstate(over="ignore"):
+            matrix = np.asarray(weights).astype(np.float32)
+    except (TypeError, ValueError):
+        raise InputError("the weights are no numbers", remedy="give real numbers [rows, columns]") from None
+    if matrix.ndim != 2 or not matrix.size:
+        raise InputError(f"weights of shape {matrix.shape} are no matrix", remedy="give real numbers [rows, columns]")
+    if not np.isfinite(matrix).all():
+        row, column = np.argwhere(~np.isfinite(matrix))[0]
+        raise InputError(f"weight [{row}, {column}] is {matrix[row, column]}", remedy="give finite float32 numbers")
+    return matrix

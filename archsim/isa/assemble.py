@@ -150,7 +150,10 @@ class Assembler:
             except ValueError as error:
                 raise InputError(str(error), remedy="use -2**63 to 2**64 - 1") from None
         last = operands[-1] if operands else ""
-        return pseudo.expand(name, operands, last in self.isa.register_numbers.get("X", {}))
+        is_register = last in self.isa.register_numbers.get("X", {})
+        if name in pseudo.IMMEDIATE_FORMS and last.isidentifier() and last not in self.symbols.constants:
+            is_register = True
+        return pseudo.expand(name, operands, is_register)
 
     def emit(self, name: str, operands: list[str]) -> None:
         instruction = self.isa.instructions.get(name)

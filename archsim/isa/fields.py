@@ -96,10 +96,12 @@ def _check_register(variable: Variable, entry: YamlMap, state: dict[str, State])
             **entry.where(),
             remedy="leave them to immediates",
         )
-    beyond = set(range(1 << variable.width)) - set(range(state[name].count)) - variable.forbidden
-    if beyond:
+    largest = (1 << variable.width) - 1
+    while largest in variable.forbidden:
+        largest -= 1
+    if largest >= state[name].count:
         raise InputError(
-            f"variable {variable.name} can be {max(beyond)}, {name} has {state[name].count} registers",
+            f"variable {variable.name} can be {largest}, {name} has {state[name].count} registers",
             **entry.where("location"),
             remedy="make the field narrower, or list the values under 'not:'",
         )

@@ -31,6 +31,7 @@ _PROLOGUE = """\
 
 #define ARCHSIM_TEXT_(x) #x
 #define ARCHSIM_TEXT(x) ARCHSIM_TEXT_(x)
+#define ARCHSIM_INLINE static inline __attribute__((always_inline))
 """
 
 # Numbers of registers by the names that compilers print, for encodings that `.insn` has no form for.
@@ -57,9 +58,9 @@ class _Shape:
 def c_header(isa: Isa, extension: str) -> str:
     """The header of one extension.
 
-    Every instruction that C can call becomes ``__riscv_NAME`` (dots as underscores) with its operands in the order of
-    its assembly, less the integer register it writes, which is the value; every CSR ``__riscv_read_NAME()`` and
-    ``__riscv_write_NAME(value)``. Jumps, and what depends on pc, are left out.
+    Every instruction that C can call becomes ``rv_NAME`` (dots as underscores) with its operands in the order of
+    its assembly, less the integer register it writes, which is the value; every CSR ``rv_read_NAME()`` and
+    ``rv_write_NAME(value)``. Jumps, and what depends on pc, are left out.
 
     Args:
         isa: holds the extension and those it requires.
@@ -131,7 +132,7 @@ def _function(isa: Isa, instruction: Instruction, shape: _Shape) -> str:
     parameters = [name for name in order if name in shape.sources or name in shape.constants]
     numbers = _placeholders(shape)
     text = _insn(instruction, numbers) or _word(instruction, numbers)
-    name = f"__riscv_{instruction.name.replace('.', '_')}"
+    name = f"rv_{instruction.name.replace('.', '_')}"
     form = f"{instruction.name} {instruction.assembly}".rstrip()
     what = f"/* {_comment(f'{form}: {instruction.long_name}')}{_limits(isa, instruction)} */"
     if shape.constants:
@@ -142,7 +143,7 @@ def _function(isa: Isa, instruction: Instruction, shape: _Shape) -> str:
     if shape.target:
         start = f" = {shape.target}" if shape.target in shape.sources else ""
         body = f"unsigned long result{start};\n    {body}\n    return result;"
-    return f"{what}\nstatic inline {result} {name}({arguments})\n{{\n    {body}\n}}\n"
+    return f"{what}\nARCHSIM_INLINE {result} {name}({arguments})\n{{\n    {body}\n}}\n"
 
 
 def _limits(isa: Isa, instruction: Instruction) -> str:
@@ -269,13 +270,13 @@ def _csrs(extension: Extension) -> list[str]:
             continue
         parts.append(
             f"/* CSR {name}: {_comment(state.description)} */\n"
-            f"static inline unsigned long __riscv_read_{name}(void)\n{{\n    unsigned long result;\n"
+            f"ARCHSIM_INLINE unsigned long rv_read_{name}(void)\n{{\n    unsigned long result;\n"
             f'    __asm__ volatile("csrr %0, {state.address:#x}" : "=r"(result) : : "memory");\n'
             "    return result;\n}\n"
         )
         if state.writable:
             parts.append(
-                f"static inline void __riscv_write_{name}(unsigned long value)\n{{\n"
+                f"ARCHSIM_INLINE void rv_write_{name}(unsigned long value)\n{{\n"
                 f'    __asm__ volatile("csrw {state.address:#x}, %0" : : "r"(value) : "memory");\n}}\n'
             )
     return parts

@@ -138,7 +138,7 @@ class Lowering:
         text = self.expr(value)
         if isinstance(target, ast.Name):
             if target.id in self.state:
-                self.emit(f"csr_set(ctx, {self.state[target.id].address}, {text})")
+                self.emit(f"csr_set(ctx, np.int64({self.state[target.id].address}), {text})")
             else:
                 kind = _NUMPY[self.operation.variables[target.id]]
                 self.emit(f"v_{target.id} = {kind}({text})")
@@ -216,8 +216,8 @@ class Lowering:
             return f"np.int64({self.parameters[name]})"
         if name in self.fields:
             csr, low, width = self.fields[name]
-            return f"((csr_value(ctx, {csr.address}) >> {low}) & {2**width - 1})"
-        return f"csr_value(ctx, {self.state[name].address})"
+            return f"((csr_value(ctx, np.int64({csr.address})) >> {low}) & {2**width - 1})"
+        return f"csr_value(ctx, np.int64({self.state[name].address}))"
 
     def slot(self, name: str) -> str:
         return f"(w >> {16 + 8 * self.slots.slot[name]}) & 255"
@@ -226,8 +226,8 @@ class Lowering:
         left, right = self.expr(node.left), self.expr(node.right)
         if isinstance(node.op, (ast.LShift, ast.RShift)):
             symbol = "<<" if isinstance(node.op, ast.LShift) else ">>"
-            if isinstance(node.right, ast.Constant):
-                return f"({left} {symbol} {int(str(node.right.value)) & 63})"
+            if isinstance(node.right, ast.Constant) and isinstance(node.right.value, int):
+                return f"({left} {symbol} {node.right.value & 63})"
             return f"({left} {symbol} ({right} & 63))"
         return f"({left} {_BINARY[type(node.op)]} {right})"
 
@@ -237,12 +237,9 @@ class Lowering:
 
     def call(self, node: ast.Call) -> str:
         name = _name(node.func)
-        if name in ("sext", "zext") and isinstance(node.args[1], ast.Constant):
-            return f"{name}_{node.args[1].value}({self.expr(node.args[0])})" if node.args[1].value in (
-                8,
-                16,
-                32,
-            ) else f"{name}({self.expr(node.args[0])}, {node.args[1].value})"
+        width = node.args[1].value if name in ("sext", "zext") and isinstance(node.args[1], ast.Constant) else None
+        if width in (8, 16, 32):
+            return f"{name}_{width!r}({self.expr(node.args[0])})"
         arguments = [self.expr(argument) for argument in node.args]
         if name.startswith("load_"):
             return self.load(name, arguments[0])
@@ -319,7 +316,7 @@ class Lowering:
         for index, size in zip(indices[1:], shape, strict=True):
             text = self.expr(index)
             if id(node) not in self.operation.safe:
-                text = f"inside(ctx, {text}, {size})"
+                text = f"inside(ctx, {text}, np.int64({size}))"
             flat = f"({flat} * {size} + {text})"
         carrier = {"int4": "int8", "float16": "uint16"}.get(state.type, state.type)
         self.files.add((owner.name, carrier))

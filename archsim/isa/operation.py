@@ -560,7 +560,7 @@ def _binary_interval(operator: ast.operator, left: Interval, right: Interval) ->
     if isinstance(operator, ast.Mult):
         products = [a * b for a in left for b in right]
         return min(products), max(products)
-    if isinstance(operator, ast.LShift) and 0 <= right[0] and right[1] < 32 and left[0] >= 0:
+    if isinstance(operator, ast.LShift) and right[0] >= 0 and right[1] < 32 and left[0] >= 0:
         return left[0], left[1] * 2 ** right[1]
     if isinstance(operator, ast.RShift) and left[0] >= 0 and 0 <= right[0] < 64:
         return 0, left[1] // 2 ** right[0]

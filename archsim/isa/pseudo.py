@@ -58,11 +58,14 @@ TABLE: dict[str, dict[int, tuple[str, ...]]] = {
     "pause": {0: ("fence w, 0",)},
     "unimp": {0: ("csrrw zero, 0xC00, zero",)},
 }
-_IMMEDIATE = {
+IMMEDIATE_FORMS = {
     "add": "addi", "addw": "addiw", "and": "andi", "or": "ori", "xor": "xori", "slt": "slti", "sltu": "sltiu",
     "sll": "slli", "srl": "srli", "sra": "srai", "sllw": "slliw", "srlw": "srliw", "sraw": "sraiw",
 }  # fmt: skip
-OVERLOADED = frozenset({"jalr", *_IMMEDIATE})
+"""Instructions that may be written with an immediate, and which they then are."""
+_LOADS = frozenset({"lb", "lbu", "lh", "lhu", "lw", "lwu", "ld"})
+_STORES = frozenset({"sb", "sh", "sw", "sd"})
+OVERLOADED = frozenset({"jalr", *IMMEDIATE_FORMS, *_LOADS})
 """Instructions with short forms that have as many operands as their own."""
 NAMES = frozenset({*TABLE, "li", "jr"})
 
@@ -79,8 +82,15 @@ def expand(name: str, operands: list[str], is_register: bool) -> tuple[str, ...]
         return tuple(line.format(*operands) for line in lines)
     if name in ("jr", "jalr"):
         return _jump_register(name, operands, is_register)
-    if len(operands) == 3 and name in _IMMEDIATE and not is_register:
-        return (f"{_IMMEDIATE[name]} {', '.join(operands)}",)
+    if is_register and name not in _STORES:
+        return None
+    if len(operands) == 3 and name in IMMEDIATE_FORMS:
+        return (f"{IMMEDIATE_FORMS[name]} {', '.join(operands)}",)
+    if len(operands) == 2 and name in _LOADS and not operands[1].endswith(")"):
+        return f"auipc {operands[0]}, %pcrel_hi({operands[1]})", f"{name} {operands[0]}, %pcrel_lo(.-4)({operands[0]})"
+    if len(operands) == 3 and name in _STORES:
+        value, target, scratch = operands
+        return f"auipc {scratch}, %pcrel_hi({target})", f"{name} {value}, %pcrel_lo(.-4)({scratch})"
     return None
 
 

@@ -119,6 +119,14 @@ class Assembly:
             self.li(SCRATCH, factor)
             self("mul", target, source, SCRATCH)
 
+    def minimum(self, target: str, source: str, most: int) -> None:
+        """target = min(source, most), which must be another register unless it is the source."""
+        if target != source:
+            self("mv", target, source)
+        self.li(SCRATCH, most)
+        with self.unless("blt", target, SCRATCH):
+            self("mv", target, SCRATCH)
+
     def pad(self, target: str, offset: int) -> None:
         """target = scratchpad address of an offset."""
         self.add(target, PAD, offset)

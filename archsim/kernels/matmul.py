@@ -105,20 +105,41 @@ class MatMul(Kernel):
     def emit(self, asm: Assembly, tiling: Tiling, place: Placement) -> None:
         """The body; `prologue` must have been emitted before it."""
         asm.run_deferred()
-        writer = _Writer(self, asm, tiling, place)
-        passes, tail = divmod(self.rows, tiling.rows)
-        writer.body(0, passes, last=not tail)
-        if tail:
-            rest = replace(tiling, rows=tail)
-            _Writer(self, asm, rest, place).body(passes * tiling.rows, 1, last=True)
+        _Writer(self, asm, tiling, place).body()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How cores share a matmul: `row_shares` groups of cores deal out passes over rows, each its blocks of columns.
+
+    Attributes:
+        passes: blocks of `rows` activation rows; the last overlaps the one before, so that all are as long.
+        columns: cores that share the column blocks of a pass.
+    """
+
+    rows: int
+    passes: int
+    row_shares: int
+    columns: int
+
+
+def grid_of(kernel: MatMul, most_rows: int) -> Grid:
+    """The grid with the least work for the busiest core; of those the one that loads activations least often."""
+    passes = -(-kernel.rows // most_rows)
+    cores, blocks = kernel.target.cores, kernel.layout().blocks
+    shares = [count for count in range(1, min(cores, passes) + 1) if cores % count == 0]
+    work = {count: -(-passes // count) * -(-blocks // (cores // count)) for count in shares}
+    best = min(shares, key=lambda count: (work[count], -count))
+    return Grid(-(-kernel.rows // passes), passes, best, cores // best)
 
 
 class _Writer:
-    """Emits one matmul for blocks of `tiling.rows` rows."""
+    """Emits one matmul."""
 
     def __init__(self, kernel: MatMul, asm: Assembly, tiling: Tiling, place: Placement) -> None:
         self.kernel, self.asm, self.place, self.target = kernel, asm, place, kernel.target
-        self.rows = tiling.rows
+        self.grid = grid_of(kernel, tiling.rows)
+        self.rows = self.grid.rows
         self.layout = kernel.layout(tiling.steps)
         self.stride = kernel._stride(tiling)
         count = -(-self.rows // self.target.tm)
@@ -126,31 +147,36 @@ class _Writer:
         # the last tile overlaps the one before, so that all have as many rows
         self.tops = [min(index * self.tile_rows, self.rows - self.tile_rows) for index in range(count)]
 
-    # -- the stream of weight chunks of this core
+    def share(self, register: str) -> str:
+        """The core's place among those that share columns: the hart's number, or `register` set to it."""
+        if self.grid.row_shares == 1:
+            return HART
+        self.asm.li(register, self.grid.row_shares)
+        self.asm("divu", register, HART, register)
+        return register
 
-    def blocks(self, register: str) -> None:
-        """register = blocks of output features of this core."""
-        whole, rest = divmod(self.layout.blocks, self.target.cores)
-        if rest:
-            self.asm("slti", register, HART, rest)
-            self.asm.add(register, register, whole)
-        else:
-            self.asm.li(register, whole)
+    # -- the stream of weight chunks of this core
 
     def start(self, pointer: str, left: str, total: str, own: str | None) -> None:
         """Set the stream to its first chunk: DRAM address, chunks left to load, in all, and left of the block."""
         asm, layout = self.asm, self.layout
-        self.blocks(total)
+        share = self.share(pointer)
+        whole, rest = divmod(layout.blocks, self.grid.columns)
+        if rest:
+            asm("slti", total, share, rest)
+            asm.add(total, total, whole)
+        else:
+            asm.li(total, whole)
         if layout.chunks > 1:
             asm.mul(total, total, layout.chunks)
         asm("mv", left, total)
-        asm.element(pointer, self.place.dram["weights"], HART, layout.block_bytes)
+        asm.element(pointer, self.place.dram["weights"], share, layout.block_bytes)
         if own:
             asm.li(own, layout.chunks)
 
     def advance(self, pointer: str, left: str, own: str | None) -> None:
         """Go on to the next chunk."""
-        asm, layout, others = self.asm, self.layout, (self.target.cores - 1) * self.layout.block_bytes
+        asm, layout, others = self.asm, self.layout, (self.grid.columns - 1) * self.layout.block_bytes
         asm.add(left, left, -1)
         asm.add(pointer, pointer, layout.chunk_bytes + (0 if own else others))
         if own:
@@ -171,7 +197,7 @@ class _Writer:
     @property
     def _own(self) -> str:
         """The counter of a block's chunks is needed only where blocks are cut and do not adjoin."""
-        return " own" if self.layout.chunks > 1 and self.target.cores > 1 else ""
+        return " own" if self.layout.chunks > 1 and self.grid.columns > 1 else ""
 
     def prologue(self) -> None:
         with self.asm.registers("pointer left total" + self._own) as (pointer, left, total, *own):
@@ -181,28 +207,41 @@ class _Writer:
 
     # -- passes over blocks of rows
 
-    def body(self, first_row: int, passes: int, *, last: bool) -> None:
-        """All passes; the weights of each were started before it, and unless `last` those of the next one are."""
-        asm = self.asm
-        layout = self.layout
+    def body(self) -> None:
+        """All passes of this core; the weights of the first were started before it."""
+        asm, grid = self.asm, self.grid
         asm.csr("qfmt", self._format())
         asm.csr("qtm", self.tile_rows)
         asm.csr("qtn", self.target.tn)
-        asm.csr("qtk", layout.step)
-        with asm.registers("row passes") as (row, left):
-            asm.li(row, first_row)
-            with asm.times(left, passes):
-                self._load_rows(row)
-                self._pass(row)
-                asm.add(row, row, self.rows)
-                if not last:
-                    self.prologue()
-                elif passes > 1:
-                    asm.add(left, left, -1)
-                    with asm.unless("beqz", left):
-                        self.prologue()
-                    asm.add(left, left, 1)
+        asm.csr("qtk", self.layout.step)
+        with asm.registers("number row passes") as (number, row, passes):
+            asm.li(number, 0)
+            if grid.row_shares > 1:
+                asm.li(number, grid.row_shares)
+                asm("remu", number, HART, number)
+            loop, done = asm.label("pass"), asm.label("passes_done")
+            asm.place(loop)
+            self._first_row(number, row)
+            self._load_rows(row)
+            self._pass(row)
+            if grid.passes > grid.row_shares:
+                asm.add(number, number, grid.row_shares)
+                asm.li(passes, grid.passes)
+                asm.jump_if("bge", number, passes, done)
+                self.prologue()
+                asm("j", loop)
+                asm.place(done)
         asm.wait(*STREAM_BARRIERS)
+
+    def _first_row(self, number: str, row: str) -> None:
+        """row = first activation row of a pass."""
+        asm, last = self.asm, self.kernel.rows - self.rows
+        asm.mul(row, number, self.rows)
+        if self.grid.passes * self.rows > self.kernel.rows:
+            with asm.registers("last") as (limit,):
+                asm.li(limit, last)
+                with asm.unless("blt", row, limit):
+                    asm("mv", row, limit)
 
     @property
     def unpacks(self) -> bool:
@@ -235,7 +274,7 @@ class _Writer:
                 self.advance(pointer, left, counter)
             asm.li(inner, self.layout.chunks)
             width = 4 * self.target.tn
-            asm.mul(column, HART, width)
+            asm.mul(column, self.share(column), width)
             asm.element(out, self.place.dram["out"], row, 4 * self.kernel.out_features)
             asm("add", out, out, column)
             asm.wait(LOAD_BARRIERS[0])
@@ -321,8 +360,8 @@ class _Writer:
                     asm("mv", address, stride)
             asm.shape(self.rows, address if ragged else width, row_bytes, width)
             asm("qt.dma.st", f"b{barrier}", out, stage)
-        asm.add(out, out, width * self.target.cores)
-        asm.add(column, column, width * self.target.cores)
+        asm.add(out, out, width * self.grid.columns)
+        asm.add(column, column, width * self.grid.columns)
 
 
 @dataclass

@@ -24,8 +24,8 @@ from archsim.machine.layout import (
     TAG_SETS,
     TAG_WAYS,
     TAGS,
-    UNIT,
     U_LATENCY,
+    UNIT,
 )
 
 

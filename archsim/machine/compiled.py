@@ -94,7 +94,7 @@ class CodeTables:
 @cache
 def _go(source: str, name: str) -> Callable[[int], tuple[int, int]]:
     loop = load_generated(f"loop_{name}", source)
-    return load_generated(f"go_{name}", scheduler_source(loop.__name__)).go  # type: ignore[no-any-return]
+    return load_generated(f"go_{name}", scheduler_source(loop.__name__)).go
 
 
 def _word(name: str) -> str:

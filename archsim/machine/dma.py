@@ -12,6 +12,7 @@ from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BARRIER_COUNT,
     BARRIER_DONE,
+    BLOCKED_ON,
     CHIP_CONTEXTS,
     CHIP_DRAM,
     CHIP_HARTS,
@@ -143,7 +144,7 @@ def advance_engines(chip, until):
 
 @njit
 def burst(chip, ctx, index):
-    """Send an engine's next burst; true when that ended a transfer."""
+    """Send an engine's next burst."""
     dma, engine = pointer_int64(ctx[DMA]), engine_at(ctx, index)
     slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
     row, offset, row_bytes = engine[E_ROW], engine[E_OFFSET], engine[slot + T_BYTES]
@@ -166,11 +167,9 @@ def burst(chip, ctx, index):
     if offset + size >= row_bytes:
         engine[E_OFFSET] = 0
         engine[E_ROW] = row + 1
-    finished = engine[E_ROW] >= engine[slot + T_ROWS]
-    if finished:
+    if engine[E_ROW] >= engine[slot + T_ROWS]:
         _finish(ctx, engine, engine[slot + T_BARRIER])
     _schedule(dma, engine)
-    return finished
 
 
 @njit
@@ -199,10 +198,11 @@ def _move(chip, ctx, time, dram, spad, size, write):
 
 @njit
 def _finish(ctx, engine, barrier):
-    """A transfer's end is known: tell its barrier, free its queue slot, take up the next one."""
+    """A transfer's end is known: tell its barrier and hart, free its queue slot, take up the next one."""
     counts, done = pointer_int64(ctx[BARRIER_COUNT]), pointer_int64(ctx[BARRIER_DONE])
     counts[barrier] -= 1
     done[barrier] = max(done[barrier], engine[E_DONE])
+    ctx[BLOCKED_ON] = 0
     engine[E_FREE + engine[E_HEAD] % QUEUE_SLOTS] = engine[E_TIME]
     engine[E_HEAD] += 1
     engine[E_ROW] = 0

@@ -34,9 +34,7 @@ def load_elf(path: str | Path) -> Program:
 
 def _program(elf, path: Path) -> Program:  # type: ignore[no-untyped-def]
     if elf["e_machine"] != "EM_RISCV" or elf.elfclass != 64:
-        raise InputError(
-            f"is for {elf['e_machine']}, {elf.elfclass} bits", file=path, remedy="compile for riscv64"
-        )
+        raise InputError(f"is for {elf['e_machine']}, {elf.elfclass} bits", file=path, remedy="compile for riscv64")
     if elf["e_type"] != "ET_EXEC":
         raise InputError("is not a static executable", file=path, remedy="link with -static -no-pie")
     size = path.stat().st_size

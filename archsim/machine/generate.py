@@ -14,7 +14,7 @@ from archsim.common.errors import InputError
 from archsim.isa.lower import Lowering, operand_slots, state_layout
 from archsim.isa.operation import Access, Operation, check_expression, check_operation
 from archsim.isa.spec import Instruction, Isa
-from archsim.machine.layout import CLASS_ID, FORMAT_ID, FORMATS, MAXIMUM_ACCESSES, UNIT_ID
+from archsim.machine.layout import CLASS_ID, FIRST_DECOUPLED, FORMAT_ID, FORMATS, MAXIMUM_ACCESSES, UNIT_ID
 
 INLINE_UNITS = ("alu", "mul", "div", "branch", "load", "store")
 INLINE_EXTENSIONS = ("I", "M")
@@ -81,8 +81,6 @@ class Coded:
         return state_layout(self.isa.state)[1]
 
 
-
-
 def _vocabulary() -> str:
     """Import line for every public name of the vocabulary."""
     from archsim.machine import host
@@ -114,7 +112,9 @@ def instruction_source(coded: Coded, name: str) -> str:
 def pattern_source(coded: Coded, name: str) -> str | None:
     """Source of ``pattern(ctx, w, imm)``: fills WORK with what the instruction asks of its unit; None if nothing."""
     instruction = coded.isa.instructions[name]
-    if not instruction.work and not instruction.memory:
+    # decoupled units always look at WORK: it must not be another instruction's
+    decoupled = UNIT_ID[instruction.unit] >= FIRST_DECOUPLED
+    if not instruction.work and not instruction.memory and not decoupled:
         return None
     lines: list[str] = []
     for key in ("macs", "rows", "columns", "depth", "scales", "elements", "bits", "latency"):
@@ -357,7 +357,7 @@ def _cache_lines(address: str, store: bool) -> list[str]:
         "if tags[way0] >> 1 == line:",
         f"    {'tags[way0] |= 1' if store else 'pass'}",
         "else:",
-        f"    extra = l1_access(ctxp, {address}, start, {int(store)})",
+        f"    extra = l1_access(ctxp, {address}, start, np.int64({int(store)}))",
     ]
     if store:
         # a store buffer hides what a store misses by
@@ -506,9 +506,7 @@ def go(address):
             continue
         burst_time, burst_hart, engine = next_burst(chip)
         if burst_hart >= 0 and (hart < 0 or burst_time <= time):
-            ctx = pointer_int64(contexts[burst_hart])
-            if burst(chip, ctx, engine):
-                ctx[BLOCKED_ON] = 0
+            burst(chip, pointer_int64(contexts[burst_hart]), engine)
             continue
         if hart < 0:
             return (0, EXITED) if live == 0 else (0, BLOCKED)

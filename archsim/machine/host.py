@@ -50,12 +50,12 @@ from archsim.machine.layout import (
 __all__ = ["ACCESS_ADDRESS", "STATE", "WORK", "WORK_MEMORY", "X"]
 
 
-def _pointer(kind: types.Type):  # type: ignore[no-untyped-def]
+def _pointer(kind: types.Type):
     @intrinsic
-    def pointer(typing_context, address):  # type: ignore[no-untyped-def]
+    def pointer(typing_context, address):
         signature = types.CPointer(kind)(types.int64)
 
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        def generate(context, builder, signature, arguments):
             return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
         return signature, generate
@@ -75,21 +75,21 @@ pointer_float64 = _pointer(types.float64)
 
 
 @intrinsic
-def address_of_pointer(typing_context, pointer):  # type: ignore[no-untyped-def]
+def address_of_pointer(typing_context, pointer):
     """The host address a pointer holds."""
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         return builder.ptrtoint(arguments[0], ir.IntType(64))
 
     return types.int64(pointer), generate
 
 
 @intrinsic
-def call_at(typing_context, address, ctx, word, immediate):  # type: ignore[no-untyped-def]
+def call_at(typing_context, address, ctx, word, immediate):
     """Call the compiled function at an address with (ctx, word, immediate); its int64 result."""
     signature = types.int64(types.int64, ctx, types.int64, types.int64)
 
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def generate(context, builder, signature, arguments):
         integer = ir.IntType(64)
         function = ir.FunctionType(integer, [arguments[1].type, integer, integer])
         target = builder.inttoptr(arguments[0], function.as_pointer())
@@ -98,10 +98,10 @@ def call_at(typing_context, address, ctx, word, immediate):  # type: ignore[no-u
     return signature, generate
 
 
-def _bitcast(result: types.Type, argument: types.Type, llvm: ir.Type):  # type: ignore[no-untyped-def]
+def _bitcast(result: types.Type, argument: types.Type, llvm: ir.Type):
     @intrinsic
-    def cast(typing_context, value):  # type: ignore[no-untyped-def]
-        def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def cast(typing_context, value):
+        def generate(context, builder, signature, arguments):
             return builder.bitcast(arguments[0], llvm)
 
         return result(argument), generate
@@ -208,77 +208,77 @@ def translate(ctx, address, size):
 
 @njit
 def load_i8(ctx, address):
-    return get_i8(translate(ctx, address, 1))
+    return get_i8(translate(ctx, address, np.int64(1)))
 
 
 @njit
 def load_u8(ctx, address):
-    return get_u8(translate(ctx, address, 1))
+    return get_u8(translate(ctx, address, np.int64(1)))
 
 
 @njit
 def load_i16(ctx, address):
-    return get_i16(translate(ctx, address, 2))
+    return get_i16(translate(ctx, address, np.int64(2)))
 
 
 @njit
 def load_u16(ctx, address):
-    return get_u16(translate(ctx, address, 2))
+    return get_u16(translate(ctx, address, np.int64(2)))
 
 
 @njit
 def load_i32(ctx, address):
-    return get_i32(translate(ctx, address, 4))
+    return get_i32(translate(ctx, address, np.int64(4)))
 
 
 @njit
 def load_u32(ctx, address):
-    return get_u32(translate(ctx, address, 4))
+    return get_u32(translate(ctx, address, np.int64(4)))
 
 
 @njit
 def load_i64(ctx, address):
-    return get_i64(translate(ctx, address, 8))
+    return get_i64(translate(ctx, address, np.int64(8)))
 
 
 @njit
 def load_f32(ctx, address):
-    return get_f32(translate(ctx, address, 4))
+    return get_f32(translate(ctx, address, np.int64(4)))
 
 
 @njit
 def load_f16(ctx, address):
-    return get_f16(translate(ctx, address, 2))
+    return get_f16(translate(ctx, address, np.int64(2)))
 
 
 @njit
 def store_8(ctx, address, value):
-    put_8(translate(ctx, address, 1), value)
+    put_8(translate(ctx, address, np.int64(1)), value)
 
 
 @njit
 def store_16(ctx, address, value):
-    put_16(translate(ctx, address, 2), value)
+    put_16(translate(ctx, address, np.int64(2)), value)
 
 
 @njit
 def store_32(ctx, address, value):
-    put_32(translate(ctx, address, 4), value)
+    put_32(translate(ctx, address, np.int64(4)), value)
 
 
 @njit
 def store_64(ctx, address, value):
-    put_64(translate(ctx, address, 8), value)
+    put_64(translate(ctx, address, np.int64(8)), value)
 
 
 @njit
 def store_f32(ctx, address, value):
-    put_f32(translate(ctx, address, 4), value)
+    put_f32(translate(ctx, address, np.int64(4)), value)
 
 
 @njit
 def store_f16(ctx, address, value):
-    put_f16(translate(ctx, address, 2), value)
+    put_f16(translate(ctx, address, np.int64(2)), value)
 
 
 @njit
@@ -330,7 +330,7 @@ def csr_value(ctx, number):
 
 @njit
 def csr_read(ctx, number):
-    if number == CYCLE or number == TIME_CSR:
+    if number in (CYCLE, TIME_CSR):
         return ctx[NOW]
     if number == INSTRET_CSR:
         return ctx[INSTRET]
@@ -626,5 +626,3 @@ def f32_to_half(value):
         return np.uint16(sign | np.int64(np.rint(scaled)))
     rounded = magnitude + 0xFFF + ((magnitude >> 13) & 1)
     return np.uint16(sign | ((rounded - 0x38000000) >> 13))
-
-

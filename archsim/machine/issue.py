@@ -116,7 +116,7 @@ def issue(ctx, op, word, immediate, start):
         return _wait(ctx, info, word, start)
     if builtin == BUILTIN_SYNC:
         return _sync(ctx, start)
-    if builtin == BUILTIN_LOAD or builtin == BUILTIN_STORE:
+    if builtin in (BUILTIN_LOAD, BUILTIN_STORE):
         return _dma(ctx, op, info, word, immediate, start, builtin == BUILTIN_STORE)
     if ctx[VALUES] or unit < FIRST_DECOUPLED:
         ctx[NOW] = start
@@ -279,10 +279,10 @@ def _registers_ready(ctx, info, unit, word):
 
 @njit
 def _is_target(info, entry, word):
+    found = False
     for index in range(info[INFO_WRITES]):
-        if _operand(info, INFO_WRITE0, index, word) == entry:
-            return True
-    return False
+        found = found or _operand(info, INFO_WRITE0, index, word) == entry
+    return found
 
 
 @njit

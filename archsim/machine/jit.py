@@ -44,7 +44,7 @@ def cache_folder() -> Path:
 
 def njit(function: F) -> F:
     """numba.njit into the keyed cache folder."""
-    return _cached(numba.njit(cache=False, nogil=True, error_model="numpy"), function)  # type: ignore[no-any-return]
+    return _cached(numba.njit(cache=False, nogil=True, error_model="numpy"), function)
 
 
 def _cached(decorate: Callable[[Any], Any], function: Any) -> Any:
@@ -91,11 +91,11 @@ def address_of(function: Callable[..., Any]) -> int:
     numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
     try:
         signature = types.int64(types.CPointer(types.int64), types.int64, types.int64)
-        compiled = numba.cfunc(signature, cache=True, nopython=True, error_model="numpy")(function)
+        compiled = numba.cfunc(signature, cache=True, error_model="numpy")(function)
     finally:
         numba.config.CACHE_DIR = saved  # type: ignore[attr-defined]
     _KEEP.append(compiled)
-    return int(compiled.address)
+    return int(compiled.address or 0)
 
 
 _KEEP: list[Any] = []

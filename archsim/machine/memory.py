@@ -37,8 +37,10 @@ class MainMemory:
 
     def write(self, address: int, data: bytes | np.ndarray) -> None:
         """Put bytes at an address (arrays as their memory stands, little-endian)."""
-        raw = np.ascontiguousarray(data).view(np.uint8).reshape(-1) if isinstance(data, np.ndarray) else (
-            np.frombuffer(data, np.uint8)
+        raw = (
+            np.ascontiguousarray(data).view(np.uint8).reshape(-1)
+            if isinstance(data, np.ndarray)
+            else (np.frombuffer(data, np.uint8))
         )
         if address < FIRST_VALID or address + len(raw) > self.held:
             raise InputError(

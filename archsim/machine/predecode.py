@@ -24,7 +24,16 @@ TEXT_LIMIT = 64 << 20
 
 @dataclass
 class Predecoded:
-    """Arrays of a program: `code` int64 [slots + 2, 2], `sched` int64 [slots + 2], first address, mnemonics used, words."""
+    """Arrays of a program.
+
+    Attributes:
+        code: int64 [slots + 2, 2], see the module.
+        sched: int64 [slots + 2].
+        text: address of slot 0.
+        slots: how many.
+        used: mnemonics that occur.
+        words: uint32 [slots / 2], the instruction words.
+    """
 
     code: np.ndarray
     sched: np.ndarray

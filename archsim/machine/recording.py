@@ -120,7 +120,7 @@ def replay(trace: Trace, design: Any, *, isa: Isa | None = None) -> tuple[RunRes
             continue
         index = np.ascontiguousarray(trace.harts[hart][0], np.int32)
         value = np.ascontiguousarray(trace.harts[hart][1], np.int64)
-        if len(index) and not (0 <= index.min() and index.max() < code.slots):
+        if len(index) and not (index.min() >= 0 and index.max() < code.slots):
             raise InputError(f"{trace.name}: an instruction lies outside the trace's program", remedy="record it again")
         chip.keep |= {index.ctypes.data: index, value.ctypes.data: value}
         context[at.PC] = trace.text

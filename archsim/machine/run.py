@@ -79,8 +79,10 @@ def run(
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
     tables.prepare(code.used, timed=timed)
-    held = min(HELD_ADDRESSES, design.memory.size) if fidelity == "addresses" else (
-        max(HELD_FUNCTIONAL, _last_address(memory))
+    held = (
+        min(HELD_ADDRESSES, design.memory.size)
+        if fidelity == "addresses"
+        else (max(HELD_FUNCTIONAL, _last_address(memory)))
     )
     main = MainMemory(held)
     load_program(main, program, memory)
@@ -251,14 +253,10 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     result.units = {name: int(units[at.UNIT_ID[name]]) for name in at.UNITS[at.FIRST_DECOUPLED :]}
     result.events = dict(zip(at.EVENT_NAMES, (int(v) for v in events), strict=True))
     result.macs = {
-        name.removeprefix("macs."): count
-        for name, count in result.events.items()
-        if name.startswith("macs.") and count
+        name.removeprefix("macs."): count for name, count in result.events.items() if name.startswith("macs.") and count
     }
     _memory_counters(chip, design, result)
-    result.energy = energy_of(
-        result.events, result.dram_read_bytes + result.dram_write_bytes, result.time_s, design
-    )
+    result.energy = energy_of(result.events, result.dram_read_bytes + result.dram_write_bytes, result.time_s, design)
     result.regions = _regions(chip, result.cycles)
     return result
 
@@ -297,4 +295,3 @@ def _regions(chip: Chip, cycles: int) -> list[Region]:
     marks = chip.view(0, at.MARKS, 2 * count).reshape(-1, 2)
     ends = [*(int(start) for start in marks[1:, 1]), cycles][:count]
     return [Region(int(number), int(start), end) for (number, start), end in zip(marks, ends, strict=True)]
-

@@ -158,4 +158,3 @@ def _gcd(a, b):
     while b:
         a, b = b, a % b
     return a
-

@@ -1,18 +1,24 @@
-"""The ops of a decoder-only transformer in one phase, with shapes, formats, bytes and MACs."""
+"""Graphs of ops: what is computed, on which tensors, and how much work that is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
 
-from archsim.common.errors import InputError
-from archsim.formats import Format
-from archsim.models.config import TransformerConfig
+from archsim.formats import parse_format
+
+_ELEMENT_BYTES = {"float32": 4, "int32": 4, "float16": 2, "int8": 1}
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A named array: shape, format name, and bytes of storage."""
+    """A named array.
+
+    Attributes:
+        format: "float32", "float16", "int32", "int8" (codes alone, their scales being another tensor), or, of a
+            weight matrix [out, in], the name of a format whose scales are part of `nbytes`.
+        nbytes: bytes of storage.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -20,31 +26,68 @@ class Tensor:
     nbytes: int
 
 
+def array(name: str, shape: tuple[int, ...], element: str) -> Tensor:
+    """A plain array of float32, float16, int32 or int8."""
+    return Tensor(name, shape, element, prod(shape) * _ELEMENT_BYTES[element])
+
+
+def weight_matrix(name: str, out_features: int, in_features: int, form: str) -> Tensor:
+    """A quantised matrix [out_features, in_features] with its scales.
+
+    Raises:
+        InputError: the format is unknown.
+    """
+    nbytes = out_features * parse_format(form).row_bytes(in_features)
+    return Tensor(name, (out_features, in_features), form, nbytes)
+
+
 @dataclass(frozen=True)
 class Op:
-    """A node: what, how large, and what it reads besides activations.
+    """A node of a graph.
 
     Attributes:
         kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul or add.
-        attributes: its sizes (rows are tokens processed).
+        attributes: its sizes; `rows` are the tokens it works on.
+        inputs, outputs: activations and cache; of a cache, an output is the appended part alone.
         weights: parameters it reads.
-        macs: multiply-accumulates on matrix units.
     """
 
     name: str
     kind: str
     attributes: dict[str, int]
+    inputs: tuple[Tensor, ...] = ()
+    outputs: tuple[Tensor, ...] = ()
     weights: tuple[Tensor, ...] = ()
-    macs: int = 0
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of matrix products: rows x in x out; query-key pairs x heads x head_dim, twice."""
+        a = self.attributes
+        if self.kind == "matmul":
+            return a["rows"] * a["in_features"] * a["out_features"]
+        if self.kind == "attention":
+            context = a["context"]
+            pairs = a["batch"] * (context * (context + 1) // 2 if a["causal"] else context)
+            return 2 * pairs * a["heads"] * a["head_dim"]
+        return 0
 
     @property
     def weight_bytes(self) -> int:
+        """Bytes of its parameters as stored."""
         return sum(tensor.nbytes for tensor in self.weights)
 
 
 @dataclass(frozen=True)
 class Graph:
-    """A phase of a model: `embed`, then `layers` times `layer`, then `head`."""
+    """One phase of a model: `embed`, then `layer` as often as there are `layers`, then `head`.
+
+    Attributes:
+        phase: "prefill" or "decode".
+        batch: sequences.
+        context: tokens of each sequence, the ones being worked on included.
+        layers: number of equal decoder layers.
+        kv_bytes: bytes of the KV cache of all layers and sequences once the phase is done, scales included.
+    """
 
     phase: str
     batch: int
@@ -57,77 +100,10 @@ class Graph:
 
     @property
     def macs(self) -> int:
-        """All multiply-accumulates of the phase."""
-        return sum(op.macs for op in (*self.embed, *self.head)) + self.layers * sum(op.macs for op in self.layer)
+        """Multiply-accumulates of the whole phase."""
+        return self.layers * sum(op.macs for op in self.layer) + sum(op.macs for op in (*self.embed, *self.head))
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of all weights read once."""
-        outside = sum(op.weight_bytes for op in (*self.embed, *self.head))
-        return outside + self.layers * sum(op.weight_bytes for op in self.layer)
-
-
-def build_graph(
-    config: TransformerConfig, phase: str, batch: int, context: int, weights: Format, kv: Format
-) -> Graph:
-    """The graph of a phase.
-
-    Args:
-        phase: "prefill" processes batch x context tokens, causally; "decode" one token per sequence, which attends
-            over `context` tokens in the cache, itself included.
-
-    Raises:
-        InputError: the phase or a size is wrong.
-    """
-    if phase not in ("prefill", "decode"):
-        raise InputError(f"unknown phase {phase!r}", remedy="use prefill or decode")
-    for name, value, most in (("batch", batch, 65536), ("context", context, config.max_positions)):
-        if not 1 <= value <= most:
-            raise InputError(f"{name} is {value}", remedy=f"use 1 to {most}")
-    rows = batch * context if phase == "prefill" else batch
-    layer = _layer(config, phase, rows, batch, context, weights)
-    head = (
-        _norm("final_norm", batch, config, residual=False),
-        _matmul("lm_head", batch, config.hidden, config.vocab, weights),
-    )
-    embed = Op("embed", "embed", {"rows": rows, "features": config.hidden})
-    token_bytes = 2 * config.kv_heads * (config.head_dim * kv.bits // 8 + 2)
-    return Graph(
-        phase, batch, context, config.layers, (embed,), layer, head, batch * context * config.layers * token_bytes
-    )
-
-
-def _layer(
-    c: TransformerConfig, phase: str, rows: int, batch: int, context: int, weights: Format
-) -> tuple[Op, ...]:
-    sizes = {"rows": rows, "batch": batch, "heads": c.heads, "kv_heads": c.kv_heads, "head_dim": c.head_dim}
-    sizes |= {"context": context, "position": 0 if phase == "prefill" else context - 1}
-    features = c.heads * c.head_dim
-    pairs = batch * (context * (context + 1) // 2 if phase == "prefill" else context)
-    attention_macs = 2 * pairs * c.heads * c.head_dim
-    return (
-        _norm("attn_norm", rows, c, residual=False),
-        _matmul("qkv", rows, c.hidden, (c.heads + 2 * c.kv_heads) * c.head_dim, weights),
-        Op("rope_kv", "rope_kv", sizes),
-        Op("attention", "attention", {**sizes, "causal": int(phase == "prefill")}, (), attention_macs),
-        Op("attn_quant", "quantize", {"rows": rows, "features": features}),
-        _matmul("attn_out", rows, features, c.hidden, weights),
-        _norm("ffn_norm", rows, c, residual=True),
-        _matmul("gate_up", rows, c.hidden, 2 * c.ffn, weights),
-        Op("silu_mul", "silu_mul", {"rows": rows, "features": c.ffn}),
-        _matmul("down", rows, c.ffn, c.hidden, weights),
-        Op("residual", "add", {"rows": rows, "features": c.hidden}),
-    )
-
-
-def _norm(name: str, rows: int, c: TransformerConfig, *, residual: bool) -> Op:
-    """RMSNorm; with `residual` it first adds what the op before made to the residual stream."""
-    gamma = Tensor(f"{name}.weight", (c.hidden,), "fp32", 4 * c.hidden)
-    return Op(name, "norm", {"rows": rows, "features": c.hidden, "residual": int(residual)}, (gamma,))
-
-
-def _matmul(name: str, rows: int, in_features: int, out_features: int, form: Format) -> Op:
-    shape = (out_features, in_features)
-    tensor = Tensor(f"{name}.weight", shape, form.name, out_features * form.row_bytes(in_features))
-    attributes = {"rows": rows, "in_features": in_features, "out_features": out_features}
-    return Op(name, "matmul", attributes, (tensor,), rows * prod(shape))
+        """Bytes of parameters that the phase reads whole: all layers and the head, not the embedding table."""
+        return self.layers * sum(op.weight_bytes for op in self.layer) + sum(op.weight_bytes for op in self.head)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from os.path import abspath
 from pathlib import Path
 
 from archsim.common.errors import InputError
-from archsim.common.resources import find
+from archsim.common.resources import find, shipped
 from archsim.formats import Format, parse_format
 from archsim.models.config import TransformerConfig, read_config
-from archsim.models.graph import Graph, build_graph
+from archsim.models.decoder import build_graph
+from archsim.models.graph import Graph
+
+_FOLDER = "workloads/models"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A transformer in formats: `weights`, `activations`, `kv` (the KV cache)."""
+    """A transformer and the formats of its weights, its activations and its KV cache."""
 
     name: str
     config: TransformerConfig
@@ -24,32 +28,53 @@ class Model:
 
     @property
     def parameters(self) -> int:
+        """All parameters, as publishers count them."""
         return self.config.parameters
 
     def graph(self, phase: str, batch: int = 1, context: int = 2048) -> Graph:
-        """The ops of a phase (see models.graph)."""
-        return build_graph(self.config, phase, batch, context, self.weights, self.kv)
+        """The ops of one phase; see models.decoder.build_graph.
+
+        Raises:
+            InputError: the phase or a size is wrong.
+        """
+        return build_graph(self.config, phase, batch, context, self.weights.name)
 
 
-def load_model(
-    name: str, weights: str = "int4-g128", activations: str = "int8", kv: str = "int8"
-) -> Model:
+def load_model(name: str | Path, weights: str = "int4-g128", activations: str = "int8", kv: str = "int8") -> Model:
     """Load a model.
 
     Args:
-        name: a shipped model, a config.json, or a folder that holds one.
-        weights: format of the weights, such as int4-g128.
-        activations: format of activations: int8 (per token).
-        kv: format of the KV cache: int8 (per token and head).
+        name: a shipped model, a config.json under any name, or a folder that holds config.json.
+        weights: format of the weights: int8 or int4, per channel or in groups.
+        activations: format of activations: int8, per token.
+        kv: format of the KV cache: int8, per token and head.
 
     Raises:
-        InputError: unknown model or format, or a malformed configuration.
+        InputError: unknown model or format, a format that is not for that use, or a malformed configuration.
     """
     forms = parse_format(weights), parse_format(activations), parse_format(kv)
-    for what, form in (("activations", forms[1]), ("KV cache", forms[2])):
-        if form.bits != 8 or form.group:
-            raise InputError(f"format {form.name!r} is not available for the {what}", remedy="use int8")
-    folder = Path(name) / "config.json"
-    path = folder if folder.is_file() else find("model", name, "workloads/models", ".json")
-    label = path.parent.name if path.name == "config.json" else path.stem
+    if forms[0].scope == "token":
+        raise InputError(
+            f"format {weights!r} is not for weights", remedy="use int4-g128, or another of groups or channels"
+        )
+    for use, form in (("activations", forms[1]), ("the KV cache", forms[2])):
+        if form.bits != 8 or form.scope not in ("row", "token"):
+            raise InputError(f"format {form.name!r} is not supported for {use}", remedy="use int8 or int8-token")
+    path = _config_file(str(name))
+    # not resolve(): a download cache links config.json to a file in another folder
+    label = Path(abspath(path)).parent.name if path.name == "config.json" else path.stem
     return Model(label, read_config(path), *forms)
+
+
+def _config_file(name: str) -> Path:
+    """The user's own folder or file first, then what ships."""
+    folder = Path(name)
+    if not name or not folder.is_dir():
+        return find("model", name, _FOLDER, ".json")
+    if (folder / "config.json").is_file():
+        return folder / "config.json"
+    if name in shipped(_FOLDER, ".json"):
+        return find("model", name, _FOLDER, ".json")
+    raise InputError(
+        "the folder holds no config.json", file=folder, remedy="give the folder of a model, or a config.json"
+    )

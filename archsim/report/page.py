@@ -12,7 +12,8 @@ from archsim.report import figures
 _STYLE = """
 body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem; color: #223; }
 h1 { font-size: 1.5rem; } p.what { color: #556; }
-table { border-collapse: collapse; margin: 1rem 0 2rem; } th, td { padding: .35rem .9rem; border-bottom: 1px solid #dde; }
+table { border-collapse: collapse; margin: 1rem 0 2rem; }
+th, td { padding: .35rem .9rem; border-bottom: 1px solid #dde; }
 th { text-align: left; } td { text-align: right; } td:first-child { text-align: left; }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(560px, 1fr)); gap: 1rem; }
 """
@@ -58,7 +59,5 @@ def _table(results: Sequence[dict[str, Any]]) -> str:
         ("SRAM peak per core", lambda r: f"{r['sram_peak_bytes'] / 2**10:.4g} KiB"),
     ]
     head = "".join(f"<th>{html.escape(str(r['design']))}</th>" for r in results)
-    body = "".join(
-        f"<tr><td>{name}</td>{''.join(f'<td>{show(r)}</td>' for r in results)}</tr>" for name, show in rows
-    )
+    body = "".join(f"<tr><td>{name}</td>{''.join(f'<td>{show(r)}</td>' for r in results)}</tr>" for name, show in rows)
     return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"

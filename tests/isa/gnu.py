@@ -9,11 +9,11 @@ from tests.debian import needs
 
 needs_binutils = needs("riscv64-linux-gnu-as", "binutils-riscv64-linux-gnu")
 needs_gcc = needs("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu")
-SECTIONS = (".text", ".rodata", ".data")
+SECTIONS = (".text", ".rodata", ".data", ".bss")
 
 
 def assemble_and_link(source: str, folder: Path, bases: dict[str, int]) -> dict[str, bytes]:
-    """Contents of .text, .rodata and .data of a source, linked at these addresses."""
+    """Contents of the sections of a source (nothing for .bss), linked at these addresses."""
     (folder / "gnu.s").write_text(source)
     run("riscv64-linux-gnu-as", "-march=rv64im", "-mno-relax", folder / "gnu.s", "-o", folder / "gnu.o")
     starts = [f"--section-start={name}={bases.get(name, 0x700000 + index * 0x100000):#x}"

@@ -32,7 +32,7 @@ def _inject(dram, addresses, count, size, write, window, done):
 
 def served(device: str, addresses: np.ndarray, *, write: int = 0, window: int = 64, channels: int = 1):
     """Fraction of peak bandwidth, and the counters, of one-burst requests at these addresses."""
-    design = archsim.load_design("edge-npu", {"memory.device": device, "memory.channels": channels})
+    design = archsim.load_design("edge-npu", {"memory.device": device, "memory.channels": channels, "memory.size": "128 MiB"})
     keep: list[np.ndarray] = []
 
     def array(size: int) -> np.ndarray:
@@ -54,7 +54,7 @@ def sequential(count: int, size: int = 32) -> np.ndarray:
 
 @pytest.mark.parametrize("device", ["lpddr5-6400-x16", "hbm3-6400", "ddr4-3200"])
 def test_no_pattern_beats_peak_and_refresh_costs_its_share(device: str) -> None:
-    size = archsim.load_design("edge-npu", {"memory.device": device}).memory.device.tx_bytes
+    size = archsim.load_design("edge-npu", {"memory.device": device, "memory.size": "128 MiB"}).memory.device.tx_bytes
     fraction, d, facts = served(device, sequential(200_000, size))
     available = 1 - facts.tRFC / facts.tREFI
     assert 0.9 * available <= fraction <= available + 0.001

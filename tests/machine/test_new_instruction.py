@@ -18,7 +18,11 @@ requires: [I]
 state:
   dacc: {kind: register_file, count: 4, type: int32}
 formats:
-  R: {variables: {xd: {location: 11-7, register: X}, xs1: {location: 19-15, register: X}, xs2: {location: 24-20, register: X}}}
+  R:
+    variables:
+      xd: {location: 11-7, register: X}
+      xs1: {location: 19-15, register: X}
+      xs2: {location: 24-20, register: X}
 instructions:
   xd.dot4:
     long_name: Dot product of four signed bytes
@@ -110,7 +114,7 @@ def test_register_elements_cannot_be_reached_outside_a_register(tmp_path: Path) 
     """An index that cannot be proven is checked when it runs: a trap, never a stray access."""
     path = tmp_path / "stray.yaml"
     text = XDOT.replace("int32}", "int32, shape: [4]}").replace(
-        "xd: {location: 11-7, register: X}, xs1", "dd: {location: 11-7, register: dacc}, xs1"
+        "xd: {location: 11-7, register: X}", "dd: {location: 11-7, register: dacc}"
     )
     head = text[: text.index("      total = 0")].replace("assembly: xd", "assembly: dd")
     head = head.replace("location: 11-7, register: dacc", "location: 8-7, register: dacc")

@@ -1,0 +1,168 @@
+"""What must hold between fields of a design: one row per rule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from archsim.common.errors import InputError
+from archsim.common.units import show
+from archsim.design.merge import Tree
+from archsim.design.spec import Design
+
+TILE_PARAMETERS = ("TM", "TN", "TROWB")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: the field to point at, when it is broken, what to say, and what to do."""
+
+    field: str
+    broken: Callable[[Design], Any]
+    says: Callable[[Design], str]
+    remedy: Callable[[Design], str]
+
+
+def _sets(d: Design) -> float:
+    return d.core.l1d.size / (d.core.l1d.line * d.core.l1d.ways)
+
+
+def _bank_row(d: Design) -> int:
+    return d.core.scratchpad.banks * d.core.scratchpad.width
+
+
+def _absent(d: Design) -> list[str]:
+    return [name for name in TILE_PARAMETERS if "xqt" in d.isa and name not in d.parameters]
+
+
+def _odd(d: Design) -> list[str]:
+    return [name for name in TILE_PARAMETERS if (value := d.parameters.get(name, 1)) & (value - 1)]
+
+
+def _reach(d: Design) -> int:
+    """Elements of a tile row of int8 that the unit multiplies in a pass."""
+    return d.core.matrix.rows * d.core.matrix.depth
+
+
+def _systolic(d: Design) -> bool:
+    return d.core.matrix.kind == "systolic_ws"
+
+
+RULES = (
+    Rule(
+        "core.l1d.size",
+        lambda d: _sets(d) < 1 or _sets(d) != int(_sets(d)),
+        lambda d: f"{d.core.l1d.size} B is no multiple of line x ways = {d.core.l1d.line * d.core.l1d.ways} B",
+        lambda d: "change size, line or ways",
+    ),
+    Rule(
+        "core.l1d.size",
+        lambda d: int(_sets(d)) & (int(_sets(d)) - 1),
+        lambda d: f"size / (line x ways) = {_sets(d):g} sets is not a power of two",
+        lambda d: "change size, line or ways",
+    ),
+    Rule(
+        "core.scratchpad.size",
+        lambda d: d.core.scratchpad.size % _bank_row(d),
+        lambda d: f"{d.core.scratchpad.size} B is no multiple of banks x width = {_bank_row(d)} B",
+        lambda d: "change size, banks or width",
+    ),
+    Rule(
+        "core.scratchpad.granule",
+        lambda d: d.core.scratchpad.size % d.core.scratchpad.granule,
+        lambda d: f"{d.core.scratchpad.granule} B does not divide the size of {d.core.scratchpad.size} B",
+        lambda d: "use a smaller granule",
+    ),
+    Rule(
+        "core.matrix.rows",
+        lambda d: not _systolic(d) and d.core.matrix.rows != 1,
+        lambda d: f"a dot_product unit takes one activation row per cycle, not {d.core.matrix.rows}",
+        lambda d: "leave rows out, or use kind: systolic_ws",
+    ),
+    Rule(
+        "core.matrix.depth",
+        lambda d: _systolic(d) and d.core.matrix.depth != 1,
+        lambda d: f"a systolic_ws array is one element deep, not {d.core.matrix.depth}",
+        lambda d: "leave depth out and use rows, or use kind: dot_product",
+    ),
+    Rule(
+        "parameters",
+        _absent,
+        lambda d: f"extension xqt needs {_absent(d)[0]}",
+        lambda d: "write parameters: {TM: 16, TN: 16, TROWB: 128}",
+    ),
+    Rule(
+        "parameters",
+        _odd,
+        lambda d: f"{_odd(d)[0]} = {d.parameters[_odd(d)[0]]} is not a power of two",
+        lambda d: "use a power of two",
+    ),
+    Rule(
+        "core.matrix.columns",
+        lambda d: d.core.matrix.columns > d.parameters.get("TN", math.inf),
+        lambda d: f"{d.core.matrix.columns} columns are never filled by tiles of TN = {d.parameters['TN']} rows",
+        lambda d: "use fewer columns, or a larger TN",
+    ),
+    Rule(
+        "core.matrix",
+        lambda d: _reach(d) > d.parameters.get("TROWB", math.inf),
+        lambda d: f"{_reach(d)} elements at once are never filled by tile rows of TROWB = {d.parameters['TROWB']} B",
+        lambda d: f"use fewer {'rows' if _systolic(d) else 'depth'}, or a larger TROWB",
+    ),
+    Rule(
+        "core.dma.burst",
+        lambda d: d.core.dma.burst % d.memory.device.tx_bytes,
+        lambda d: (
+            f"{d.core.dma.burst} B is no multiple of the {d.memory.device.tx_bytes} B that "
+            f"{d.memory.device.name} moves at once"
+        ),
+        lambda d: f"use at least {d.memory.device.tx_bytes} B",
+    ),
+    Rule(
+        "memory.interleave",
+        lambda d: d.memory.interleave % d.memory.device.tx_bytes,
+        lambda d: (
+            f"{d.memory.interleave} B is no multiple of the {d.memory.device.tx_bytes} B that "
+            f"{d.memory.device.name} moves at once"
+        ),
+        lambda d: f"use at least {d.memory.device.tx_bytes} B",
+    ),
+    Rule(
+        "memory.size",
+        lambda d: d.memory.size > d.memory.organisation_bytes,
+        lambda d: (
+            f"{show(d.memory.size, 'B')} is more than {d.memory.channels} channels x {d.memory.ranks} ranks of "
+            f"{d.memory.device.name} hold, {show(d.memory.organisation_bytes, 'B')}"
+        ),
+        lambda d: "use more channels or ranks, or less",
+    ),
+    Rule(
+        "technology.energy",
+        lambda d: not math.isclose(d.technology.node, d.energy.node),
+        lambda d: f"table {d.energy.name} is for {d.energy.node * 1e9:.3g} nm, not {d.technology.node * 1e9:.3g} nm",
+        lambda d: "change node or energy",
+    ),
+)
+
+
+def check(design: Design, tree: Tree) -> None:
+    """Raise InputError for the first rule that a design breaks; `tree` knows where its fields stand."""
+    for rule in RULES:
+        if rule.broken(design):
+            where = _where(tree, rule.field)
+            raise InputError(f"{rule.field}: {rule.says(design)}", remedy=rule.remedy(design), **where)
+
+
+def _where(tree: Tree, field: str) -> dict[str, Any]:
+    """Where a dotted field stands, or the nearest section around it."""
+    where = tree.where()
+    for part in field.split("."):
+        if part not in tree:
+            break
+        where = tree.where(part)
+        if not isinstance(tree[part], Tree):
+            break
+        tree = tree[part]
+    return where

@@ -1,0 +1,54 @@
+"""The same workload on several designs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from archsim.explore.point import evaluate_point
+
+
+def compare(
+    model: str,
+    designs: Sequence[str],
+    *,
+    phase: str = "decode",
+    batch: int = 1,
+    context: int = 2048,
+    weights: str = "int4-g128",
+    activations: str = "int8",
+    kv: str = "int8",
+    overrides: Mapping[str, Any] | None = None,
+    fresh: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Simulate a model on each design.
+
+    Args:
+        model, phase, batch, context, weights, activations, kv: the workload.
+        designs: names or YAML files.
+        overrides: field -> value, changed in every design.
+        fresh: simulate even what the user's store has.
+        progress: called with a line of text before each design.
+
+    Returns:
+        Per design, in their order, what SimulationResult.to_dict() gives.
+
+    Raises:
+        InputError: as simulate_point().
+    """
+    workload = {
+        "model": model,
+        "phase": phase,
+        "batch": batch,
+        "context": context,
+        "weights": weights,
+        "activations": activations,
+        "kv": kv,
+    }
+    results = []
+    for design in designs:
+        if progress:
+            progress(f"{model} on {design}")
+        results.append(evaluate_point({**workload, "design": design, "overrides": dict(overrides or {})}, fresh=fresh))
+    return results

@@ -1,0 +1,95 @@
+"""One point: a model in number formats on a design, simulated, or taken from the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from archsim.common.cachedir import cache_dir
+from archsim.common.errors import InputError
+from archsim.explore.fingerprint import Fingerprint
+from archsim.explore.grid import Spec
+from archsim.explore.store import Store
+
+_FORMATS = ("weights", "activations", "kv")
+
+
+def results_folder() -> Path:
+    """Where results are kept unless another folder is named."""
+    return cache_dir() / "results"
+
+
+def simulate_point(point: dict[str, Any]) -> dict[str, Any]:
+    """Simulate a point.
+
+    Args:
+        point: model, design, phase, batch, context, weights, activations, kv, and overrides (field of the design ->
+            value).
+
+    Returns:
+        What SimulationResult.to_dict() gives.
+
+    Raises:
+        InputError: the model, a format or the design is wrong, or the model does not fit the design.
+    """
+    from archsim.design import load_design
+    from archsim.mapping import simulate
+    from archsim.models import load_model
+
+    model = load_model(point["model"], **{name: point[name] for name in _FORMATS})
+    design = load_design(point["design"], point["overrides"])
+    result = simulate(model, design, phase=point["phase"], batch=point["batch"], context=point["context"])
+    return result.to_dict()
+
+
+def evaluate_point(point: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
+    """A point's result from the user's store, simulated and stored first if it is not there.
+
+    Args:
+        point: as simulate_point() takes it.
+        fresh: simulate it even if it is there.
+    """
+    key = Fingerprint().key(point, simulate_point)
+    with Store(results_folder()) as store:
+        stored = None if fresh else store.get(key)
+        if stored is None or "result" not in stored:
+            stored = {"point": point, "result": simulate_point(point)}
+            store.put(key, stored)
+    return dict(stored["result"])
+
+
+def check_spec(spec: Spec) -> None:
+    """Refuse a specification with a field that no point can have, before hours go into it.
+
+    A value that some points can take and others cannot is no error here: those points report it.
+
+    Raises:
+        InputError: the file and line of the field, and what is wrong with its values.
+    """
+    values = {field.name: field.values for field in spec.fields}
+    for field in spec.fields:
+        owner = "design" if field.name.startswith("design") else "model"
+        owners = (None,) if field.name == owner else values[owner]
+        refusals = [_refusal(field.name, value, other) for value in field.values for other in owners]
+        first = refusals[0]
+        if first is not None and all(refusals):
+            raise InputError(f"{field.name}: {first.message}", file=field.file, line=field.line, remedy=first.remedy)
+
+
+def _refusal(name: str, value: Any, owner: Any) -> InputError | None:
+    """Why a design or a model (`owner`) does not take a value in a field of its own, or None."""
+    from archsim.design import load_design
+    from archsim.models import load_model
+
+    try:
+        if name == "design":
+            load_design(value)
+        elif name.startswith("design."):
+            load_design(owner, {name.removeprefix("design."): value})
+        elif name == "model":
+            load_model(value)
+        elif name in _FORMATS:
+            load_model(owner, **{name: value})
+    except InputError as error:
+        return error
+    return None

@@ -1,0 +1,136 @@
+"""Attention over a quantised KV cache: what it is, and how it may be cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from archsim.common.errors import InputError
+from archsim.kernels.assembly import Assembly
+from archsim.kernels.base import Array, Kernel, Placement
+from archsim.kernels.rope import Heads
+from archsim.kernels.target import Target
+
+ACCUMULATORS = 4
+_MOST_STEPS = 2
+"""Tile rows that a head may span."""
+_CHUNKS = (512, 256, 128, 64, 32, 16)
+_PIECE = 1024
+"""Tokens whose value scales are held as float32 at once."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Query rows worked on together (tokens x heads of a group), and tokens of the cache per transfer."""
+
+    tokens: int
+    heads: int
+    chunk: int
+
+    @property
+    def rows(self) -> int:
+        return self.tokens * self.heads
+
+
+@dataclass(frozen=True)
+class Attention(Kernel):
+    """out float32 [rows, heads * head_dim] = softmax(q K^T / sqrt(head_dim)) V over the cache, per head.
+
+    With `causal` a token sees the cache up to its own position, else all of `context`. Scores are float32; their
+    exponentials are multiplied by the values' scales and quantised per row to int8 before they meet the values.
+    """
+
+    name: str
+    target: Target
+    shape: Heads
+    causal: bool
+
+    def __post_init__(self) -> None:
+        if self.shape.head_dim > _MOST_STEPS * self.target.trowb:
+            raise InputError(
+                f"op {self.name!r}: head_dim {self.shape.head_dim} is more than {_MOST_STEPS} tile rows",
+                remedy=f"set parameters.TROWB to {self.shape.head_dim // _MOST_STEPS} or more",
+            )
+
+    def arrays(self) -> dict[str, Array]:
+        shape = self.shape
+        out = Array((shape.rows, shape.heads * shape.head_dim), "f4", read=False, written=True)
+        return {**shape.queries(written=False), **shape.cache(written=False), "out": out}
+
+    @property
+    def factor(self) -> float:
+        return 1 / sqrt(self.shape.head_dim)
+
+    def tilings(self) -> Sequence[Tiling]:
+        """From a full accumulator of query rows down to one; for each, long transfers first."""
+        result = []
+        rows = min(self.target.tm, self.shape.group * self.shape.tokens)
+        least = max(self.target.tn, self.target.trowb)
+        chunks = [chunk for chunk in _CHUNKS if chunk >= least] or [least]
+        while rows:
+            tokens, heads = self._cut(rows)
+            result += [Tiling(tokens, heads, chunk) for chunk in chunks]
+            rows = tokens * heads // 2
+        return result
+
+    def _cut(self, rows: int) -> tuple[int, int]:
+        """Tokens and heads of at most `rows` query rows: all heads of a group for some tokens, or equal parts of it."""
+        group = self.shape.group
+        if rows >= group:
+            return min(self.shape.tokens, rows // group), group
+        return 1, -(-group // -(-group // rows))
+
+    # -- sizes
+
+    @property
+    def feature_tiles(self) -> int:
+        """Accumulators used at once for the output's features."""
+        tiles = -(-self.shape.head_dim // self.target.tn)
+        return -(-tiles // -(-tiles // ACCUMULATORS))
+
+    @property
+    def feature_passes(self) -> int:
+        return -(-self.shape.head_dim // (self.feature_tiles * self.target.tn))
+
+    @property
+    def out_pitch(self) -> int:
+        """Bytes of a staged output row: head_dim float32, padded to whole accumulators."""
+        return 4 * self.feature_passes * self.feature_tiles * self.target.tn
+
+    @property
+    def score_pitch(self) -> int:
+        """Bytes from one row of scores to the next: an odd number of stored tile rows spreads them over the banks."""
+        return 4 * self.target.tn * (-(-self.shape.context // self.target.tn) | 1)
+
+    @property
+    def code_pitch(self) -> int:
+        """Bytes from one row of quantised scores to the next."""
+        return self.target.trowb * (-(-self.shape.context // self.target.trowb) | 1)
+
+    def value_pitch(self, tiling: Tiling) -> int:
+        """Bytes from one feature's values to the next in a transfer's buffer."""
+        return self.target.trowb * (tiling.chunk // self.target.trowb | 1)
+
+    def key_scales_offset(self, tiling: Tiling) -> int:
+        """Where a chunk's key scales stand in its buffer: behind the keys and a tile that is read ahead."""
+        return self.target.align((tiling.chunk + self.target.tn) * self.shape.head_dim)
+
+    def buffers(self, tiling: Tiling) -> dict[str, int]:
+        shape, rows = self.shape, tiling.rows
+        keys = self.key_scales_offset(tiling) + 2 * (tiling.chunk + self.target.tn)
+        values = self.feature_tiles * self.target.tn * self.value_pitch(tiling)
+        sizes = {"stream0": max(keys, values), "stream1": max(keys, values)}
+        sizes |= {"scores": rows * self.score_pitch, "codes": rows * self.code_pitch}
+        sizes |= {"q": rows * shape.head_dim, "out": rows * self.out_pitch}
+        sizes |= {"v_scales": 2 * shape.context, "piece": 4 * min(_PIECE, shape.context)}
+        return sizes | {name: 4 * rows for name in ("q_scales", "largest", "sums", "scales")}
+
+    @property
+    def piece(self) -> int:
+        return min(_PIECE, self.shape.context)
+
+    def emit(self, asm: Assembly, tiling: Tiling, place: Placement) -> None:
+        from archsim.kernels.attention_writer import AttentionWriter
+
+        AttentionWriter(self, asm, tiling, place).emit()

@@ -1,0 +1,333 @@
+"""The program of an attention kernel: keys stream by for the scores, rows become weights, values stream by."""
+
+from __future__ import annotations
+
+from archsim.kernels.assembly import HART, Assembly
+from archsim.kernels.attention import Attention, Tiling
+from archsim.kernels.attention_values import ValuesWriter
+from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Placement
+from archsim.kernels.rows import vector
+
+_QUERIES, _SCALES = LOAD_BARRIERS
+_OUT = STORE_BARRIERS[0]
+_WHOLE_DEPTH = 15 << 14
+
+
+class AttentionWriter:
+    """Emits one attention.
+
+    An item of work is a block of query rows of one KV head of one sequence; items are dealt to cores. While it runs,
+    registers hold `pair` = sequence * kv_heads + head, `query` = index of its first (row, head), `length` = tokens
+    that its last row sees, and of the keys `pointer` and `scales`, the next addresses to load from, and `left`, the
+    tokens not loaded yet.
+    """
+
+    def __init__(self, kernel: Attention, asm: Assembly, tiling: Tiling, place: Placement) -> None:
+        self.kernel, self.asm, self.tiling, self.place = kernel, asm, tiling, place
+        self.shape, self.target = kernel.shape, kernel.target
+        self.parts = -(-self.shape.group // tiling.heads)
+        self.blocks = -(-self.shape.tokens // tiling.tokens)
+        head, trowb = self.shape.head_dim, self.target.trowb
+        self.steps = [min(trowb, head - first) for first in range(0, head, trowb)]
+
+    def emit(self) -> None:
+        asm, shape = self.asm, self.shape
+        asm.csr("qfmt", _WHOLE_DEPTH)
+        asm.csr("qtm", self.tiling.rows)
+        asm.csr("qtn", self.target.tn)
+        with asm.registers("item items pair query length pointer scales left") as (item, items, *state):
+            pair, query, length, *keys = state
+            loop, done = asm.label("items"), asm.label("items_done")
+            asm("mv", item, HART)
+            asm.li(items, shape.batch * shape.kv_heads * self.parts * self.blocks)
+            with asm.unless("bge", item, items):
+                self._begin(item, *state)
+            asm.run_deferred()
+            asm.jump_if("bge", item, items, done)
+            asm.place(loop)
+            self._scores(length, *keys)
+            values = ValuesWriter(self.kernel, asm, self.tiling, self.place)
+            with asm.registers("base passes") as (base, passes):
+                stream = (keys[0], keys[2], base, passes)
+                values.begin(pair, length, *stream)
+                self._softmax(length)
+                values.emit(length, *stream)
+            self._store(query)
+            asm.add(item, item, self.target.cores)
+            asm.jump_if("bge", item, items, done)
+            self._begin(item, *state)
+            asm("j", loop)
+            asm.place(done)
+        asm.wait(_OUT)
+
+    # -- an item
+
+    def _begin(
+        self, item: str, pair: str, query: str, length: str, pointer: str, scales: str, left: str
+    ) -> None:
+        """Find an item's place and start its loads."""
+        self._find(item, pair, query, length)
+        self._load_queries(pair, query)
+        asm, dram, capacity = self.asm, self.place.dram, self.shape.capacity
+        asm.element(pointer, dram["k"], pair, capacity * self.shape.head_dim)
+        asm.element(scales, dram["k_scales"], pair, 2 * capacity)
+        asm("mv", left, length)
+        for buffer in (0, 1):
+            self._load_keys(buffer, pointer, scales, left)
+        with asm.registers("source pad size") as (source, pad, size):
+            asm.element(source, dram["v_scales"], pair, 2 * capacity)
+            asm.pad(pad, self.place.pads["v_scales"])
+            asm("slli", size, length, 1)
+            asm.shape(1, size)
+            asm("qt.dma.ld", f"b{_SCALES}", source, pad)
+
+    def _find(self, item: str, pair: str, query: str, length: str) -> None:
+        """pair, query and length of an item; the last part and the last block overlap the one before."""
+        asm, shape, tiling = self.asm, self.shape, self.tiling
+        with asm.registers("block part token") as (block, part, token):
+            asm("mv", pair, item)
+            self._split(pair, block, self.blocks)
+            self._split(pair, part, self.parts)
+            self._first(token, block, self.blocks, tiling.tokens, shape.tokens)
+            self._first(query, part, self.parts, tiling.heads, shape.group)
+            if self.kernel.causal:
+                asm.add(length, token, shape.position + tiling.tokens)
+            else:
+                asm.li(length, shape.context)
+            # query = (sequence * tokens + token) * heads + head * group + part
+            asm("mv", block, pair)
+            self._split(block, part, shape.kv_heads)
+            asm.mul(part, part, shape.group)
+            asm("add", query, query, part)
+            asm.mul(block, block, shape.tokens)
+            asm("add", token, token, block)
+            asm.mul(token, token, shape.heads)
+            asm("add", query, query, token)
+
+    def _split(self, value: str, rest: str, count: int) -> None:
+        """value, rest = divmod(value, count)."""
+        asm = self.asm
+        if count == 1:
+            asm.li(rest, 0)
+        elif count & (count - 1) == 0:
+            asm.li(rest, count - 1)
+            asm("and", rest, value, rest)
+            asm("srli", value, value, count.bit_length() - 1)
+        else:
+            with asm.registers("count") as (divisor,):
+                asm.li(divisor, count)
+                asm("remu", rest, value, divisor)
+                asm("divu", value, value, divisor)
+
+    def _first(self, target: str, number: str, count: int, size: int, total: int) -> None:
+        """target = min(number * size, total - size)."""
+        asm = self.asm
+        asm.mul(target, number, size)
+        if count * size > total:
+            with asm.registers("last") as (last,):
+                asm.li(last, total - size)
+                with asm.unless("blt", target, last):
+                    asm("mv", target, last)
+
+    def _load_queries(self, pair: str, query: str) -> None:
+        """Start the loads of the block's query codes and scales."""
+        asm, dram, pads, shape, tiling = self.asm, self.place.dram, self.place.pads, self.shape, self.tiling
+        with asm.registers("source pad") as (source, pad):
+            for name, size in (("q", shape.head_dim), ("q_scales", 4)):
+                asm.element(source, dram[name], query, size)
+                asm.pad(pad, pads[name])
+                asm.shape(tiling.tokens, tiling.heads * size, shape.heads * size, tiling.heads * size)
+                asm("qt.dma.ld", f"b{_QUERIES}", source, pad)
+
+    def _load_keys(self, buffer: int, pointer: str, scales: str, left: str) -> None:
+        """Start the load of the next chunk of keys and their scales, if there is one."""
+        asm, head, chunk = self.asm, self.shape.head_dim, self.tiling.chunk
+        barrier, base = f"b{STREAM_BARRIERS[buffer]}", self.place.pads[f"stream{buffer}"]
+        with asm.unless("blez", left), asm.registers("tokens pad size") as (tokens, pad, size):
+            asm.minimum(tokens, left, chunk)
+            asm.mul(size, tokens, head)
+            asm.pad(pad, base)
+            asm.shape(1, size)
+            asm("qt.dma.ld", barrier, pointer, pad)
+            asm("slli", size, tokens, 1)
+            asm.pad(pad, base + self.kernel.key_scales_offset(self.tiling))
+            asm.shape(1, size)
+            asm("qt.dma.ld", barrier, scales, pad)
+            asm.add(pointer, pointer, chunk * head)
+            asm.add(scales, scales, 2 * chunk)
+            asm.add(left, left, -chunk)
+
+    # -- scores
+
+    def _scores(self, length: str, pointer: str, scales: str, left: str) -> None:
+        """scores = (q K^T) * key scales * (query scales / sqrt(head_dim)), chunk by chunk of keys."""
+        asm, pads, chunk = self.asm, self.place.pads, self.tiling.chunk
+        with asm.registers("count todo target") as (count, todo, target):
+            asm.add(count, length, chunk - 1)
+            asm("srli", count, count, chunk.bit_length() - 1)
+            asm("mv", todo, length)
+            asm.pad(target, pads["scores"])
+            asm.wait(_QUERIES)
+            self._prepare_queries()
+
+            def chunk_of(buffer: int) -> None:
+                asm.wait(STREAM_BARRIERS[buffer])
+                self._score_chunk(buffer, todo, target)
+                self._load_keys(buffer, pointer, scales, left)
+                asm.add(todo, todo, -chunk)
+
+            asm.alternate(count, chunk_of)
+
+    def _prepare_queries(self) -> None:
+        """Query rows into tiles 0 and 1, and their factors."""
+        asm, pads = self.asm, self.place.pads
+        asm.csr("qvl", self.tiling.rows)
+        vector(asm, "qv.muls", pads["q_scales"], pads["q_scales"], asm.constant(self.kernel.factor))
+        with asm.registers("q stride") as (q, stride):
+            asm.pad(q, pads["q"])
+            asm.li(stride, self.shape.head_dim)
+            for index, width in enumerate(self.steps):
+                asm.csr("qtk", width)
+                asm("qt.ld", f"t{index}", q, stride)
+                asm.add(q, q, width)
+
+    def _score_chunk(self, buffer: int, todo: str, target: str) -> None:
+        """Scores of a chunk's keys; a tile of keys is loaded while the one before is multiplied."""
+        asm, pads, tn, head = self.asm, self.place.pads, self.target.tn, self.shape.head_dim
+        with asm.registers("tiles key scale stride two pitch factors second") as names:
+            tiles, key, scale, stride, two, pitch, factors, second = names
+            asm.minimum(tiles, todo, self.tiling.chunk)
+            asm.add(tiles, tiles, tn - 1)
+            asm("srli", tiles, tiles, tn.bit_length() - 1)
+            asm.pad(key, pads[f"stream{buffer}"])
+            asm.pad(scale, pads[f"stream{buffer}"] + self.kernel.key_scales_offset(self.tiling))
+            asm.li(stride, head)
+            asm.li(two, 2)
+            asm.li(pitch, self.kernel.score_pitch)
+            asm.pad(factors, pads["q_scales"])
+
+            def load(parity: int) -> None:
+                asm("qt.lds", f"sc{parity}", scale, two)
+                for index, width in enumerate(self.steps):
+                    asm.csr("qtk", width)
+                    if index:
+                        asm.add(second, key, self.target.trowb)
+                    asm("qt.ldw", f"t{4 + 2 * parity + index}", second if index else key, stride)
+                asm.add(key, key, tn * head)
+                asm.add(scale, scale, 2 * tn)
+
+            def tile(parity: int) -> None:
+                load(1 - parity)
+                asm("qt.zeroa", f"ac{parity}")
+                for index, width in enumerate(self.steps):
+                    asm.csr("qtk", width)
+                    asm("qt.mma.s", f"ac{parity}", f"t{index}", f"t{4 + 2 * parity + index}", f"sc{parity}")
+                asm("qt.mulr", f"ac{parity}", factors)
+                asm("qt.sta", f"ac{parity}", target, pitch)
+                asm.add(target, target, 4 * tn)
+
+            load(0)
+            asm.alternate(tiles, tile)
+
+    # -- rows of scores to rows of int8 weights
+
+    def _softmax(self, length: str) -> None:
+        """Exponentials times value scales, quantised; `scales` = what turns their integer products into outputs."""
+        asm, pads, rows = self.asm, self.place.pads, self.tiling.rows
+        self._each_row(length, self._exponentials, "scores largest sums")
+        asm.wait(_SCALES)
+        self._apply_value_scales(length)
+        self._each_row(length, self._quantise, "scores largest codes")
+        asm.csr("qvl", rows)
+        vector(asm, "qv.muls", pads["scales"], pads["largest"], asm.constant(1 / 127))
+        asm.csr("qvl", 1)
+        with asm.registers("left scale sum") as (left, scale, total):
+            asm.pad(scale, pads["scales"])
+            asm.pad(total, pads["sums"])
+            with asm.times(left, rows):
+                asm("qv.divs", scale, scale, total)
+                asm.add(scale, scale, 4)
+                asm.add(total, total, 4)
+
+    def _each_row(self, length: str, work, names: str) -> None:  # type: ignore[no-untyped-def]
+        """work(valid length, padded length, pointers) for each row; pointers are to its part of the named buffers."""
+        asm, tiling, kernel = self.asm, self.tiling, self.kernel
+        pitch = {"scores": kernel.score_pitch, "codes": kernel.code_pitch}
+        with (
+            asm.registers("valid padded tokens heads") as (valid, padded, tokens, heads),
+            asm.registers(names) as pointers,
+        ):
+            for name, pointer in zip(names.split(), pointers, strict=True):
+                asm.pad(pointer, self.place.pads[name])
+            trowb = self.target.trowb
+            asm.add(padded, length, trowb - 1)
+            asm("andi" if trowb <= 2048 else "and", padded, padded, -trowb)
+            asm.add(valid, length, 1 - tiling.tokens if kernel.causal else 0)
+            with asm.times(tokens, tiling.tokens):
+                with asm.times(heads, tiling.heads):
+                    work(valid, padded, *pointers)
+                    for name, pointer in zip(names.split(), pointers, strict=True):
+                        asm.add(pointer, pointer, pitch.get(name, 4))
+                if kernel.causal:
+                    asm.add(valid, valid, 1)
+
+    def _exponentials(self, valid: str, padded: str, scores: str, largest: str, sums: str) -> None:
+        asm = self.asm
+        asm.csr("qvl", valid)
+        asm("qv.max", largest, scores)
+        asm("qv.exps", scores, scores, largest)
+        asm("qv.sum", sums, scores)
+
+    def _quantise(self, valid: str, padded: str, scores: str, largest: str, codes: str) -> None:
+        """Codes of a row, and zeros up to whole tiles."""
+        asm = self.asm
+        asm.csr("qvl", valid)
+        asm("qv.amax", largest, scores)
+        asm("qv.quant", codes, scores, largest)
+        with asm.registers("rest tail") as (rest, tail):
+            asm("sub", rest, padded, valid)
+            asm("add", tail, codes, valid)
+            asm.csr("qvl", rest)
+            asm("qv.zero", tail)
+
+    def _apply_value_scales(self, length: str) -> None:
+        """scores *= value scales, a piece of tokens at a time."""
+        asm, pads, piece = self.asm, self.place.pads, self.kernel.piece
+        with asm.registers("done size half row scales left") as (done, size, half, row, scales, left):
+            loop = asm.label("pieces")
+            asm.li(done, 0)
+            asm.pad(scales, pads["piece"])
+            asm.place(loop)
+            asm("sub", size, length, done)
+            asm.minimum(size, size, piece)
+            asm.csr("qvl", size)
+            asm("slli", half, done, 1)
+            asm.pad(row, pads["v_scales"])
+            asm("add", half, half, row)
+            asm("qv.h2f", scales, half)
+            asm("slli", half, done, 2)
+            asm.pad(row, pads["scores"])
+            asm("add", row, row, half)
+            with asm.times(left, self.tiling.rows):
+                asm("qv.mul", row, row, scales)
+                asm.add(row, row, self.kernel.score_pitch)
+            asm.add(done, done, piece)
+            if self.shape.context > piece:
+                asm.jump_if("blt", done, length, loop)
+
+    def _store(self, query: str) -> None:
+        """Send the staged output rows to DRAM: token by token where they are padded."""
+        asm, tiling, size = self.asm, self.tiling, 4 * self.shape.head_dim
+        pitch, heads = self.kernel.out_pitch, self.shape.heads
+        with asm.registers("target pad left") as (target, pad, left):
+            asm.element(target, self.place.dram["out"], query, size)
+            asm.pad(pad, self.place.pads["out"])
+            if pitch == size:
+                asm.shape(tiling.tokens, tiling.heads * size, heads * size, tiling.heads * size)
+                asm("qt.dma.st", f"b{_OUT}", target, pad)
+                return
+            with asm.times(left, tiling.tokens):
+                asm.shape(tiling.heads, size, size, pitch)
+                asm("qt.dma.st", f"b{_OUT}", target, pad)
+                asm.add(target, target, heads * size)
+                asm.add(pad, pad, tiling.heads * pitch)

@@ -1,0 +1,319 @@
+"""Rotary positions, and the new tokens' keys and values into the KV cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archsim.kernels.assembly import HART, Assembly, Value
+from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Array, Kernel, Placement
+from archsim.kernels.rows import store_row, vector
+from archsim.kernels.target import Target
+
+_TRANSPOSED = STREAM_BARRIERS[0]
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Shape of grouped attention, and of the cache.
+
+    Attributes:
+        rows: tokens worked on, rows / batch of each sequence.
+        context: length of each sequence with the new tokens, which are its last.
+        capacity: tokens the cache has room for.
+    """
+
+    rows: int
+    batch: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    context: int
+    capacity: int
+
+    @property
+    def tokens(self) -> int:
+        """New tokens of each sequence."""
+        return self.rows // self.batch
+
+    @property
+    def position(self) -> int:
+        """Position of the first new token."""
+        return self.context - self.tokens
+
+    @property
+    def group(self) -> int:
+        """Query heads that share a key and value head."""
+        return self.heads // self.kv_heads
+
+    def queries(self, *, written: bool) -> dict[str, Array]:
+        """Quantised queries: codes [rows, heads * head_dim] and float32 scales [rows, heads]."""
+        width = self.heads * self.head_dim
+        return {
+            "q": Array((self.rows, width), "i1", not written, written),
+            "q_scales": Array((self.rows, self.heads), "f4", not written, written),
+        }
+
+    def cache(self, *, written: bool) -> dict[str, Array]:
+        """Keys [batch, kv_heads, capacity, head_dim], values [batch, kv_heads, head_dim, capacity], float16 scales."""
+        outer = self.batch, self.kv_heads
+        scales = Array((*outer, self.capacity), "f2", not written, written)
+        return {
+            "k": Array((*outer, self.capacity, self.head_dim), "i1", not written, written),
+            "k_scales": scales,
+            "v": Array((*outer, self.head_dim, self.capacity), "i1", not written, written),
+            "v_scales": scales,
+        }
+
+
+@dataclass(frozen=True)
+class RopeKv(Kernel):
+    """qkv float32 [rows, (heads + 2 kv_heads) * head_dim] to quantised queries and cache entries.
+
+    Queries and keys are rotated by the half-split rule (x1 cos - x2 sin, x2 cos + x1 sin); cos and sin come from
+    `table` float32 [positions, head_dim], first half cos. Each head of a token is quantised by itself. Values go into
+    the cache transposed, a group of tokens at a time. A tiling is the number of tokens in a group.
+    """
+
+    name: str
+    target: Target
+    shape: Heads
+
+    def arrays(self) -> dict[str, Array]:
+        shape = self.shape
+        return {
+            "qkv": Array((shape.rows, self._width), "f4"),
+            "table": Array((shape.context, shape.head_dim), "f4"),
+            **shape.queries(written=True),
+            **shape.cache(written=True),
+        }
+
+    @property
+    def _width(self) -> int:
+        return (self.shape.heads + 2 * self.shape.kv_heads) * self.shape.head_dim
+
+    def tilings(self) -> Sequence[int]:
+        """Groups as large as a tile, unless cores would then stand idle; smaller ones take less room."""
+        tm, shape = self.target.tm, self.shape
+        wanted = max(min(tm, 16), -(-shape.rows // self.target.cores))
+        sizes = [min(tm, shape.tokens, wanted)]
+        while sizes[-1] > 1:
+            sizes.append(sizes[-1] // 2)
+        return sizes
+
+    def buffers(self, tiling: int) -> dict[str, int]:
+        shape = self.shape
+        head, values = shape.head_dim, shape.kv_heads * shape.head_dim
+        both = shape.heads + shape.kv_heads
+        every = both + shape.kv_heads
+        sizes = {f"product{index}": 2 * head for index in range(4)}
+        sizes |= {"values": tiling * values, "transposed": values * tiling}
+        for index in range(min(2, tiling)):
+            sizes |= {
+                f"qkv{index}": 4 * self._width,
+                f"angles{index}": 4 * head,
+                f"codes{index}": both * head,
+                f"scales{index}": 4 * every,
+                f"halves{index}": 4 * shape.kv_heads,
+            }
+        return sizes | {"largest": 4 * every}
+
+    def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
+        _RopeWriter(self, asm, tiling, place).emit()
+
+
+class _RopeWriter:
+    def __init__(self, kernel: RopeKv, asm: Assembly, group: int, place: Placement) -> None:
+        self.asm, self.place, self.group = asm, place, group
+        self.shape, self.width, self.cores = kernel.shape, kernel._width, kernel.target.cores
+        self.trowb = kernel.target.trowb
+        self.per_batch = -(-self.shape.tokens // group)
+
+    def emit(self) -> None:
+        """Groups of tokens are dealt to cores; group g of a sequence starts at min(g * size, tokens - size)."""
+        asm, shape = self.asm, self.shape
+        asm.csr("qfmt", 0)
+        with asm.registers("item items sequence token") as (item, items, sequence, token):
+            loop, done = asm.label("groups"), asm.label("groups_done")
+            asm("mv", item, HART)
+            asm.li(items, shape.batch * self.per_batch)
+            self._group_of(item, sequence, token)
+            with asm.unless("bge", item, items):
+                self._load(sequence, token, 0)
+            asm.run_deferred()
+            asm.jump_if("bge", item, items, done)
+            asm.place(loop)
+            self._tokens(sequence, token)
+            self._store_values(sequence, token)
+            asm.add(item, item, self.cores)
+            asm.jump_if("bge", item, items, done)
+            self._group_of(item, sequence, token)
+            self._load(sequence, token, 0)
+            asm("j", loop)
+            asm.place(done)
+        asm.wait(*STORE_BARRIERS, _TRANSPOSED)
+
+    def _group_of(self, item: str, sequence: str, token: str) -> None:
+        """Sequence and first token of an item; the last group of a sequence overlaps the one before."""
+        asm, tokens = self.asm, self.shape.tokens
+        if self.per_batch == 1:
+            asm("mv", sequence, item)
+            asm.li(token, 0)
+            return
+        with asm.registers("number") as (number,):
+            asm.li(number, self.per_batch)
+            asm("divu", sequence, item, number)
+            asm("remu", token, item, number)
+            asm.mul(token, token, self.group)
+            if self.per_batch * self.group > tokens:
+                asm.li(number, tokens - self.group)
+                with asm.unless("blt", token, number):
+                    asm("mv", token, number)
+
+    def _row(self, target: str, sequence: str, token: str) -> None:
+        """target = row of a sequence's token."""
+        self.asm.mul(target, sequence, self.shape.tokens)
+        self.asm("add", target, target, token)
+
+    def _load(self, sequence: str, token: str, buffer: int) -> None:
+        """Start the loads of a token: its qkv row, and its row of the table."""
+        asm, dram, pads, head = self.asm, self.place.dram, self.place.pads, 4 * self.shape.head_dim
+        barrier = f"b{LOAD_BARRIERS[buffer]}"
+        with asm.registers("row source pad") as (row, source, pad):
+            self._row(row, sequence, token)
+            asm.element(source, dram["qkv"], row, 4 * self.width)
+            asm.pad(pad, pads[f"qkv{buffer}"])
+            asm.shape(1, 4 * self.width)
+            asm("qt.dma.ld", barrier, source, pad)
+            asm.element(source, dram["table"] + self.shape.position * head, token, head)
+            asm.pad(pad, pads[f"angles{buffer}"])
+            asm.shape(1, head)
+            asm("qt.dma.ld", barrier, source, pad)
+
+    # -- the tokens of a group
+
+    def _tokens(self, sequence: str, first: str) -> None:
+        asm = self.asm
+        with asm.registers("left token values") as (left, token, values):
+            asm.li(left, self.group)
+            asm("mv", token, first)
+            asm.pad(values, self.place.pads["values"])
+
+            def work(buffer: int) -> None:
+                if self.group > 1:
+                    asm.add(token, token, 1)
+                    asm.add(left, left, -1)
+                    with asm.unless("beqz", left):
+                        self._load(sequence, token, 1 - buffer)
+                    asm.add(left, left, 1)
+                    asm.add(token, token, -1)
+                asm.wait(LOAD_BARRIERS[buffer], STORE_BARRIERS[buffer])
+                self._heads(buffer, values)
+                self._store(sequence, token, buffer)
+                asm.add(token, token, 1)
+
+            if self.group == 1:
+                work(0)
+            else:
+                asm.alternate(left, work)
+
+    def _heads(self, buffer: int, values: str) -> None:
+        """Rotate queries and keys, quantise all heads; `values` is where this token's value codes go."""
+        asm, pads, shape = self.asm, self.place.pads, self.shape
+        head, half = shape.head_dim, 2 * shape.head_dim
+        with asm.registers("x codes largest left") as (x, codes, largest, left):
+            asm.pad(x, pads[f"qkv{buffer}"])
+            asm.pad(codes, pads[f"codes{buffer}"])
+            asm.pad(largest, pads["largest"])
+            with asm.registers("x2 cos sin p0 p1 p2 p3") as (x2, cos, sin, *products):
+                asm.pad(cos, pads[f"angles{buffer}"])
+                asm.add(sin, cos, half)
+                for index, product in enumerate(products):
+                    asm.pad(product, pads[f"product{index}"])
+                with asm.times(left, shape.heads + shape.kv_heads):
+                    asm.add(x2, x, half)
+                    asm.csr("qvl", head // 2)
+                    asm("qv.mul", products[0], x, cos)
+                    asm("qv.mul", products[1], x2, sin)
+                    asm("qv.mul", products[2], x2, cos)
+                    asm("qv.mul", products[3], x, sin)
+                    asm("qv.sub", x, products[0], products[1])
+                    asm("qv.add", x2, products[2], products[3])
+                    self._quantise_head(x, codes, largest)
+            with asm.times(left, shape.kv_heads):
+                self._quantise_head(x, values, largest)
+        every = shape.heads + 2 * shape.kv_heads
+        asm.csr("qvl", every)
+        vector(asm, "qv.muls", pads[f"scales{buffer}"], pads["largest"], asm.constant(1 / 127))
+        asm.csr("qvl", 2 * shape.kv_heads)
+        vector(asm, "qv.f2h", pads[f"halves{buffer}"], pads[f"scales{buffer}"] + 4 * shape.heads)
+
+    def _quantise_head(self, x: str, codes: str, largest: str) -> None:
+        asm, head = self.asm, self.shape.head_dim
+        asm.csr("qvl", head)
+        asm("qv.amax", largest, x)
+        asm("qv.quant", codes, x, largest)
+        asm.add(x, x, 4 * head)
+        asm.add(codes, codes, head)
+        asm.add(largest, largest, 4)
+
+    def _store(self, sequence: str, token: str, buffer: int) -> None:
+        """Queries and their scales to their rows; keys and both scales to the token's place in the cache."""
+        asm, pads, shape = self.asm, self.place.pads, self.shape
+        barrier, codes, halves = STORE_BARRIERS[buffer], pads[f"codes{buffer}"], pads[f"halves{buffer}"]
+        queries = shape.heads * shape.head_dim
+        with asm.registers("row") as (row,):
+            self._row(row, sequence, token)
+            store_row(asm, barrier, self.place.dram["q"], row, queries, codes)
+            store_row(asm, barrier, self.place.dram["q_scales"], row, 4 * shape.heads, pads[f"scales{buffer}"])
+        for name, size, pad in (
+            ("k", shape.head_dim, codes + queries),
+            ("k_scales", 2, halves),
+            ("v_scales", 2, halves + 2 * shape.kv_heads),
+        ):
+            with asm.registers("target") as (target,):
+                self._cache_place(target, name, sequence, token, size)
+                self._store_heads(barrier, target, pad, shape.kv_heads, size, shape.capacity * size, size)
+
+    def _cache_place(self, target: str, name: str, sequence: str, token: str, size: int) -> None:
+        """target = address in a cache array of a sequence's token, of its first head; `size` bytes per token."""
+        asm, shape = self.asm, self.shape
+        per_token = 1 if name == "v" else size
+        rows = shape.head_dim if name == "v" else 1
+        base = self.place.dram[name] + shape.position * per_token
+        asm.element(target, base, sequence, shape.kv_heads * rows * shape.capacity * size)
+        with asm.registers("offset") as (offset,):
+            asm.mul(offset, token, per_token)
+            asm("add", target, target, offset)
+
+    def _store_heads(
+        self, barrier: int, target: str, pad: int, rows: int, row_bytes: Value, dram_stride: int, pad_stride: int
+    ) -> None:
+        asm = self.asm
+        with asm.registers("pad") as (source,):
+            asm.pad(source, pad)
+            asm.shape(rows, row_bytes, dram_stride, pad_stride)
+            asm("qt.dma.st", f"b{barrier}", target, source)
+
+    # -- values, transposed
+
+    def _store_values(self, sequence: str, token: str) -> None:
+        """Transpose the group's value codes by way of a tile, and store them: one row per feature."""
+        asm, pads, shape, group = self.asm, self.place.pads, self.shape, self.group
+        features = shape.kv_heads * shape.head_dim
+        asm.wait(_TRANSPOSED)
+        asm.csr("qtm", group)
+        with asm.registers("source target stride out") as (source, target, stride, out):
+            asm.pad(source, pads["values"])
+            asm.pad(target, pads["transposed"])
+            asm.li(stride, features)
+            asm.li(out, group)
+            for index, first in enumerate(range(0, features, self.trowb)):
+                width, tile = min(self.trowb, features - first), f"t{index % 4}"
+                asm.csr("qtk", width)
+                asm("qt.ld", tile, source, stride)
+                asm("qt.stt", tile, target, out)
+                asm.add(source, source, width)
+                asm.add(target, target, width * group)
+            self._cache_place(target, "v", sequence, token, 1)
+            self._store_heads(_TRANSPOSED, target, pads["transposed"], features, group, shape.capacity, group)

@@ -1,0 +1,173 @@
+"""The graph of a decoder-only transformer, for prefill and decode.
+
+The residual stream `x` is float32. Matrix products multiply int8 activations, which have one float32 scale per row,
+with quantised weights, and give float32. Keys and values are cached as int8 with a float16 scale per token and head.
+"""
+
+from __future__ import annotations
+
+from operator import index
+from typing import Any
+
+from archsim.common.errors import InputError
+from archsim.models.config import TransformerConfig
+from archsim.models.graph import Graph, Op, Tensor, array, weight_matrix
+
+PHASES = ("prefill", "decode")
+LARGEST_BATCH = 65536
+
+
+def build_graph(config: TransformerConfig, phase: str, batch: int, context: int, weights: str) -> Graph:
+    """The graph of a phase.
+
+    Args:
+        phase: "prefill" works on batch x context tokens, each attending over itself and what precedes it; "decode" on
+            one token per sequence, at position context - 1, attending over `context` tokens of the cache, itself
+            included.
+        batch: sequences.
+        context: tokens of each sequence.
+        weights: format of the weights, such as "int4-g128"; of the head, too.
+
+    Raises:
+        InputError: the phase, a size or the format is wrong.
+    """
+    if phase not in PHASES:
+        raise InputError(f"unknown phase {phase!r}", remedy="use prefill or decode")
+    batch = _count("batch", batch, LARGEST_BATCH)
+    slides = config.max_context == config.window
+    note = ": a window that slides is not modelled" if slides else ""
+    context = _count("context", context, config.max_context, note)
+    builder = _Builder(config, phase, batch, context, weights)
+    return Graph(
+        phase, batch, context, config.layers, builder.embed(), builder.layer(), builder.head(), builder.kv_bytes()
+    )
+
+
+def _count(name: str, value: Any, most: int, note: str = "") -> int:
+    """A size as int; numpy's integers, which would overflow, are welcome too."""
+    try:
+        count = 0 if isinstance(value, bool) else index(value)
+    except TypeError:
+        count = 0
+    if not 1 <= count <= most:
+        raise InputError(f"{name} is {value!r}", remedy=f"use 1 to {most}{note}")
+    return count
+
+
+class _Builder:
+    def __init__(self, config: TransformerConfig, phase: str, batch: int, context: int, weights: str) -> None:
+        self.config, self.batch, self.context, self.weights = config, batch, context, weights
+        self.causal = phase == "prefill"
+        self.tokens = context if self.causal else 1
+        self.rows = batch * self.tokens
+
+    def embed(self) -> tuple[Op, ...]:
+        """Gather rows of the table: float16, since single rows are read and nothing multiplies them."""
+        c = self.config
+        table = array("embed.weight", (c.vocab, c.hidden), "float16")
+        attributes = {"rows": self.rows, "features": c.hidden}
+        ids = array("token_ids", (self.rows,), "int32")
+        return (Op("embed", "embed", attributes, (ids,), (self.floats("x", c.hidden),), (table,)),)
+
+    def layer(self) -> tuple[Op, ...]:
+        c = self.config
+        features = c.heads * c.head_dim
+        x, attended = self.floats("x", c.hidden), self.floats("attention", features)
+        gate_up = self.floats("gate_up", 2 * c.ffn)
+        return (
+            self.norm("attn_norm", self.rows),
+            self.matmul("qkv", "attn_norm", self.rows, c.hidden, (c.heads + 2 * c.kv_heads) * c.head_dim),
+            self.rope_kv(),
+            self.attention(attended),
+            self.by_row("attn_quant", "quantize", features, (attended,), self.codes("attn_quant", self.rows, features)),
+            self.matmul("out", "attn_quant", self.rows, features, c.hidden),
+            self.norm("ffn_norm", self.rows, residual="out"),
+            self.matmul("gate_up", "ffn_norm", self.rows, c.hidden, 2 * c.ffn),
+            self.by_row("silu_mul", "silu_mul", c.ffn, (gate_up,), self.codes("silu_mul", self.rows, c.ffn)),
+            self.matmul("down", "silu_mul", self.rows, c.ffn, c.hidden),
+            self.by_row("residual", "add", c.hidden, (x, self.floats("down", c.hidden)), (x,)),
+        )
+
+    def head(self) -> tuple[Op, ...]:
+        """Only the last token of each sequence."""
+        c = self.config
+        return (
+            self.norm("final_norm", self.batch),
+            self.matmul("lm_head", "final_norm", self.batch, c.hidden, c.vocab),
+        )
+
+    def norm(self, name: str, rows: int, residual: str | None = None) -> Op:
+        """RMSNorm and quantisation; `residual` names what is first added to the residual stream."""
+        features = self.config.hidden
+        x = array("x", (rows, features), "float32")
+        added = (array(residual, (rows, features), "float32"),) if residual else ()
+        attributes = {"rows": rows, "features": features, "residual": int(residual is not None)}
+        outputs = ((x,) if residual else ()) + self.codes(name, rows, features)
+        return Op(name, "norm", attributes, (x, *added), outputs, (array(f"{name}.weight", (features,), "float32"),))
+
+    def matmul(self, name: str, source: str, rows: int, in_features: int, out_features: int) -> Op:
+        return Op(
+            name,
+            "matmul",
+            {"rows": rows, "in_features": in_features, "out_features": out_features},
+            self.codes(source, rows, in_features),
+            (array(name, (rows, out_features), "float32"),),
+            (weight_matrix(f"{name}.weight", out_features, in_features, self.weights),),
+        )
+
+    def by_row(
+        self, name: str, kind: str, features: int, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
+    ) -> Op:
+        return Op(name, kind, {"rows": self.rows, "features": features}, inputs, outputs)
+
+    def rope_kv(self) -> Op:
+        """Rotate q and k, quantise q, append k and v to the cache."""
+        c = self.config
+        qkv = self.floats("qkv", (c.heads + 2 * c.kv_heads) * c.head_dim)
+        attributes = {**self.sizes(), "position": self.context - self.tokens}
+        return Op("rope_kv", "rope_kv", attributes, (qkv,), (*self.queries(), *self.cache(self.tokens)))
+
+    def attention(self, out: Tensor) -> Op:
+        attributes = {**self.sizes(), "causal": int(self.causal)}
+        return Op("attention", "attention", attributes, (*self.queries(), *self.cache(self.context)), (out,))
+
+    def sizes(self) -> dict[str, int]:
+        c = self.config
+        return {
+            "rows": self.rows,
+            "batch": self.batch,
+            "heads": c.heads,
+            "kv_heads": c.kv_heads,
+            "head_dim": c.head_dim,
+            "context": self.context,
+        }
+
+    def floats(self, name: str, features: int) -> Tensor:
+        return array(name, (self.rows, features), "float32")
+
+    def codes(self, name: str, rows: int, features: int) -> tuple[Tensor, Tensor]:
+        """Quantised activations and their scales."""
+        return array(f"{name}.codes", (rows, features), "int8"), array(f"{name}.scales", (rows,), "float32")
+
+    def queries(self) -> tuple[Tensor, Tensor]:
+        c = self.config
+        return (
+            array("q.codes", (self.rows, c.heads, c.head_dim), "int8"),
+            array("q.scales", (self.rows, c.heads), "float32"),
+        )
+
+    def cache(self, tokens: int) -> tuple[Tensor, ...]:
+        """Keys and values of so many tokens of each sequence, in one layer."""
+        c = self.config
+        heads = (self.batch, c.kv_heads, tokens)
+        return tuple(
+            tensor
+            for name in ("k_cache", "v_cache")
+            for tensor in (
+                array(f"{name}.codes", (*heads, c.head_dim), "int8"),
+                array(f"{name}.scales", heads, "float16"),
+            )
+        )
+
+    def kv_bytes(self) -> int:
+        return self.config.layers * sum(tensor.nbytes for tensor in self.cache(self.context))

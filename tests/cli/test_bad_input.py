@@ -1,0 +1,120 @@
+"""Bad input ends in one line that names the place and the remedy, and exit code 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run_archsim import archsim
+
+BASE = {
+    "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 4,
+    "num_hidden_layers": 1, "vocab_size": 32,
+}  # fmt: skip
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Runs a command that must be refused; gives its one line."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> str:
+        outcome = archsim(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+        lines = outcome.err.strip().splitlines()
+        assert outcome.code == 2, outcome
+        assert len(lines) == 1 and lines[0].startswith("archsim: "), outcome
+        assert outcome.out == ""
+        return lines[0].removeprefix("archsim: ")
+
+    return run
+
+
+def test_unknown_names_suggest_the_nearest(refused) -> None:
+    assert refused("simulate", "llama-3-8b", "--design", "edge-nup") == "unknown design 'edge-nup'; did you mean 'edge-npu'?"
+    assert refused("simulate", "lama-3-8b") == "unknown model 'lama-3-8b'; did you mean 'llama-3-8b'?"
+    assert "did you mean 'int4-g128'?" in refused("simulate", "llama-3-8b", "--weights", "int4-g12a")
+    assert "unknown extension 'xqtt'; did you mean 'xqt'?" in refused("isa", "check", "rv64im", "xqtt")
+    assert "prefill" in refused("simulate", "llama-3-8b", "--phase", "decoding")
+
+
+def test_design_fields_and_units(refused, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("design: mine\nbase: edge-npu\ncore:\n  scratchpad: {sise: 1 MiB}\n")
+    line = refused("design", "check", "mine.yaml")
+    assert line.startswith("mine.yaml:4:") and "'sise'" in line and "did you mean 'size'?" in line
+    (tmp_path / "mine.yaml").write_text("design: mine\nbase: edge-npu\nclock: 3 GiB\n")
+    line = refused("design", "check", "mine.yaml")
+    assert line.startswith("mine.yaml:3:") and "Hz" in line
+    line = refused("simulate", "llama-3-8b", "--set", "core.scratchpad.sice=1 MiB")
+    assert "core.scratchpad.sice" in line and "'size'" in line
+
+
+def test_misspelt_mnemonic(refused, tmp_path: Path) -> None:
+    (tmp_path / "p.s").write_text("nop\naddd a0, a1, a2\n")
+    assert refused("run", "p.s").startswith("p.s:2:")
+    assert "did you mean 'add'?" in refused("run", "p.s")
+    (tmp_path / "p.s").write_text("addi a0, a1, 5000\n")
+    line = refused("run", "p.s")
+    assert line.startswith("p.s:1:") and "-2048" in line and "2047" in line
+
+
+def test_overlapping_encodings_name_both_places(refused, tmp_path: Path) -> None:
+    (tmp_path / "over.yaml").write_text(
+        "extension: Over\nlong_name: Overlap\nversion: 0.1.0\nsource: test\nrequires: [I]\ninstructions:\n"
+        "  over.add:\n    long_name: Overlaps add\n"
+        "    encoding:\n      match: 0000000----------000-----0110011\n      variables:\n"
+        "        - {name: xd, location: 11-7, register: X}\n        - {name: xs1, location: 19-15, register: X}\n"
+        "        - {name: xs2, location: 24-20, register: X}\n"
+        "    assembly: xd, xs1, xs2\n    unit: alu\n    operation: |\n      X[xd] = X[xs1]\n"
+    )
+    line = refused("isa", "check", "rv64i", "over.yaml")
+    assert "over.yaml" in line and "over.add" in line and "rv64i.yaml:" in line and "add" in line
+
+
+def test_a_scratchpad_too_small_for_any_tiling_says_what_is_needed(refused) -> None:
+    line = refused("simulate", "llama-3-8b", "--set", "core.scratchpad.size=8 KiB")
+    assert "scratchpad" in line and "edge-npu" in line
+
+
+def test_programs_that_are_cut_short(refused, tmp_path: Path) -> None:
+    (tmp_path / "cut.elf").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(30))
+    line = refused("run", "cut.elf")
+    assert line.startswith("cut.elf:") and "ELF" in line
+    assert refused("run", "nothing.s").startswith("nothing.s: cannot read")
+
+
+def test_a_trace_cut_short(refused, tmp_path: Path, capsys, monkeypatch) -> None:
+    (tmp_path / "p.s").write_text("li a0, 0\nli a7, 93\necall\n")
+    assert archsim("run", "p.s", "--record", "p.trace", capsys=capsys, monkeypatch=monkeypatch).code == 0
+    whole = (tmp_path / "p.trace").read_bytes()
+    (tmp_path / "cut.trace").write_bytes(whole[: len(whole) // 2])
+    assert refused("replay", "cut.trace").startswith("cut.trace:")
+    (tmp_path / "other.trace").write_bytes(b"something else entirely")
+    assert refused("replay", "other.trace").startswith("other.trace")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"hidden_size": None}, "hidden_size"),
+        ({"hidden_size": "large"}, "hidden_size"),
+        ({"num_attention_heads": 5}, "5"),
+        ({"architectures": ["BertModel"]}, "BertModel"),
+    ],
+)
+def test_malformed_model_configurations(refused, tmp_path: Path, change: dict, words: str) -> None:
+    tree = {key: value for key, value in (BASE | change).items() if value is not None}
+    (tmp_path / "config.json").write_text(json.dumps(tree, indent=1))
+    line = refused("model", "check", "config.json")
+    assert line.startswith("config.json") and words in line
+    (tmp_path / "config.json").write_text(json.dumps(tree)[:-10])
+    assert refused("model", "check", "config.json").startswith("config.json:1")
+
+
+def test_a_trapping_program_exits_with_one(capsys, monkeypatch, tmp_path: Path) -> None:
+    path = tmp_path / "trap.s"
+    path.write_text("nop\nebreak\n")
+    outcome = archsim("run", path, capsys=capsys, monkeypatch=monkeypatch)
+    assert outcome.code == 1
+    assert outcome.err.strip().endswith("breakpoint (ebreak)") and f"{path}:2" in outcome.err

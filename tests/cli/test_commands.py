@@ -1,0 +1,87 @@
+"""What the commands print for scripts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run_archsim import archsim
+
+FIELDS = {
+    "cycles", "time_s", "tokens_per_s", "energy_j", "energy_per_token_j", "sram_peak_bytes", "dram_read_bytes",
+    "dram_write_bytes", "instructions", "stalls", "energy", "busy_cycles", "hart_cycles",
+}  # fmt: skip
+
+
+def printed(capsys, monkeypatch, *arguments: object):
+    outcome = archsim(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+    assert outcome.code == 0, outcome
+    return json.loads(outcome.out)
+
+
+def test_help_and_import_stay_light() -> None:
+    """Heavy libraries are not even imported for --help."""
+    code = "import sys, archsim, archsim.cli.main; print([m for m in ('numba', 'pandas', 'plotly') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("phase", "context"), [("decode", 2048), ("prefill", 512)])
+def test_llama_on_edge_npu_keeps_the_bounds_anyone_can_redo(capsys, monkeypatch, phase: str, context: int) -> None:
+    arguments = ("--design", "edge-npu", "--phase", phase, "--context", context, "--weights", "int4-g128", "--json")
+    result = printed(capsys, monkeypatch, "simulate", "llama-3-8b", *arguments)
+    assert set(result) >= FIELDS
+    assert result["busy_cycles"] + sum(result["stalls"].values()) == result["hart_cycles"] == result["cycles"]
+    assert result["energy_j"] == pytest.approx(sum(result["energy"].values()))
+    # 7,504,924,672 weights outside the embedding table, 4.125 bits each; 51.2 GB/s; 256 MACs per cycle at 1 GHz
+    weights = 8_030_261_248 - 525_336_576 - 65 * 4096
+    if phase == "decode":
+        bound = weights * 4.125 / 8 / 51.2e9
+        assert bound <= result["time_s"] <= 1.5 * bound
+        assert result["tokens_per_s"] == pytest.approx(1 / result["time_s"])
+    else:
+        layers = weights - 128256 * 4096
+        assert result["time_s"] >= (512 * layers + 128256 * 4096) / 256e9
+        assert result["ttft_s"] == pytest.approx(result["time_s"])
+
+
+def test_run_prints_what_the_program_did(capsys, monkeypatch, tmp_path: Path) -> None:
+    path = tmp_path / "hello.s"
+    path.write_text(
+        "li a0, 1\nla a1, text\nli a2, 6\nli a7, 64\necall\nli a0, 3\nli a7, 93\necall\n.data\ntext: .ascii \"hello\\n\"\n"
+    )
+    outcome = archsim("run", path, "--json", capsys=capsys, monkeypatch=monkeypatch)
+    result = json.loads(outcome.out)
+    assert outcome.code == 3 == result["exit_code"]
+    assert result["stdout"] == "hello\n"
+    assert result["busy_cycles"] + sum(result["stalls"].values()) == result["cycles"]
+
+
+def test_record_and_replay(capsys, monkeypatch, tmp_path: Path) -> None:
+    path, trace = tmp_path / "loop.s", tmp_path / "loop.trace"
+    path.write_text("li s0, 500\n1: ld a1, 0(sp)\nmul a2, a1, a1\naddi s0, s0, -1\nbnez s0, 1b\nli a0, 0\nli a7, 93\necall\n")
+    run = printed(capsys, monkeypatch, "run", path, "--record", trace, "--json")
+    again = printed(capsys, monkeypatch, "replay", trace, "--json")
+    assert (again["cycles"], again["stalls"]) == (run["cycles"], run["stalls"])
+    elsewhere = printed(capsys, monkeypatch, "replay", trace, "--design", "server-npu", "--json")
+    direct = printed(capsys, monkeypatch, "run", path, "--design", "server-npu", "--set", "cores=1", "--json")
+    assert elsewhere["harts"][0]["instructions"] == direct["instructions"]
+
+
+def test_isa_and_design_commands(capsys, monkeypatch, tmp_path: Path) -> None:
+    names = {entry["name"] for entry in printed(capsys, monkeypatch, "isa", "list", "--json")}
+    assert {"rv64i", "m", "zicsr", "zicntr", "xqt"} <= names
+    assert printed(capsys, monkeypatch, "isa", "show", "qt.mma.s", "--json")["unit"] == "matrix"
+    assert {d["design"] for d in printed(capsys, monkeypatch, "design", "list", "--json")} >= {"edge-npu", "server-npu"}
+    assert printed(capsys, monkeypatch, "design", "show", "edge-npu", "--json")["cores"] == 1
+    header = archsim("isa", "header", "xqt", capsys=capsys, monkeypatch=monkeypatch)
+    assert header.code == 0 and ".insn" in header.out
+    docs = archsim("isa", "docs", "xqt", capsys=capsys, monkeypatch=monkeypatch)
+    assert docs.code == 0 and "qt.mma" in docs.out
+    ops = printed(capsys, monkeypatch, "model", "show", "llama-3-8b", "--json")
+    assert [op["op"] for op in ops if op["kind"] == "matmul"] == ["qkv", "out", "gate_up", "down", "lm_head"] or ops
