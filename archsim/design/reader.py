@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from archsim.common.errors import InputError, unknown
-from archsim.common.units import quantity, whole
+from archsim.common.units import quantity
 from archsim.common.yamlfile import YamlMap
 from archsim.design.fields import Spec, specs
 from archsim.design.merge import Tree
@@ -62,9 +63,15 @@ def _located(path: str, where: dict[str, Any]) -> Iterator[None]:
 
 
 def _quantity(spec: Spec, raw: Any, path: str, where: dict[str, Any]) -> int | float:
-    exact = spec.whole and spec.scale == 1
-    number = whole(raw, spec.unit) if exact else quantity(raw, spec.unit)
+    try:
+        number = quantity(raw, spec.unit)
+    except InputError:
+        if spec.unit:
+            raise
+        raise InputError(f"{raw!r} is no number", remedy="write a number without a unit") from None
     _bounds(spec, raw, number)
+    if spec.whole and spec.scale == 1 and number != round(number):
+        raise InputError(f"{raw!r} is not whole", remedy=f"write a whole number of {spec.unit or 'them'}")
     number *= spec.scale
     # 12 digits: 20 ns times 1e-9 s is 2e-08 s, without the rounding of the product
     return round(number) if spec.whole else float(f"{number:.12g}")
@@ -72,12 +79,12 @@ def _quantity(spec: Spec, raw: Any, path: str, where: dict[str, Any]) -> int | f
 
 def _bounds(spec: Spec, raw: Any, number: float) -> None:
     unit = f" {spec.unit}" if spec.unit else ""
-    # not (a <= b) rather than a > b, so that nan is refused
-    if not spec.minimum <= number <= spec.maximum or (spec.above_zero and number == 0):
+    inside = math.isfinite(number) and spec.minimum <= number <= spec.maximum
+    if not inside or (spec.above_zero and number == 0):
         least = "above 0" if spec.above_zero else f"at least {spec.minimum:g}{unit}"
-        most = "" if spec.maximum == float("inf") else f" and at most {spec.maximum:g}{unit}"
+        most = "" if spec.maximum == math.inf else f" and at most {spec.maximum:g}{unit}"
         raise InputError(f"{raw!r} is out of bounds", remedy=f"use {least}{most}")
-    if spec.power_of_two and int(number) & (int(number) - 1):
+    if spec.power_of_two and number == int(number) and int(number) & (int(number) - 1):
         raise InputError(f"{raw!r} is not a power of two", remedy="use a power of two")
 
 

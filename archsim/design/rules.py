@@ -109,7 +109,7 @@ RULES = (
         "core.matrix",
         lambda d: _reach(d) > d.parameters.get("TROWB", math.inf),
         lambda d: f"{_reach(d)} elements at once are never filled by tile rows of TROWB = {d.parameters['TROWB']} B",
-        lambda d: f"use fewer {'rows' if _systolic(d) else 'depth'}, or a larger TROWB",
+        lambda d: f"use {'fewer rows' if _systolic(d) else 'less depth'}, or a larger TROWB",
     ),
     Rule(
         "core.dma.burst",

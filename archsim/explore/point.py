@@ -67,7 +67,8 @@ def check_spec(spec: Spec) -> None:
         InputError: the file and line of the field, and what is wrong with its values.
     """
     values = {field.name: field.values for field in spec.fields}
-    for field in spec.fields:
+    # models and designs first: their fields cannot be right if they are not there
+    for field in sorted(spec.fields, key=lambda field: field.name not in ("model", "design")):
         owner = "design" if field.name.startswith("design") else "model"
         owners = (None,) if field.name == owner else values[owner]
         refusals = [_refusal(field.name, value, other) for value in field.values for other in owners]

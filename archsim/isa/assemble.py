@@ -99,10 +99,11 @@ class Assembler:
         self.symbols.labels[name] = self.here()
 
     def define_constant(self, name: str, text: str) -> None:
-        """`.equ NAME, VALUE`; a later one replaces it."""
+        """`.equ NAME, VALUE`; a later one holds from there on."""
         if name in self.symbols.labels:
             raise InputError(f"{name!r} is already a label", remedy="rename one")
-        self.symbols.constants[name] = self.early(text)
+        value = self.early(text)
+        self.symbols.constants.setdefault(name, []).append((self.order, value))
 
     def early(self, text: str) -> int | Place:
         """A value that the first pass can find: a constant, or a place in a section."""
@@ -138,6 +139,8 @@ class Assembler:
             return
         for line in lines:
             own, _, rest = line.partition(" ")
+            if own not in self.isa.instructions:
+                raise InputError(f"{name} stands for {own}, which is unknown", remedy="load the extension that has it")
             self.emit(own, split_operands(rest))
 
     def expand(self, name: str, operands: list[str]) -> tuple[str, ...] | None:

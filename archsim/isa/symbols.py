@@ -25,13 +25,13 @@ class Symbols:
     Attributes:
         labels: name -> place.
         local: number -> places in order of the source (1:, 1b, 1f).
-        constants: name -> value, or the place if it is an address.
+        constants: name -> its values in order of the source: from where it holds, and what (a place if an address).
         bases: section -> address.
     """
 
     labels: dict[str, Place] = field(default_factory=dict)
     local: dict[str, list[Place]] = field(default_factory=dict)
-    constants: dict[str, int | Place] = field(default_factory=dict)
+    constants: dict[str, list[tuple[int, int | Place]]] = field(default_factory=dict)
     bases: dict[str, int] = field(default_factory=dict)
 
     def names(self) -> Iterable[str]:
@@ -85,7 +85,9 @@ class Symbols:
         if name == ".":
             return self.address(here)
         if name in self.constants:
-            value = self.constants[name]
+            values = self.constants[name]
+            index = bisect_right(values, here.order, key=lambda entry: entry[0])
+            value = values[max(index - 1, 0)][1]
             return value if isinstance(value, int) else self.address(value)
         if name in self.labels:
             return self.address(self.labels[name])

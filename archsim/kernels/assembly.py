@@ -124,8 +124,11 @@ class Assembly:
         if target != source:
             self("mv", target, source)
         self.li(SCRATCH, most)
-        with self.unless("blt", target, SCRATCH):
-            self("mv", target, SCRATCH)
+        label = self.label("less")
+        self.jump_if("blt", target, SCRATCH, label)
+        self("mv", target, SCRATCH)
+        # no CSR has changed on either way here, so that what they hold stays known
+        self._lines.append(f"{label}:")
 
     def pad(self, target: str, offset: int) -> None:
         """target = scratchpad address of an offset."""

@@ -16,6 +16,7 @@ table { border-collapse: collapse; margin: 1rem 0 2rem; }
 th, td { padding: .35rem .9rem; border-bottom: 1px solid #dde; }
 th { text-align: left; } td { text-align: right; } td:first-child { text-align: left; }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(560px, 1fr)); gap: 1rem; }
+.grid > div { min-width: 0; }
 """
 
 
@@ -36,7 +37,9 @@ def write_page(path: Path, results: Sequence[dict[str, Any]]) -> None:
         figures.roofline(results),
     ]
     parts = [
-        figure.to_html(full_html=False, include_plotlyjs="inline" if index == 0 else False)
+        figure.to_html(
+            full_html=False, include_plotlyjs="inline" if index == 0 else False, config={"responsive": True}
+        )
         for index, figure in enumerate(drawn)
     ]
     cells = "".join(f"<div>{part}</div>" for part in parts)

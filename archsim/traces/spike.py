@@ -19,8 +19,8 @@ import zlib
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -117,11 +117,11 @@ def read_spike_log(path: str | Path) -> dict[int, SpikeHart]:
     return {hart: harts[hart].finish() for hart in sorted(harts)}
 
 
-def open_log(path: Path) -> IO[bytes]:
+def open_log(path: Path) -> BufferedIOBase:
     """A log's bytes, decompressed if the file starts as gzip does."""
     with path.open("rb") as stream:
         compressed = stream.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if compressed else path.open("rb")  # type: ignore[return-value]
+    return gzip.open(path) if compressed else path.open("rb")
 
 
 def looks_like_spike(lines: Iterable[bytes]) -> bool:

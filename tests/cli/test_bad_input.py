@@ -11,7 +11,7 @@ from tests.cli.run_archsim import archsim
 
 BASE = {
     "architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 64, "num_attention_heads": 4,
-    "num_hidden_layers": 1, "vocab_size": 32,
+    "num_hidden_layers": 1, "vocab_size": 32, "max_position_embeddings": 64,
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archsim.common.errors import InputError
+from archsim.common.resources import shipped
 from archsim.design import field_docs, json_schema, load_design
 from archsim.design.merge import merge, tree_of
 from tests.design.writing import refusal, write
@@ -36,11 +37,8 @@ def test_a_base_lies_beside_the_file_that_names_it(tmp_path: Path, monkeypatch: 
 
 
 def test_a_device_and_a_table_lie_beside_the_file_that_names_them(tmp_path: Path) -> None:
-    device = Path("configs/memory/ddr4-3200.yaml").name
-    from archsim.common.resources import shipped
-
     text = shipped("configs/memory", ".yaml")["ddr4-3200"].read_text(encoding="utf-8")
-    (tmp_path / device.replace("ddr4-3200", "own")).write_text(text.replace("tCL: 22", "tCL: 20"), encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(text.replace("tCL: 22", "tCL: 20"), encoding="utf-8")
     assert load_design(write(tmp_path, "memory: {device: own, size: 8 GiB}\n")).memory.device.tCL == 20
 
 
@@ -66,6 +64,9 @@ def test_errors_name_the_file_that_wrote_the_value(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_design(above)
     assert str(caught.value) == (f"{below}:3: core.dma.engines: 99 is out of bounds; use at least 1 and at most 16")
+
+
+EDGE = str(shipped("configs/designs", ".yaml")["edge-npu"])
 
 
 @pytest.mark.parametrize(
@@ -99,11 +100,13 @@ def test_overrides(name: str, value: Any, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("core.scratchpad.sise", 1, "unknown design field 'core.scratchpad.sise'; did you mean 'core.scratchpad.size'?"),
+        ("core.scratchpad.sise", 1,
+         "unknown design field 'core.scratchpad.sise'; did you mean 'core.scratchpad.size'?"),
         ("scratchpad.size", 1, "unknown design field 'scratchpad.size'; did you mean 'core.scratchpad.size'?"),
         ("zzz", 1, "unknown design field 'zzz'; list them with 'archsim design show edge-npu'"),
-        ("core.scratchpad.size", "1 GHz", "core.scratchpad.size: unit 'GHz' in '1 GHz' is not one of 'B'; write it in 'B'"),
-        ("core.scratchpad.size", "", "core.scratchpad has no 'size'; add 'size: ...' (capacity, in B)"),
+        ("core.scratchpad.size", "1 GHz",
+         "core.scratchpad.size: unit 'GHz' in '1 GHz' is not one of 'B'; write it in 'B'"),
+        ("core.scratchpad.size", "", "EDGE:17: core.scratchpad has no 'size'; add 'size: ...' (capacity, in B)"),
         ("clock", "{a: b", "clock: '{a: b' is not valid YAML; write it as in the file"),
         ("memory.device", "lpddr5-640-x16", "memory.device: unknown memory device 'lpddr5-640-x16'; did you mean "
          "'lpddr5-6400-x16'?"),
@@ -114,8 +117,7 @@ def test_overrides(name: str, value: Any, expected: Any) -> None:
 def test_refused_overrides(name: str, value: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
         load_design("edge-npu", {name: value})
-    # a missing field is missed in the file that lacks it
-    assert str(caught.value).split(": ", 1)[-1] == message or str(caught.value) == message
+    assert str(caught.value).replace(EDGE, "EDGE") == message
 
 
 def test_without_rules_a_field_can_be_tried_alone() -> None:
@@ -124,16 +126,10 @@ def test_without_rules_a_field_can_be_tried_alone() -> None:
     assert load_design("edge-npu", both).core.matrix.columns == 32
 
 
-@given(st.sampled_from(["core.l1d.ways", "memory.channels", "core.dma.outstanding"]), st.integers(1, 8))
-def test_an_override_is_the_same_as_the_file(name: str, power: int) -> None:
-    value = 2**power
-    design = load_design("edge-npu", {name: value, "memory.size": "1 GiB"})
-    nested: Any = value
-    for part in reversed(name.split(".")):
-        nested = {part: nested}
-    first, *rest = nested.items()
-    assert not rest
-    assert load_design("edge-npu", {"memory.size": "1 GiB", name: str(value)}) == design
+@given(st.sampled_from(["core.l1d.ways", "memory.channels", "core.dma.outstanding"]), st.integers(2, 8))
+def test_an_override_is_the_same_as_the_text(name: str, power: int) -> None:
+    design = load_design("edge-npu", {name: 2**power, "memory.size": "1 GiB"})
+    assert load_design("edge-npu", {"memory.size": "1024 MiB", name: str(2**power)}) == design
 
 
 trees = st.recursive(
@@ -169,8 +165,6 @@ def test_digest_follows_whatever_can_change_a_result(tmp_path: Path) -> None:
 
 
 def test_digest_follows_the_contents_of_device_and_energy_table(tmp_path: Path) -> None:
-    from archsim.common.resources import shipped
-
     for folder, name, old, new, text in (
         ("configs/memory", "lpddr5-6400-x16", "tCL: 17 tCK", "tCL: 18 tCK", "memory: {device: own}\n"),
         ("configs/energy", "7nm", "value: 0.1 pJ", "value: 0.2 pJ", "technology: {energy: own}\n"),

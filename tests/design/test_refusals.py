@@ -23,7 +23,14 @@ from tests.design.writing import refusal, write
         ("clock: fast\n", "FILE:3: clock: 'fast' is no quantity; write a number and a unit of 'Hz'"),
         ("clock: 1 kHz\n", "FILE:3: clock: '1 kHz' is out of bounds; use at least 1e+06 Hz and at most 1e+11 Hz"),
         ("cores: 0\n", "FILE:3: cores: 0 is out of bounds; use at least 1 and at most 1024"),
-        ("cores: 1.5\n", "FILE:3: cores: 1.5 is not a whole number of ; round it"),
+        ("cores: 1.5\n", "FILE:3: cores: 1.5 is not whole; write a whole number of them"),
+        ("clock: 1e999 Hz\n",
+         "FILE:3: clock: '1e999 Hz' is out of bounds; use at least 1e+06 Hz and at most 1e+11 Hz"),
+        ("parameters: {TM: .inf}\n", "FILE:3: parameters.TM: inf is out of bounds; use at least 1"),
+        ("parameters: {TM: .nan}\n", "FILE:3: parameters.TM: nan is out of bounds; use at least 1"),
+        ("cores: 4 GHz\n", "FILE:3: cores: '4 GHz' is no number; write a number without a unit"),
+        ("core:\n  l1d: {line: 64.5 B}\n",
+         "FILE:4: core.l1d.line: '64.5 B' is not whole; write a whole number of B"),
         ("isa: rv64im\n", "FILE:3: isa: 'rv64im' is no list of names; write [first, second]"),
         ("core: 5\n", "FILE:3: core: 5 is no mapping; write its fields"),
         ("core:\n  matrix: {kind: dot_produkt}\n",
@@ -55,14 +62,14 @@ from tests.design.writing import refusal, write
          "FILE:4: core.matrix.rows: a dot_product unit takes one activation row per cycle, not 4; "
          "leave rows out, or use kind: systolic_ws"),
         ("core:\n  matrix: {kind: systolic_ws}\n",
-         "SHIPPED:24: core.matrix.depth: a systolic_ws array is one element deep, not 16; "
+         "SHIPPED:22: core.matrix.depth: a systolic_ws array is one element deep, not 16; "
          "leave depth out and use rows, or use kind: dot_product"),
         ("core:\n  matrix: {columns: 32}\n",
          "FILE:4: core.matrix.columns: 32 columns are never filled by tiles of TN = 16 rows; "
          "use fewer columns, or a larger TN"),
         ("core:\n  matrix: {depth: 256}\n",
          "FILE:4: core.matrix: 256 elements at once are never filled by tile rows of TROWB = 128 B; "
-         "use fewer depth, or a larger TROWB"),
+         "use less depth, or a larger TROWB"),
         ("parameters: {TROWB: 96}\n", "FILE:3: parameters: TROWB = 96 is not a power of two; use a power of two"),
         ("parameters: {TM: 0}\n", "FILE:3: parameters.TM: 0 is out of bounds; use at least 1"),
         ("parameters: {TN: null}\n",
@@ -76,8 +83,8 @@ from tests.design.writing import refusal, write
         ("memory: {size: 64 GiB}\n",
          "FILE:3: memory.size: 64 GiB is more than 4 channels x 2 ranks of lpddr5-6400-x16 hold, 16 GiB; "
          "use more channels or ranks, or less"),
-        ("memory: {device: lpddr6}\n",
-         "FILE:3: memory.device: unknown memory device 'lpddr6'; did you mean 'gddr6-14'?"),
+        ("memory: {device: lpddr5-6400}\n",
+         "FILE:3: memory.device: unknown memory device 'lpddr5-6400'; did you mean 'lpddr5-6400-x16'?"),
         ("technology: {node: 45 nm}\n",
          "SHIPPED:10: technology.energy: table 7nm is for 7 nm, not 45 nm; change node or energy"),
         ("memory: {channels: null}\n",
@@ -105,13 +112,14 @@ def test_an_unknown_base_points_at_the_line(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("tCL: 22 tCK", "tCL: 22", "FILE:14: tCL: 22 has no unit; write it with its unit, such as '22 tCK'"),
-        ("tCL: 22 tCK", "tCl: 22 tCK", "FILE:14: unknown field of the file 'tCl'; did you mean 'tCL'?"),
+        ("tCL: 22 tCK", "tCLL: 22 tCK", "FILE:14: unknown field of the file 'tCLL'; did you mean 'tCL'?"),
         ("tCL: 22 tCK\n", "", "FILE:3: the file has no 'tCL'; add 'tCL: ...' (read to data, in tCK)"),
         ("tRC: 74 tCK", "tRC: 40 tCK", "FILE:19: tRC: '40 tCK' is too small; use at least tRAS, 52 tCK"),
         ("tREFI: 12480 tCK", "tREFI: 500 tCK", "FILE:31: tREFI: '500 tCK' is too small; use more than tRFC, 576 tCK"),
         ("row_bytes: 8192 B", "row_bytes: 8000 B",
          "FILE:12: row_bytes: '8000 B' is not a power of two; use a power of two"),
-        ("row_bytes: 8192 B", "row_bytes: 32 B", "FILE:12: row_bytes: '32 B' is too small; use at least tx_bytes, 64 B"),
+        ("row_bytes: 8192 B", "row_bytes: 32 B",
+         "FILE:12: row_bytes: '32 B' is too small; use at least tx_bytes, 64 B"),
         ("tCK: 0.625 ns", "tCK: 625 MHz", "FILE:6: tCK: unit 'MHz' in '625 MHz' is not one of 's'; write it in 's'"),
     ],
 )  # fmt: skip
@@ -125,7 +133,8 @@ def test_refused_devices(tmp_path: Path, old: str, new: str, message: str) -> No
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("mac.int8: {value: 0.1 pJ, confidence: medium, source:", "mac.int8: {value: 0.1 pJ, confidence: medium, sauce:",
+        ("mac.int8: {value: 0.1 pJ, confidence: medium, source:",
+         "mac.int8: {value: 0.1 pJ, confidence: medium, sauce:",
          "unknown field of entries.mac.int8 'sauce'; did you mean 'source'?"),
         ("mac.int8: {value: 0.1 pJ,", "mac.int8: {value: 0.1,",
          "entries.mac.int8.value: 0.1 has no unit; write it with its unit, such as '0.1 J'"),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas
@@ -46,7 +47,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def evaluations(log: Path) -> list[tuple[str, str]]:
     """(context, size) of each evaluation."""
-    return [tuple(line.split()[1:]) for line in log.read_text().splitlines()]  # type: ignore[misc]
+    return [(line.split()[1], line.split()[2]) for line in log.read_text().splitlines()]
 
 
 def test_table_has_settings_figures_and_grid_order(tmp_path: Path, spec: Path) -> None:
@@ -175,9 +176,9 @@ def run_script(spec: Path, out: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for(condition: object, seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
 

@@ -123,6 +123,10 @@ _start: 1: addi a0, a0, four; addi a0, a0, -four
     addi a0, a0, '\\n'
     addi a0, a0, ';'
     addi a0, a0, twice + 2 << 3 | 1
+    .set twice, twice + 1
+    addi a0, a0, twice
+    .set twice, 3
+    addi a0, a0, twice
     .balign 64
 last: ret
     lw a0, value

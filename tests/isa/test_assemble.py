@@ -109,6 +109,12 @@ def test_differences_of_labels_are_constants() -> None:
     assert words(source)[2:] == words("li a0, 12\nli a1, 8")
 
 
+def test_a_pseudo_instruction_of_an_extension_that_is_not_loaded() -> None:
+    with pytest.raises(InputError) as caught:
+        load_isa("rv64i").assemble("csrr a0, 5")
+    assert str(caught.value) == "<string>:1: csrr stands for csrrs, which is unknown; load the extension that has it"
+
+
 def test_five_thousand_lines_take_less_than_half_a_second() -> None:
     source = "\n".join(
         ["1: addi a0, a0, 1", "lw a1, 8*2(a0)", "beq a0, a1, 1b", "qt.mma ac0, t1, t2", "csrw qvl, a0  # elements"]

@@ -94,7 +94,9 @@ def test_a_changed_file_is_loaded_again(tmp_path: Path) -> None:
     [
         ("long_name: Test", "longname: Test", 2, "unknown key of extension Xt 'longname'; did you mean 'long_name'?"),
         (
-            "source: here\n", "", 1,
+            "source: here\n",
+            "",
+            1,
             "extension Xt has no 'source'; add 'source:' (the document, version and section that specify it)",
         ),
         ("requires: [I]", "requires: [I, M]", 4, "extension Xt requires M, which is not loaded; load M, too"),
@@ -105,7 +107,12 @@ def test_a_changed_file_is_loaded_again(tmp_path: Path) -> None:
         ("[N, ", "[-N, ", 8, "shape of m is [-8, 8]; use sizes from 1, at most 67108864 elements in all registers"),
         ("type: int8", "type: int9", 8, "unknown type of state m 'int9'; did you mean 'int8'?"),
         ("count: 4", "count: 0", 8, "m has 0 registers; use 1 to 256"),
-        ("count: 4", "count: 4, names: [p, q]", 8, "m has 4 registers and 2 different names; give one name per register"),
+        (
+            "count: 4",
+            "count: 4, names: [p, q]",
+            8,
+            "m has 4 registers and 2 different names; give one name per register",
+        ),
         ("kind: view", "kind: veiw", 9, "unknown kind of state m4 'veiw'; did you mean 'view'?"),
         ("of: m,", "of: mm,", 9, "unknown register file that m4 views 'mm'; did you mean 'm'?"),
         ("0x800", "0x1000", 10, "address of CSR xlen is 0x1000; use 0 to 0xFFF"),
@@ -113,39 +120,95 @@ def test_a_changed_file_is_loaded_again(tmp_path: Path) -> None:
         ("  xlen:", "  pc:", 10, "state pc has the name of the program counter; rename it"),
         ("  xlen:", "  N:", 10, "state N has the name of parameter N of extension Xt; rename it"),
         ("  xlen:", "  if:", 10, "'if' is no name for a state; use letters, digits and _"),
-        ("location: 1-0", "location: 64", 10, "location 64 of field xlen.low is no range of bits below 64; write it as in "
-         "31|7|30-25|11-8, most significant first"),
+        (
+            "location: 1-0",
+            "location: 64",
+            10,
+            "location 64 of field xlen.low is no range of bits below 64; write it as in "
+            "31|7|30-25|11-8, most significant first",
+        ),
         ("location: 1-0", "location: 1|3", 10, "field xlen.low is in pieces; use one range, such as 17-14"),
         ("values: [a, b]", "values: [a, b, c, d, e]", 10, "field xlen.low has 2 bits for 5 values; widen it"),
         ("register: X", "register: Y", 12, "unknown register file of variable xs1 'Y'; known: X, m"),
-        ("8-7, register: m", "9-7, register: m", 12, "variable md can be 7, m has 4 registers; make the field narrower, "
-         "or list the values under 'not:'"),
+        (
+            "8-7, register: m",
+            "9-7, register: m",
+            12,
+            "variable md can be 7, m has 4 registers; make the field narrower, or list the values under 'not:'",
+        ),
         ("format: F", "format: G", 16, "unknown format of instruction x.one 'G'; known: B, F, I, J, R, S, SH5, SH6, U"),
-        (MATCH, MATCH[1:], 17, f"match of x.one is '{MATCH[1:]}' (31 characters); write 32 (or 16) of 0, 1 and - in "
-         "quotes"),
-        (MATCH, f"-{MATCH[1:]}", 17, "bits [31] of x.one are '-' but no variable's; make them 0 or 1, or add a variable"),
-        (MATCH, MATCH.replace("-----", "0----"), 17, "bits [19] of x.one are a variable's but not '-'; write '-' there"),
-        (MATCH, f"{MATCH[:-2]}01", 17, "match of x.one ends in '01'; end 32-bit encodings in 11, and 16-bit ones in 00, "
-         "01 or 10: they say the length"),
+        (
+            MATCH,
+            MATCH[1:],
+            17,
+            f"match of x.one is '{MATCH[1:]}' (31 characters); write 32 (or 16) of 0, 1 and - in quotes",
+        ),
+        (
+            MATCH,
+            f"-{MATCH[1:]}",
+            17,
+            "bits [31] of x.one are '-' but no variable's; make them 0 or 1, or add a variable",
+        ),
+        (
+            MATCH,
+            MATCH.replace("-----", "0----"),
+            17,
+            "bits [19] of x.one are a variable's but not '-'; write '-' there",
+        ),
+        (
+            MATCH,
+            f"{MATCH[:-2]}01",
+            17,
+            "match of x.one ends in '01'; end 32-bit encodings in 11, and 16-bit ones in 00, "
+            "01 or 10: they say the length",
+        ),
         ("location: 19-15", "location: 18-15|8", 17, "bits [8] of x.one belong to two variables; move one of them"),
         ("assembly: md, (xs1)", "assembly: md", 18, "assembly of x.one has xs1 0 times; write every variable once"),
-        ("assembly: md, (xs1)", "assembly: md, xs", 18, "unknown variable in assembly of x.one 'xs'; did you mean 'xs1'?"),
+        (
+            "assembly: md, (xs1)",
+            "assembly: md, xs",
+            18,
+            "unknown variable in assembly of x.one 'xs'; did you mean 'xs1'?",
+        ),
         ("assembly: md, (xs1)", "assembly: md, [xs1", None, None),
-        ("assembly: md, (xs1)", "assembly: md xs1", 18, "assembly of x.one: 'md xs1' is no operand; write NAME, NAME(NAME) "
-         "or (NAME)"),
+        (
+            "assembly: md, (xs1)",
+            "assembly: md xs1",
+            18,
+            "assembly of x.one: 'md xs1' is no operand; write NAME, NAME(NAME) or (NAME)",
+        ),
         ("unit: vector", "unit: vectro", 19, "unknown unit of instruction x.one 'vectro'; did you mean 'vector'?"),
-        ("work: {elements", "work: {element", 20, "unknown key of work of instruction x.one 'element'; did you mean "
-         "'elements'?"),
-        ("access: read", "access: red", 22, "unknown access in memory of instruction x.one 'red'; did you mean 'read'?"),
+        (
+            "work: {elements",
+            "work: {element",
+            20,
+            "unknown key of work of instruction x.one 'element'; did you mean 'elements'?",
+        ),
+        (
+            "access: read",
+            "access: red",
+            22,
+            "unknown access in memory of instruction x.one 'red'; did you mean 'read'?",
+        ),
         ("stride: 0", "strid: 0", 22, "unknown key of memory of instruction x.one 'strid'; did you mean 'stride'?"),
-        ("    unit: vector\n", "", 15, "instruction x.one has no 'unit'; add 'unit:' (class of execution unit: alu, mul, "
-         "div, branch, load, store, csr, system, sync, tile_lsu, matrix, vector, dma)"),
-        ("unit: vector", "unit:", 19, "'unit' of instruction x.one must be text, not empty; it says: class of execution "
-         "unit: alu, mul, div, branch, load, store, csr, system, sync, tile_lsu, matrix, vector, dma"),
+        (
+            "    unit: vector\n",
+            "",
+            15,
+            "instruction x.one has no 'unit'; add 'unit:' (class of execution unit: alu, mul, "
+            "div, branch, load, store, csr, system, sync, tile_lsu, matrix, vector, dma)",
+        ),
+        (
+            "unit: vector",
+            "unit:",
+            19,
+            "'unit' of instruction x.one must be text, not empty; it says: class of execution "
+            "unit: alu, mul, div, branch, load, store, csr, system, sync, tile_lsu, matrix, vector, dma",
+        ),
         ("  x.one:", "  x one:", 14, "'x one' is no mnemonic; use letters, digits, _ and dots"),
         ("extension: Xt", "extension: I", 1, None),
     ],
-)  # fmt: skip
+)
 def test_errors(tmp_path: Path, old: str, new: str, line: int | None, message: str | None) -> None:
     assert old in GOOD
     with pytest.raises(InputError) as caught:
@@ -167,8 +230,8 @@ def test_overlaps_and_double_names_cite_both_places(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load(tmp_path, twice)
     assert str(caught.value) == (
-        f"{tmp_path / 'xt.yaml'}:14: instruction add is already there ({base.file}:{base.line}); rename one, or load only "
-        "one of the extensions"
+        f"{tmp_path / 'xt.yaml'}:14: instruction add is already there ({base.file}:{base.line}); rename one, "
+        "or load only one of the extensions"
     )
     entry = GOOD[GOOD.index("  x.one:") :]
     with pytest.raises(InputError) as caught:

@@ -39,7 +39,11 @@ version: 0.1.0
 source: a test
 requires: [I]
 formats:
-  R: {variables: {xd: {location: 11-7, register: X}, xs1: {location: 19-15, register: X}, xs2: {location: 24-20, register: X}}}
+  R:
+    variables:
+      xd: {location: 11-7, register: X}
+      xs1: {location: 19-15, register: X}
+      xs2: {location: 24-20, register: X}
 instructions:
   xd.twice:
     long_name: Twice a sum
@@ -49,7 +53,7 @@ instructions:
     unit: mul
     operation: |
       X[xd] = (X[xs1] + X[xs2]) * 2
-"""  # noqa: E501
+"""
 
 
 def spike_log(trace: Trace, shift: int) -> str:
