@@ -22,7 +22,9 @@ def sweep(
     """Run a sweep; started again it goes on where it was. Example: archsim sweep configs/sweeps/edge-sram.yaml"""
     from archsim.cli.output import print_json, print_table
     from archsim.common.resources import find
+    from archsim.explore.pareto import pareto
     from archsim.explore.sweep import sweep as run_sweep
+    from archsim.explore.table import headline
 
     path = find("sweep", str(spec), "configs/sweeps")
     frame = run_sweep(path, workers=workers, out=out or Path("archsim-results"), progress=True)
@@ -33,7 +35,14 @@ def sweep(
 
         print_json(json_module.loads(frame.to_json(orient="records")))
         return
-    print_table([str(c) for c in frame.columns], [[_cell(v) for v in row] for row in frame.itertuples(index=False)])
+    short = headline(frame, frame.attrs["varying"])
+    print_table([str(c) for c in short.columns], [[_cell(v) for v in row] for row in short.itertuples(index=False)])
+    best = pareto(frame[frame["error"].isna()], frame.attrs["objectives"])
+    print(f"Pareto front ({', '.join(f'{k} {v}' for k, v in frame.attrs['objectives'].items())}): {len(best)} points")
+    print_table(
+        [str(c) for c in short.columns if c in best],
+        [[_cell(v) for v in row] for row in headline(best, frame.attrs["varying"]).itertuples(index=False)],
+    )
 
 
 def _cell(value: object) -> str:

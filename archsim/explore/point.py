@@ -86,7 +86,7 @@ def _refusal(name: str, value: Any, owner: Any) -> InputError | None:
         if name == "design":
             load_design(value)
         elif name.startswith("design."):
-            load_design(owner, {name.removeprefix("design."): value})
+            load_design(owner, {name.removeprefix("design."): value}, rules=False)
         elif name == "model":
             load_model(value)
         elif name in _FORMATS:

@@ -62,9 +62,7 @@ class AttentionWriter:
 
     # -- an item
 
-    def _begin(
-        self, item: str, pair: str, query: str, length: str, pointer: str, scales: str, left: str
-    ) -> None:
+    def _begin(self, item: str, pair: str, query: str, length: str, pointer: str, scales: str, left: str) -> None:
         """Find an item's place and start its loads."""
         self._find(item, pair, query, length)
         self._load_queries(pair, query)

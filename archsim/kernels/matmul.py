@@ -279,7 +279,10 @@ class _Writer:
             asm("add", out, out, column)
             asm.wait(LOAD_BARRIERS[0])
             state = (pointer, left, counter, out, column, inner)
-            with asm.registers(" ".join(f"a{index}" for index in range(len(self.tops)))) as rows, asm.unless("blez", total):
+            with (
+                asm.registers(" ".join(f"a{index}" for index in range(len(self.tops)))) as rows,
+                asm.unless("blez", total),
+            ):
                 self._first_block(rows)
                 asm.alternate(total, lambda buffer: self._chunk(buffer, rows, *state))
 
@@ -290,7 +293,15 @@ class _Writer:
             self.asm.pad(pointer, self.place.pads["activations"] + top * self.stride)
 
     def _chunk(
-        self, buffer: int, rows: list[str], pointer: str, left: str, counter: str | None, out: str, column: str, inner: str
+        self,
+        buffer: int,
+        rows: list[str],
+        pointer: str,
+        left: str,
+        counter: str | None,
+        out: str,
+        column: str,
+        inner: str,
     ) -> None:
         asm = self.asm
         asm.wait(WEIGHT_BARRIERS[buffer])

@@ -58,12 +58,16 @@ def each_row(
         asm.place(done)
 
 
-def load_row(asm: Assembly, barrier: int, base: int, row: str, row_bytes: int, pad: int, stride: int | None = None) -> None:
+def load_row(
+    asm: Assembly, barrier: int, base: int, row: str, row_bytes: int, pad: int, stride: int | None = None
+) -> None:
     """Start the load of a row of an array at `base` to a scratchpad offset."""
     _move(asm, "qt.dma.ld", barrier, base, row, row_bytes, pad, stride)
 
 
-def store_row(asm: Assembly, barrier: int, base: int, row: str, row_bytes: int, pad: int, stride: int | None = None) -> None:
+def store_row(
+    asm: Assembly, barrier: int, base: int, row: str, row_bytes: int, pad: int, stride: int | None = None
+) -> None:
     """Start the store of a row."""
     _move(asm, "qt.dma.st", barrier, base, row, row_bytes, pad, stride)
 

@@ -6,16 +6,14 @@ from typing import Any
 
 from archsim.machine.result import Energy
 
-VECTOR_ENTRY = {"alu": "vector.alu", "div": "vector.div", "exp": "vector.exp", "reduce": "vector.reduce",
-                "convert": "vector.convert"}  # fmt: skip
 
-
-def energy_of(events: dict[str, int], dram_bytes: int, seconds: float, design: Any) -> Energy:
+def energy_of(events: dict[str, int], dram_bytes: int, activates: int, seconds: float, design: Any) -> Energy:
     """Joules by component of a run's events (summed over cores).
 
     Args:
         events: counts by name (see layout.EVENT_NAMES).
         dram_bytes: bytes read from and written to DRAM.
+        activates: rows opened in DRAM.
         seconds: simulated time, for leakage.
         design: supplies the energy table, sizes and the memory device.
     """
@@ -32,6 +30,7 @@ def energy_of(events: dict[str, int], dram_bytes: int, seconds: float, design: A
     l1 = core.l1d
     accesses = events["instructions.load"] + events["instructions.store"]
     pad = core.scratchpad
+    dram = f"dram.{design.memory.device.energy}"
     reads = events["scratchpad.read_bytes"] / pad.width
     writes = events["scratchpad.write_bytes"] / pad.width
     components = {
@@ -39,11 +38,11 @@ def energy_of(events: dict[str, int], dram_bytes: int, seconds: float, design: A
         "matrix": matrix + events["scale_multiplies"] * table.value("vector.alu"),
         "vector": vector,
         "tile_registers": tile,
-        "l1": accesses * table.sram_read(l1.size, 8) + events["l1.misses"] * table.sram_write(l1.size, l1.line),
-        "scratchpad": reads * table.sram_read(pad.size // pad.banks, pad.width)
-        + writes * table.sram_write(pad.size // pad.banks, pad.width),
+        "l1": accesses * table.cache_access(l1.size) + events["l1.misses"] * table.sram_write(l1.size, l1.line),
+        "scratchpad": reads * table.sram_read(pad.size, pad.width, pad.banks)
+        + writes * table.sram_write(pad.size, pad.width, pad.banks),
         "interconnect": events["link.bytes"] * table.value("interconnect.byte"),
-        "dram": dram_bytes * 8 * table.value(f"dram.{design.memory.device.energy}"),
-        "leakage": seconds * cores * (table.sram_leakage(pad.size) + table.sram_leakage(l1.size)),
+        "dram": dram_bytes * 8 * table.value(dram) + activates * table.value(f"{dram}.activate"),
+        "leakage": seconds * cores * (table.sram_leakage(pad.size) + table.sram_leakage(l1.size, low_standby=False)),
     }
     return Energy(components)

@@ -20,17 +20,16 @@ from typing import Any, TypeVar
 import llvmlite
 import numba
 
+from archsim.common.cachedir import cache_dir
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 @cache
 def cache_folder() -> Path:
     """Where compiled code of exactly this source is kept."""
-    root = os.environ.get("ARCHSIM_CACHE_DIR") or os.environ.get("NUMBA_CACHE_DIR")
-    if root:
-        base = Path(root)
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "archsim"
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    base = Path(own) if own and "ARCHSIM_CACHE_DIR" not in os.environ else cache_dir()
     digest = hashlib.sha256(f"{numba.__version__} {llvmlite.__version__} {sys.version}".encode())
     package = Path(__file__).resolve().parent
     for path in sorted(package.glob("*.py")):

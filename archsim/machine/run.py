@@ -256,7 +256,13 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
         name.removeprefix("macs."): count for name, count in result.events.items() if name.startswith("macs.") and count
     }
     _memory_counters(chip, design, result)
-    result.energy = energy_of(result.events, result.dram_read_bytes + result.dram_write_bytes, result.time_s, design)
+    result.energy = energy_of(
+        result.events,
+        result.dram_read_bytes + result.dram_write_bytes,
+        result.dram["activates"],
+        result.time_s,
+        design,
+    )
     result.regions = _regions(chip, result.cycles)
     return result
 

@@ -37,9 +37,7 @@ def write_page(path: Path, results: Sequence[dict[str, Any]]) -> None:
         figures.roofline(results),
     ]
     parts = [
-        figure.to_html(
-            full_html=False, include_plotlyjs="inline" if index == 0 else False, config={"responsive": True}
-        )
+        figure.to_html(full_html=False, include_plotlyjs="inline" if index == 0 else False, config={"responsive": True})
         for index, figure in enumerate(drawn)
     ]
     cells = "".join(f"<div>{part}</div>" for part in parts)

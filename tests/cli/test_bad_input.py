@@ -32,7 +32,10 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
 
 
 def test_unknown_names_suggest_the_nearest(refused) -> None:
-    assert refused("simulate", "llama-3-8b", "--design", "edge-nup") == "unknown design 'edge-nup'; did you mean 'edge-npu'?"
+    assert (
+        refused("simulate", "llama-3-8b", "--design", "edge-nup")
+        == "unknown design 'edge-nup'; did you mean 'edge-npu'?"
+    )
     assert refused("simulate", "lama-3-8b") == "unknown model 'lama-3-8b'; did you mean 'llama-3-8b'?"
     assert "did you mean 'int4-g128'?" in refused("simulate", "llama-3-8b", "--weights", "int4-g12a")
     assert "unknown extension 'xqtt'; did you mean 'xqt'?" in refused("isa", "check", "rv64im", "xqtt")

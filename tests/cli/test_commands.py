@@ -25,7 +25,9 @@ def printed(capsys, monkeypatch, *arguments: object):
 
 def test_help_and_import_stay_light() -> None:
     """Heavy libraries are not even imported for --help."""
-    code = "import sys, archsim, archsim.cli.main; print([m for m in ('numba', 'pandas', 'plotly') if m in sys.modules])"
+    code = (
+        "import sys, archsim, archsim.cli.main; print([m for m in ('numba', 'pandas', 'plotly') if m in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 
@@ -53,7 +55,7 @@ def test_llama_on_edge_npu_keeps_the_bounds_anyone_can_redo(capsys, monkeypatch,
 def test_run_prints_what_the_program_did(capsys, monkeypatch, tmp_path: Path) -> None:
     path = tmp_path / "hello.s"
     path.write_text(
-        "li a0, 1\nla a1, text\nli a2, 6\nli a7, 64\necall\nli a0, 3\nli a7, 93\necall\n.data\ntext: .ascii \"hello\\n\"\n"
+        'li a0, 1\nla a1, text\nli a2, 6\nli a7, 64\necall\nli a0, 3\nli a7, 93\necall\n.data\ntext: .ascii "hello\\n"\n'
     )
     outcome = archsim("run", path, "--json", capsys=capsys, monkeypatch=monkeypatch)
     result = json.loads(outcome.out)
@@ -64,7 +66,9 @@ def test_run_prints_what_the_program_did(capsys, monkeypatch, tmp_path: Path) ->
 
 def test_record_and_replay(capsys, monkeypatch, tmp_path: Path) -> None:
     path, trace = tmp_path / "loop.s", tmp_path / "loop.trace"
-    path.write_text("li s0, 500\n1: ld a1, 0(sp)\nmul a2, a1, a1\naddi s0, s0, -1\nbnez s0, 1b\nli a0, 0\nli a7, 93\necall\n")
+    path.write_text(
+        "li s0, 500\n1: ld a1, 0(sp)\nmul a2, a1, a1\naddi s0, s0, -1\nbnez s0, 1b\nli a0, 0\nli a7, 93\necall\n"
+    )
     run = printed(capsys, monkeypatch, "run", path, "--record", trace, "--json")
     again = printed(capsys, monkeypatch, "replay", trace, "--json")
     assert (again["cycles"], again["stalls"]) == (run["cycles"], run["stalls"])

@@ -32,7 +32,9 @@ def _inject(dram, addresses, count, size, write, window, done):
 
 def served(device: str, addresses: np.ndarray, *, write: int = 0, window: int = 64, channels: int = 1):
     """Fraction of peak bandwidth, and the counters, of one-burst requests at these addresses."""
-    design = archsim.load_design("edge-npu", {"memory.device": device, "memory.channels": channels, "memory.size": "128 MiB"})
+    design = archsim.load_design(
+        "edge-npu", {"memory.device": device, "memory.channels": channels, "memory.size": "128 MiB"}
+    )
     keep: list[np.ndarray] = []
 
     def array(size: int) -> np.ndarray:

@@ -1,0 +1,115 @@
+"""Ops of a graph bound to kernels, and the kernels' arrays to the graph's tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from archsim.formats import parse_format
+from archsim.kernels.attention import Attention
+from archsim.kernels.base import Kernel
+from archsim.kernels.matmul import MatMul
+from archsim.kernels.rope import Heads, RopeKv
+from archsim.kernels.rowops import Add, Embed, Norm, Quantize
+from archsim.kernels.silu import SiluMul
+from archsim.kernels.target import Target
+from archsim.models.graph import Op
+
+ROPE_TABLE = "rope_table"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What ops do not say themselves.
+
+    Attributes:
+        eps: of the norms.
+        capacity: tokens the KV cache has room for.
+        every: the head's norm works on each every-th row of x, the last token of each sequence.
+        ids: token ids that are held; row r uses id r modulo this (0: one per row).
+    """
+
+    target: Target
+    eps: float
+    capacity: int
+    every: int = 1
+    ids: int = 0
+
+
+@dataclass(frozen=True)
+class Bound:
+    """An op, its kernel, and the tensor name of each of the kernel's arrays."""
+
+    op: Op
+    kernel: Kernel
+    tensors: dict[str, str]
+
+
+def bind(op: Op, setting: Setting) -> Bound:
+    """The kernel of an op, and where its arrays come from."""
+    kernel = _KERNELS[op.kind](op, setting)
+    names = [tensor.name for tensor in (*op.inputs, *op.weights)]
+    names += [tensor.name for tensor in op.outputs if tensor.name not in names]
+    arrays = _ARRAYS[op.kind]
+    if op.kind == "norm":
+        arrays = ("x", *(("delta",) if op.attributes["residual"] else ()), "gamma", "codes", "scales")
+    if op.kind == "rope_kv":
+        names.insert(1, ROPE_TABLE)
+    return Bound(op, kernel, dict(zip(arrays, names, strict=True)))
+
+
+def bind_all(ops: Sequence[Op], setting: Setting) -> tuple[Bound, ...]:
+    return tuple(bind(op, setting) for op in ops)
+
+
+_CACHE = ("q", "q_scales", "k", "k_scales", "v", "v_scales")
+_ARRAYS = {
+    "embed": ("ids", "table", "x"),
+    "matmul": ("codes", "scales", "weights", "out"),
+    "rope_kv": ("qkv", "table", *_CACHE),
+    "attention": (*_CACHE, "out"),
+    "quantize": ("x", "codes", "scales"),
+    "silu_mul": ("gate_up", "codes", "scales"),
+    "add": ("x", "delta"),
+    "norm": (),
+}
+
+
+def _embed(op: Op, setting: Setting) -> Kernel:
+    a, table = op.attributes, op.weights[0]
+    return Embed(op.name, setting.target, a["rows"], a["features"], table.shape[0], setting.ids)
+
+
+def _norm(op: Op, setting: Setting) -> Kernel:
+    a = op.attributes
+    return Norm(
+        op.name, setting.target, a["rows"], a["features"], bool(a["residual"]), setting.eps, setting.every
+    )
+
+
+def _matmul(op: Op, setting: Setting) -> Kernel:
+    a, form = op.attributes, parse_format(op.weights[0].format)
+    return MatMul(
+        op.name, setting.target, a["rows"], a["in_features"], a["out_features"], form.bits, form.group or 0
+    )
+
+
+def _heads(op: Op, setting: Setting) -> Heads:
+    a = op.attributes
+    return Heads(
+        a["rows"], a["batch"], a["heads"], a["kv_heads"], a["head_dim"], a["context"], setting.capacity
+    )
+
+
+_KERNELS: dict[str, Callable[[Op, Setting], Kernel]] = {
+    "embed": _embed,
+    "norm": _norm,
+    "matmul": _matmul,
+    "rope_kv": lambda op, setting: RopeKv(op.name, setting.target, _heads(op, setting)),
+    "attention": lambda op, setting: Attention(
+        op.name, setting.target, _heads(op, setting), bool(op.attributes["causal"])
+    ),
+    "quantize": lambda op, setting: Quantize(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
+    "silu_mul": lambda op, setting: SiluMul(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
+    "add": lambda op, setting: Add(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
+}

@@ -1,0 +1,140 @@
+"""The memory plan of a program: tilings that fit the scratchpad together, and the address of every tensor.
+
+Two weight buffers stand for the whole program, so that the weights of the next matmul can arrive while other ops run.
+Behind them each op has its own buffers, which the next op's may overlay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archsim.common.errors import InputError
+from archsim.common.units import show
+from archsim.kernels.alone import place_arrays
+from archsim.kernels.base import FIRST_BUFFER, Array, Placement
+from archsim.kernels.matmul import MatMul
+from archsim.kernels.target import Target
+from archsim.mapping.bind import Bound
+
+_DRAM_LATENCY_S = 100e-9
+"""Roughly, of a read that misses its row (tRCD + CAS + tRP and queueing); it only sizes buffers."""
+_LONGEST_CHUNK = 64 << 10
+"""Bytes of a weight transfer beyond which nothing is gained."""
+
+
+@dataclass(frozen=True)
+class PlannedOp:
+    """An op as it will run: kernel, tiling, addresses, and bytes of its own scratchpad buffers."""
+
+    bound: Bound
+    tiling: Any
+    place: Placement
+    pad_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A program's memory.
+
+    Attributes:
+        weight_bytes: of each of the two weight buffers.
+        tensors: address and array of each tensor in DRAM.
+    """
+
+    ops: tuple[PlannedOp, ...]
+    weight_bytes: int
+    tensors: dict[str, tuple[int, Array]]
+
+    def occupancy(self, op: PlannedOp) -> int:
+        """Scratchpad bytes in use while an op runs: constants, weight buffers, its own."""
+        return FIRST_BUFFER + 2 * self.weight_bytes + op.pad_bytes
+
+    @property
+    def peak(self) -> int:
+        """Most scratchpad bytes in use at once."""
+        return max(self.occupancy(op) for op in self.ops)
+
+
+def least_chunk(design: Any) -> int:
+    """Bytes of a weight transfer that keep a core's share of the DRAM busy while the next one is on its way."""
+    share = design.memory.peak_bytes_per_s / design.cores
+    return int(2 * share * (2 * design.interconnect.latency + _DRAM_LATENCY_S))
+
+
+def make_plan(bounds: Sequence[Bound], target: Target, design: Any) -> Plan:
+    """Choose tilings and addresses.
+
+    Tilings come first, with weight buffers just long enough; what is left over makes the weight buffers longer.
+
+    Raises:
+        InputError: an op fits the scratchpad in no way, or the tensors exceed DRAM.
+    """
+    matmuls = [bound.kernel for bound in bounds if isinstance(bound.kernel, MatMul)]
+    buffer, tilings = _tile(bounds, matmuls, target, least_chunk(design))
+    arrays: dict[str, Array] = {}
+    for bound, tiling in zip(bounds, tilings, strict=True):
+        for name, array in _arrays(bound, tiling).items():
+            tensor = bound.tensors[name]
+            if tensor not in arrays or arrays[tensor].nbytes < array.nbytes:
+                arrays[tensor] = array
+    addresses = place_arrays(arrays)
+    _check_dram(addresses, arrays, design)
+    base = FIRST_BUFFER + 2 * buffer
+    ops = tuple(
+        PlannedOp(
+            bound,
+            tiling,
+            Placement(
+                {name: addresses[tensor] for name, tensor in bound.tensors.items()},
+                bound.kernel.assign(tiling, base),
+                (FIRST_BUFFER, FIRST_BUFFER + buffer),
+            ),
+            bound.kernel.pad_bytes(tiling),
+        )
+        for bound, tiling in zip(bounds, tilings, strict=True)
+    )
+    return Plan(ops, buffer, {name: (addresses[name], array) for name, array in arrays.items()})
+
+
+def _arrays(bound: Bound, tiling: Any) -> dict[str, Array]:
+    kernel = bound.kernel
+    return kernel.arrays_of(tiling) if isinstance(kernel, MatMul) else kernel.arrays()
+
+
+def _check_dram(addresses: dict[str, int], arrays: dict[str, Array], design: Any) -> None:
+    end = max(addresses[name] + array.nbytes for name, array in arrays.items())
+    if end > design.memory.size:
+        raise InputError(
+            f"one layer and its KV cache take {show(end, 'B')} of {show(design.memory.size, 'B')} DRAM",
+            remedy="raise memory.size, or lower the batch or the context",
+        )
+
+
+def _tile(
+    bounds: Sequence[Bound], matmuls: list[MatMul], target: Target, least: int
+) -> tuple[int, list[Any]]:
+    """Bytes of a weight buffer, and a tiling for each op."""
+    room = target.scratchpad - FIRST_BUFFER
+    longest = max((target.align(kernel.layout().chunk_bytes) for kernel in matmuls), default=0)
+    shortest = max((target.align(kernel.layout(1).chunk_bytes) for kernel in matmuls), default=0)
+    buffer = max(shortest, min(longest, target.align(least)))
+    while True:
+        try:
+            tilings = [bound.kernel.fitting(room - 2 * buffer) for bound in bounds]
+            break
+        except InputError:
+            if buffer == shortest:
+                raise
+            buffer = max(shortest, target.align(buffer // 2))
+    used = max(bound.kernel.pad_bytes(tiling) for bound, tiling in zip(bounds, tilings, strict=True))
+    longer = (room - used) // 2 // target.granule * target.granule
+    buffer = max(buffer, min(longest, longer, max(target.align(_LONGEST_CHUNK), shortest)))
+    tilings = [
+        bound.kernel.with_chunks(tiling, buffer) if isinstance(bound.kernel, MatMul) else tiling
+        for bound, tiling in zip(bounds, tilings, strict=True)
+    ]
+    chunks = [bound.kernel.layout(tiling.steps).chunk_bytes for bound, tiling in zip(bounds, tilings, strict=True)
+              if isinstance(bound.kernel, MatMul)]  # fmt: skip
+    return max((target.align(size) for size in chunks), default=0), tilings
