@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,7 @@ def sweep(
     json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Run a sweep; started again it goes on where it was. Example: archsim sweep configs/sweeps/edge-sram.yaml"""
-    from archsim.cli.output import print_json, print_table
+    from archsim.cli.output import print_json
     from archsim.common.resources import find
     from archsim.explore.pareto import pareto
     from archsim.explore.sweep import sweep as run_sweep
@@ -35,14 +35,19 @@ def sweep(
 
         print_json(json_module.loads(frame.to_json(orient="records")))
         return
-    short = headline(frame, frame.attrs["varying"])
-    print_table([str(c) for c in short.columns], [[_cell(v) for v in row] for row in short.itertuples(index=False)])
-    best = pareto(frame[frame["error"].isna()], frame.attrs["objectives"])
-    print(f"Pareto front ({', '.join(f'{k} {v}' for k, v in frame.attrs['objectives'].items())}): {len(best)} points")
-    print_table(
-        [str(c) for c in short.columns if c in best],
-        [[_cell(v) for v in row] for row in headline(best, frame.attrs["varying"]).itertuples(index=False)],
-    )
+    varying, objectives = frame.attrs["varying"], frame.attrs["objectives"]
+    _print(headline(frame, varying), "all points")
+    best = pareto(frame[frame["error"].isna()], objectives)
+    _print(headline(best, varying), f"Pareto front: {', '.join(f'{name} {way}' for name, way in objectives.items())}")
+
+
+def _print(frame: Any, title: str) -> None:
+    from archsim.cli.output import print_table
+
+    shown = frame.dropna(axis="columns", how="all")
+    # the last two words of a design's field say enough
+    columns = [".".join(str(name).split(".")[-2:]) for name in shown.columns]
+    print_table(columns, [[_cell(value) for value in row] for row in shown.itertuples(index=False)], title)
 
 
 def _cell(value: object) -> str:

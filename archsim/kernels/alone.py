@@ -95,16 +95,15 @@ def run_alone(
     alone = write_alone(kernel, tiling)
     memory = {}
     for name, values in inputs.items():
-        array = alone.arrays[name]
-        if values.nbytes != array.nbytes:
-            raise InputError(f"input {name!r} has {values.nbytes} bytes", remedy=f"give {array.nbytes}")
-        memory[alone.place.dram[name]] = np.ascontiguousarray(values)
+        try:
+            memory[alone.place.dram[name]] = alone.arrays[name].store(values)
+        except ValueError as error:
+            raise InputError(f"input {name!r}: {error}", remedy=f"give shape {alone.arrays[name].shape}") from None
     program = isa_of(design).assemble(alone.source, f"{kernel.name}.s")
     held = {a: v for a, v in memory.items() if fidelity != "addresses"}
     result = run(program, design, fidelity=fidelity, memory=held)
     outputs = {}
     for name, array in alone.arrays.items():
         if array.written and fidelity != "addresses":
-            raw = result.read(alone.place.dram[name], array.nbytes)
-            outputs[name] = np.frombuffer(raw, array.dtype).reshape(array.shape)
+            outputs[name] = array.load(result.read(alone.place.dram[name], array.nbytes))
     return outputs, result

@@ -55,7 +55,8 @@ class Attention(Kernel):
 
     def arrays(self) -> dict[str, Array]:
         shape = self.shape
-        out = Array((shape.rows, shape.heads * shape.head_dim), "f4", read=False, written=True)
+        width = shape.heads * shape.head_dim
+        out = Array((shape.rows, width), "f4", read=False, written=True, pitch=self.target.pitch(4 * width))
         return {**shape.queries(written=False), **shape.cache(written=False), "out": out}
 
     @property

@@ -23,16 +23,42 @@ STORE_BARRIERS = (6, 7)
 
 @dataclass(frozen=True)
 class Array:
-    """A tensor in DRAM: shape, element type, and whether the kernel reads and writes it."""
+    """A tensor in DRAM: shape, element type, whether the kernel reads and writes it, and bytes from row to row.
+
+    Rows are along the last dimension; a pitch of 0 means that they adjoin.
+    """
 
     shape: tuple[int, ...]
     dtype: str
     read: bool = True
     written: bool = False
+    pitch: int = 0
+
+    @property
+    def row_bytes(self) -> int:
+        return self.shape[-1] * np.dtype(self.dtype).itemsize
 
     @property
     def nbytes(self) -> int:
-        return prod(self.shape) * np.dtype(self.dtype).itemsize
+        return prod(self.shape[:-1]) * (self.pitch or self.row_bytes)
+
+    def store(self, values: np.ndarray) -> np.ndarray:
+        """The bytes of values as they stand in DRAM: uint8 [nbytes].
+
+        Raises:
+            ValueError: there are more or fewer than the array has.
+        """
+        rows = np.ascontiguousarray(values).view(np.uint8).reshape(-1, self.row_bytes)
+        stored = np.zeros((prod(self.shape[:-1]), self.pitch or self.row_bytes), np.uint8)
+        if len(rows) != len(stored):
+            raise ValueError(f"{values.nbytes} bytes for {prod(self.shape) * np.dtype(self.dtype).itemsize}")
+        stored[:, : self.row_bytes] = rows
+        return stored.reshape(-1)
+
+    def load(self, raw: bytes) -> np.ndarray:
+        """The values of stored bytes."""
+        rows = np.frombuffer(raw, np.uint8).reshape(-1, self.pitch or self.row_bytes)[:, : self.row_bytes]
+        return np.ascontiguousarray(rows).view(self.dtype).reshape(self.shape)
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,13 @@ class MatMul(Kernel):
             "codes": Array((self.rows, self.in_features), "i1"),
             "scales": Array((self.rows,), "f4"),
             "weights": Array((self.layout(tiling.steps).nbytes,), "u1"),
-            "out": Array((self.rows, self.out_features), "f4", read=False, written=True),
+            "out": Array((self.rows, self.out_features), "f4", read=False, written=True, pitch=self.out_pitch),
         }
+
+    @property
+    def out_pitch(self) -> int:
+        """Bytes from row to row of the output."""
+        return self.target.pitch(4 * self.out_features)
 
     @property
     def most_steps(self) -> int:
@@ -275,7 +280,7 @@ class _Writer:
             asm.li(inner, self.layout.chunks)
             width = 4 * self.target.tn
             asm.mul(column, self.share(column), width)
-            asm.element(out, self.place.dram["out"], row, 4 * self.kernel.out_features)
+            asm.element(out, self.place.dram["out"], row, self.kernel.out_pitch)
             asm("add", out, out, column)
             asm.wait(LOAD_BARRIERS[0])
             state = (pointer, left, counter, out, column, inner)
@@ -353,7 +358,7 @@ class _Writer:
     def _store_block(self, buffer: int, out: str, column: str) -> None:
         """Scale the accumulators by rows, and send them to DRAM by way of a staging buffer."""
         asm, kernel, width = self.asm, self.kernel, 4 * self.target.tn
-        row_bytes, barrier = 4 * kernel.out_features, STREAM_BARRIERS[buffer]
+        barrier = STREAM_BARRIERS[buffer]
         ragged = kernel.out_features % self.target.tn
         with asm.registers("address stage stride") as (address, stage, stride):
             asm.li(stride, width)
@@ -365,11 +370,11 @@ class _Writer:
                 asm("qt.sta", f"ac{index}", stage, stride)
             asm.pad(stage, self.place.pads[f"stage{buffer}"])
             if ragged:
-                asm.li(address, row_bytes)
+                asm.li(address, 4 * kernel.out_features)
                 asm("sub", address, address, column)
                 with asm.unless("blt", address, stride):
                     asm("mv", address, stride)
-            asm.shape(self.rows, address if ragged else width, row_bytes, width)
+            asm.shape(self.rows, address if ragged else width, kernel.out_pitch, width)
             asm("qt.dma.st", f"b{barrier}", out, stage)
         asm.add(out, out, width * self.grid.columns)
         asm.add(column, column, width * self.grid.columns)

@@ -82,7 +82,7 @@ class RopeKv(Kernel):
     def arrays(self) -> dict[str, Array]:
         shape = self.shape
         return {
-            "qkv": Array((shape.rows, self._width), "f4"),
+            "qkv": Array((shape.rows, self._width), "f4", pitch=self.target.pitch(4 * self._width)),
             "table": Array((shape.context, shape.head_dim), "f4"),
             **shape.queries(written=True),
             **shape.cache(written=True),
@@ -126,7 +126,7 @@ class _RopeWriter:
     def __init__(self, kernel: RopeKv, asm: Assembly, group: int, place: Placement) -> None:
         self.asm, self.place, self.group = asm, place, group
         self.shape, self.width, self.cores = kernel.shape, kernel._width, kernel.target.cores
-        self.trowb = kernel.target.trowb
+        self.trowb, self.pitch = kernel.target.trowb, kernel.target.pitch(4 * kernel._width)
         self.per_batch = -(-self.shape.tokens // group)
 
     def emit(self) -> None:
@@ -181,7 +181,7 @@ class _RopeWriter:
         barrier = f"b{LOAD_BARRIERS[buffer]}"
         with asm.registers("row source pad") as (row, source, pad):
             self._row(row, sequence, token)
-            asm.element(source, dram["qkv"], row, 4 * self.width)
+            asm.element(source, dram["qkv"], row, self.pitch)
             asm.pad(pad, pads[f"qkv{buffer}"])
             asm.shape(1, 4 * self.width)
             asm("qt.dma.ld", barrier, source, pad)

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from archsim.kernels.assembly import Assembly
-from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, Array, Kernel, Placement
-from archsim.kernels.rows import double_buffered, each_row, load_array, load_row, quantise, store_row, vector
+from archsim.kernels.base import Array, Placement
+from archsim.kernels.rows import (
+    ROW_BARRIERS,
+    RowKernel,
+    each_row,
+    load_array,
+    load_row,
+    quantise_and_store,
+    store_row,
+    vector,
+)
 from archsim.kernels.target import Target
-
-_OUT, _STREAM = STORE_BARRIERS
-
-
-class _RowKernel(Kernel):
-    """A kernel whose tiling is the number of buffers per input row (2, or 1 where there is no room or one row)."""
-
-    rows: int
-
-    def tilings(self) -> Sequence[int]:
-        return (2, 1) if double_buffered(self.rows, self.target) else (1,)
 
 
 @dataclass(frozen=True)
-class Norm(_RowKernel):
+class Norm(RowKernel):
     """RMSNorm of x float32 [rows, features], after x += delta with `residual`; int8 codes and a scale per row.
 
     y = x * (1 / sqrt(sum(x^2) * (1 / features) + eps)) * gamma; scale = max|y| / 127.
@@ -46,57 +43,44 @@ class Norm(_RowKernel):
         full = (self.rows * self.every, self.features)
         arrays = {"x": Array(full, "f4", written=self.residual), "gamma": Array((self.features,), "f4")}
         if self.residual:
-            arrays["delta"] = Array(full, "f4")
+            arrays["delta"] = Array(full, "f4", pitch=self.target.pitch(4 * self.features))
         arrays["codes"] = Array((self.rows, self.features), "i1", read=False, written=True)
         arrays["scales"] = Array((self.rows,), "f4", read=False, written=True)
         return arrays
 
     def buffers(self, tiling: int) -> dict[str, int]:
         row = 4 * self.features
-        sizes = {"gamma": row, "codes": self.features, "sum": 4, "largest": 4, "scale": 4}
-        if self.residual:
-            sizes["sum_row"] = row
-        for index in range(tiling):
-            sizes[f"x{index}"] = row
-            if self.residual:
-                sizes[f"delta{index}"] = row
-        return sizes
+        inputs = {"x": row, "delta": row} if self.residual else {"x": row}
+        outputs = {"codes": self.features, "scale": 4} | ({"sum_row": row} if self.residual else {})
+        own = {"gamma": row, "sum": 4, "largest": 4}
+        return own | self.loaded(tiling, **inputs) | self.stored(tiling, **outputs)
 
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
-        dram, pads = place.dram, place.pads
-        row_bytes = 4 * self.features
-        stride, first = row_bytes * self.every, row_bytes * (self.every - 1)
-        load_array(asm, LOAD_BARRIERS[0], dram["gamma"], row_bytes, pads["gamma"])
+        dram, pads, size = place.dram, place.pads, 4 * self.features
+        pitches = {"x": size, "delta": self.target.pitch(size)} if self.residual else {"x": size}
+        load_array(asm, ROW_BARRIERS[0], dram["gamma"], size, pads["gamma"])
         asm.csr("qeps", int(np.float32(self.eps).view(np.uint32)))
 
         def load(row: str, buffer: int) -> None:
-            barrier = LOAD_BARRIERS[buffer]
-            load_row(asm, barrier, dram["x"] + first, row, row_bytes, pads[f"x{buffer}"], stride)
-            if self.residual:
-                load_row(asm, barrier, dram["delta"] + first, row, row_bytes, pads[f"delta{buffer}"], stride)
+            for name, pitch in pitches.items():
+                first = dram[name] + (self.every - 1) * pitch
+                load_row(asm, ROW_BARRIERS[buffer], first, row, size, pads[f"{name}{buffer}"], pitch * self.every)
 
         def work(row: str, buffer: int) -> None:
             x = pads[f"x{buffer}"]
-            source = self._add_residual(asm, place, row, buffer, first) if self.residual else x
+            number, barrier = self.outlet(tiling, buffer)
+            asm.wait(barrier)
+            source = x
+            if self.residual:
+                source = pads[f"sum_row{number}"]
+                asm.csr("qvl", self.features)
+                vector(asm, "qv.add", source, x, pads[f"delta{buffer}"])
+                store_row(asm, barrier, dram["x"] + (self.every - 1) * size, row, size, source, size * self.every)
             self._normalise(asm, pads, source, x)
-            asm.wait(_OUT)
-            quantise(
-                asm, source=x, features=self.features, codes=pads["codes"], largest=pads["largest"], scale=pads["scale"]
-            )
-            store_row(asm, _OUT, dram["codes"], row, self.features, pads["codes"])
-            store_row(asm, _OUT, dram["scales"], row, 4, pads["scale"])
+            quantise_and_store(asm, self, place, row, x, number, barrier)
 
         each_row(asm, self.target, self.rows, tiling, load, work)
-        asm.wait(LOAD_BARRIERS[0], *STORE_BARRIERS)
-
-    def _add_residual(self, asm: Assembly, place: Placement, row: str, buffer: int, first: int) -> int:
-        """x += delta, stored back; gives the offset of the sum."""
-        pads, row_bytes = place.pads, 4 * self.features
-        asm.wait(_STREAM)
-        asm.csr("qvl", self.features)
-        vector(asm, "qv.add", pads["sum_row"], pads[f"x{buffer}"], pads[f"delta{buffer}"])
-        store_row(asm, _STREAM, place.dram["x"] + first, row, row_bytes, pads["sum_row"], row_bytes * self.every)
-        return pads["sum_row"]
+        asm.wait(ROW_BARRIERS[0])
 
     def _normalise(self, asm: Assembly, pads: dict[str, int], source: int, target: int) -> None:
         asm.csr("qvl", self.features)
@@ -109,7 +93,7 @@ class Norm(_RowKernel):
 
 
 @dataclass(frozen=True)
-class Quantize(_RowKernel):
+class Quantize(RowKernel):
     """Rows of x float32 [rows, features] to int8 codes with a float32 scale each."""
 
     name: str
@@ -119,40 +103,32 @@ class Quantize(_RowKernel):
 
     def arrays(self) -> dict[str, Array]:
         return {
-            "x": Array((self.rows, self.features), "f4"),
+            "x": Array((self.rows, self.features), "f4", pitch=self.target.pitch(4 * self.features)),
             "codes": Array((self.rows, self.features), "i1", read=False, written=True),
             "scales": Array((self.rows,), "f4", read=False, written=True),
         }
 
     def buffers(self, tiling: int) -> dict[str, int]:
-        inputs = {f"x{index}": 4 * self.features for index in range(tiling)}
-        return {**inputs, "codes": self.features, "largest": 4, "scale": 4}
+        inputs = self.loaded(tiling, x=4 * self.features)
+        return inputs | self.stored(tiling, codes=self.features, scale=4) | {"largest": 4}
 
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
-        dram, pads = place.dram, place.pads
+        pads, size = place.pads, 4 * self.features
 
         def load(row: str, buffer: int) -> None:
-            load_row(asm, LOAD_BARRIERS[buffer], dram["x"], row, 4 * self.features, pads[f"x{buffer}"])
+            x = pads[f"x{buffer}"]
+            load_row(asm, ROW_BARRIERS[buffer], place.dram["x"], row, size, x, self.target.pitch(size))
 
         def work(row: str, buffer: int) -> None:
-            asm.wait(_OUT)
-            quantise(
-                asm,
-                source=pads[f"x{buffer}"],
-                features=self.features,
-                codes=pads["codes"],
-                largest=pads["largest"],
-                scale=pads["scale"],
-            )
-            store_row(asm, _OUT, dram["codes"], row, self.features, pads["codes"])
-            store_row(asm, _OUT, dram["scales"], row, 4, pads["scale"])
+            number, barrier = self.outlet(tiling, buffer)
+            asm.wait(barrier)
+            quantise_and_store(asm, self, place, row, pads[f"x{buffer}"], number, barrier)
 
         each_row(asm, self.target, self.rows, tiling, load, work)
-        asm.wait(_OUT)
 
 
 @dataclass(frozen=True)
-class Add(_RowKernel):
+class Add(RowKernel):
     """x float32 [rows, features] += delta."""
 
     name: str
@@ -162,31 +138,32 @@ class Add(_RowKernel):
 
     def arrays(self) -> dict[str, Array]:
         shape = (self.rows, self.features)
-        return {"x": Array(shape, "f4", written=True), "delta": Array(shape, "f4")}
+        pitch = self.target.pitch(4 * self.features)
+        return {"x": Array(shape, "f4", written=True), "delta": Array(shape, "f4", pitch=pitch)}
 
     def buffers(self, tiling: int) -> dict[str, int]:
         row = 4 * self.features
-        return {f"{name}{index}": row for index in range(tiling) for name in ("x", "delta")} | {"sum_row": row}
+        return self.loaded(tiling, x=row, delta=row) | self.stored(tiling, sum_row=row)
 
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
-        dram, pads, row_bytes = place.dram, place.pads, 4 * self.features
+        dram, pads, size = place.dram, place.pads, 4 * self.features
 
         def load(row: str, buffer: int) -> None:
-            for name in ("x", "delta"):
-                load_row(asm, LOAD_BARRIERS[buffer], dram[name], row, row_bytes, pads[f"{name}{buffer}"])
+            for name, pitch in (("x", size), ("delta", self.target.pitch(size))):
+                load_row(asm, ROW_BARRIERS[buffer], dram[name], row, size, pads[f"{name}{buffer}"], pitch)
 
         def work(row: str, buffer: int) -> None:
-            asm.wait(_OUT)
+            number, barrier = self.outlet(tiling, buffer)
+            asm.wait(barrier)
             asm.csr("qvl", self.features)
-            vector(asm, "qv.add", pads["sum_row"], pads[f"x{buffer}"], pads[f"delta{buffer}"])
-            store_row(asm, _OUT, dram["x"], row, row_bytes, pads["sum_row"])
+            vector(asm, "qv.add", pads[f"sum_row{number}"], pads[f"x{buffer}"], pads[f"delta{buffer}"])
+            store_row(asm, barrier, dram["x"], row, size, pads[f"sum_row{number}"])
 
         each_row(asm, self.target, self.rows, tiling, load, work)
-        asm.wait(_OUT)
 
 
 @dataclass(frozen=True)
-class Embed(_RowKernel):
+class Embed(RowKernel):
     """Rows of a float16 table [vocab, features] at int32 ids [rows], as float32.
 
     Attributes:
@@ -208,7 +185,7 @@ class Embed(_RowKernel):
         }
 
     def buffers(self, tiling: int) -> dict[str, int]:
-        return {f"half{index}": 2 * self.features for index in range(tiling)} | {"row": 4 * self.features}
+        return self.loaded(tiling, half=2 * self.features) | self.stored(tiling, row=4 * self.features)
 
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
         dram, pads = place.dram, place.pads
@@ -218,17 +195,15 @@ class Embed(_RowKernel):
                 if self.ids:
                     asm.li(token, self.ids - 1)
                     asm("and", token, row, token)
-                    asm.element(token, dram["ids"], token, 4)
-                else:
-                    asm.element(token, dram["ids"], row, 4)
+                asm.element(token, dram["ids"], token if self.ids else row, 4)
                 asm("lw", token, f"0({token})")
-                load_row(asm, LOAD_BARRIERS[buffer], dram["table"], token, 2 * self.features, pads[f"half{buffer}"])
+                load_row(asm, ROW_BARRIERS[buffer], dram["table"], token, 2 * self.features, pads[f"half{buffer}"])
 
         def work(row: str, buffer: int) -> None:
-            asm.wait(_OUT)
+            number, barrier = self.outlet(tiling, buffer)
+            asm.wait(barrier)
             asm.csr("qvl", self.features)
-            vector(asm, "qv.h2f", pads["row"], pads[f"half{buffer}"])
-            store_row(asm, _OUT, dram["x"], row, 4 * self.features, pads["row"])
+            vector(asm, "qv.h2f", pads[f"row{number}"], pads[f"half{buffer}"])
+            store_row(asm, barrier, dram["x"], row, 4 * self.features, pads[f"row{number}"])
 
         each_row(asm, self.target, self.rows, tiling, load, work)
-        asm.wait(_OUT)

@@ -1,82 +1,97 @@
-"""The loop of kernels that work row by row: rows dealt to cores, the next row loaded while one is worked on."""
+"""The loop of kernels that work row by row: rows dealt to cores, the next rows loaded while one is worked on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from archsim.kernels.assembly import HART, Assembly, Value
-from archsim.kernels.base import LOAD_BARRIERS
+from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Kernel
 from archsim.kernels.target import Target
 
+ROW_BARRIERS = (*STREAM_BARRIERS, *LOAD_BARRIERS)
+"""One for each of up to four input buffers."""
+_DEPTHS = (4, 2, 1)
 
-def double_buffered(rows: int, target: Target) -> bool:
-    """Whether any core has more than one row."""
-    return rows > target.cores
+RowWork = Callable[[str, int], None]
 
 
-def each_row(
-    asm: Assembly,
-    target: Target,
-    rows: int,
-    depth: int,
-    load: Callable[[str, int], None],
-    work: Callable[[str, int], None],
-) -> None:
-    """Emit the loop over rows hart, hart + cores, ... below `rows`.
+class RowKernel(Kernel):
+    """A kernel of rows; its tiling is how many rows of input have buffers. There are up to two of output."""
+
+    rows: int
+
+    def tilings(self) -> Sequence[int]:
+        each = -(-self.rows // self.target.cores)
+        return [depth for depth in _DEPTHS if depth <= each]
+
+    def loaded(self, tiling: int, **sizes: int) -> dict[str, int]:
+        """Sizes of the input buffers: each name with the buffer's number."""
+        return {f"{name}{index}": size for index in range(tiling) for name, size in sizes.items()}
+
+    def stored(self, tiling: int, **sizes: int) -> dict[str, int]:
+        """Sizes of the output buffers."""
+        return self.loaded(min(2, tiling), **sizes)
+
+    def outlet(self, tiling: int, buffer: int) -> tuple[int, int]:
+        """Output buffer and store barrier of the row in an input buffer."""
+        number = buffer % min(2, tiling)
+        return number, STORE_BARRIERS[number]
+
+
+def each_row(asm: Assembly, target: Target, rows: int, depth: int, load: RowWork, work: RowWork) -> None:
+    """Emit the loop over rows hart, hart + cores, ... below `rows`, and wait for all stores at its end.
 
     Args:
-        depth: buffers per input: 1 or 2.
-        load: load(row register, buffer number) starts the transfers of a row on barrier LOAD_BARRIERS[buffer].
-        work: work(row register, buffer number) computes on it once it is there, and stores.
+        depth: input buffers: depth - 1 rows are loaded ahead.
+        load: load(row register, buffer) starts the transfers of a row on barrier ROW_BARRIERS[buffer].
+        work: work(row register, buffer) computes on it once it is there, and stores.
     """
-    with asm.registers("row next end") as (row, after, end):
-        done = asm.label("rows_done")
+    with asm.registers("row ahead end") as (row, ahead, end):
+        done, loop = asm.label("rows_done"), asm.label("rows")
         asm("mv", row, HART)
         asm.li(end, rows)
-        with asm.unless("bge", row, end):
-            load(row, 0)
+        for buffer in range(max(1, depth - 1)):
+            asm.add(ahead, row, buffer * target.cores)
+            with asm.unless("bge", ahead, end):
+                load(ahead, buffer)
         asm.run_deferred()
         asm.jump_if("bge", row, end, done)
-        loop = asm.label("rows")
         asm.place(loop)
         for buffer in range(depth):
-            asm.add(after, row, target.cores)
             if depth > 1:
-                with asm.unless("bge", after, end):
-                    load(after, 1 - buffer)
-            asm.wait(LOAD_BARRIERS[buffer])
+                asm.add(ahead, row, (depth - 1) * target.cores)
+                with asm.unless("bge", ahead, end):
+                    load(ahead, (buffer + depth - 1) % depth)
+            asm.wait(ROW_BARRIERS[buffer])
             work(row, buffer)
-            asm("mv", row, after)
+            asm.add(row, row, target.cores)
             if depth > 1:
                 asm.jump_if("bge", row, end, done)
-        if depth > 1:
+        if depth == 1 and rows > target.cores:
+            asm.jump_if("bge", row, end, done)
+            load(row, 0)
+        if rows > target.cores:
             asm("j", loop)
-        elif double_buffered(rows, target):
-            with asm.unless("bge", row, end):
-                load(row, 0)
-                asm("j", loop)
         asm.place(done)
+    asm.wait(*STORE_BARRIERS)
 
 
-def load_row(
-    asm: Assembly, barrier: int, base: int, row: str, row_bytes: int, pad: int, stride: int | None = None
-) -> None:
-    """Start the load of a row of an array at `base` to a scratchpad offset."""
-    _move(asm, "qt.dma.ld", barrier, base, row, row_bytes, pad, stride)
+def load_row(asm: Assembly, barrier: int, base: int, row: str, row_bytes: int, pad: int, pitch: int = 0) -> None:
+    """Start the load of a row of an array at `base` to a scratchpad offset; pitch 0: rows adjoin."""
+    _move(asm, "qt.dma.ld", barrier, base, row, row_bytes, pad, pitch)
 
 
-def store_row(
-    asm: Assembly, barrier: int, base: int, row: str, row_bytes: int, pad: int, stride: int | None = None
-) -> None:
+def store_row(asm: Assembly, barrier: int, base: int, row: str, row_bytes: int, pad: int, pitch: int = 0) -> None:
     """Start the store of a row."""
-    _move(asm, "qt.dma.st", barrier, base, row, row_bytes, pad, stride)
+    _move(asm, "qt.dma.st", barrier, base, row, row_bytes, pad, pitch)
 
 
 def _move(
-    asm: Assembly, mnemonic: str, barrier: int, base: int, row: str, row_bytes: int, pad: int, stride: int | None
+    asm: Assembly, mnemonic: str, barrier: int, base: int, row: str, row_bytes: int, pad: int, pitch: int
 ) -> None:
     with asm.registers("dram pad") as (dram, local):
-        asm.element(dram, base, row, row_bytes if stride is None else stride)
+        asm.element(dram, base, row, pitch or row_bytes)
         asm.pad(local, pad)
         asm.shape(1, row_bytes)
         asm(mnemonic, f"b{barrier}", dram, local)
@@ -109,3 +124,14 @@ def quantise(asm: Assembly, *, source: int, features: int, codes: int, largest: 
     vector(asm, "qv.quant", codes, source, largest)
     asm.csr("qvl", 1)
     vector(asm, "qv.muls", scale, largest, asm.constant(1 / 127))
+
+
+def quantise_and_store(
+    asm: Assembly, kernel: Any, place: Any, row: str, source: int, number: int, barrier: int
+) -> None:
+    """Quantise a row into output buffer `number`, free by now, and send codes and scale to the arrays of that name."""
+    pads, features = place.pads, kernel.features
+    codes, scale = pads[f"codes{number}"], pads[f"scale{number}"]
+    quantise(asm, source=source, features=features, codes=codes, largest=pads["largest"], scale=scale)
+    store_row(asm, barrier, place.dram["codes"], row, features, codes)
+    store_row(asm, barrier, place.dram["scales"], row, 4, scale)

@@ -6,20 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archsim.kernels.assembly import HART, Assembly
-from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, Array, Kernel, Placement
-from archsim.kernels.rows import quantise, store_row, vector
+from archsim.kernels.base import STORE_BARRIERS, Array, Kernel, Placement
+from archsim.kernels.rows import ROW_BARRIERS, quantise_and_store, vector
 from archsim.kernels.target import Target
 
 _OUT = STORE_BARRIERS[0]
-_SEGMENTS = (2, 4, 8, 16, 32)
+_FINEST = 64
+"""Most segments of a row."""
+
+
+@dataclass(frozen=True)
+class Segments:
+    """How a row is cut: so many segments, a multiple of the buffers that they pass through."""
+
+    count: int
+    buffers: int
 
 
 @dataclass(frozen=True)
 class SiluMul(Kernel):
-    """gate_up float32 [rows, 2 x features], gate first, to int8 codes [rows, features] with a scale per row.
-
-    A tiling is the number of segments of a row (even, so that buffers alternate across rows too).
-    """
+    """gate_up float32 [rows, 2 x features], gate first, to int8 codes [rows, features] with a scale per row."""
 
     name: str
     target: Target
@@ -27,39 +33,41 @@ class SiluMul(Kernel):
     features: int
 
     def arrays(self) -> dict[str, Array]:
+        pitch = self.target.pitch(8 * self.features)
         return {
-            "gate_up": Array((self.rows, 2 * self.features), "f4"),
+            "gate_up": Array((self.rows, 2 * self.features), "f4", pitch=pitch),
             "codes": Array((self.rows, self.features), "i1", read=False, written=True),
             "scales": Array((self.rows,), "f4", read=False, written=True),
         }
 
-    def tilings(self) -> Sequence[int]:
-        # segments of some KiB: long enough for full vectors, short enough that loads hide behind them
-        wanted = 2 if self.features <= 4096 else 8
-        return sorted(_SEGMENTS, key=lambda segments: (segments != wanted, segments))
+    def tilings(self) -> Sequence[Segments]:
+        """Segments of some KiB through four buffers, then ever finer ones through two."""
+        wanted = 4 if self.features <= 4096 else 8
+        finer = [Segments(2**power, 2) for power in range(2, _FINEST.bit_length())]
+        return [Segments(wanted, 4), *finer]
 
-    def buffers(self, tiling: int) -> dict[str, int]:
+    def buffers(self, tiling: Segments) -> dict[str, int]:
         segment = 4 * self._length(tiling)
-        parts = {f"{name}{index}": segment for index in (0, 1) for name in ("gate", "up")}
-        return {**parts, "row": 4 * self.features, "codes": self.features, "largest": 4, "scale": 4}
+        parts = {f"{name}{index}": segment for index in range(tiling.buffers) for name in ("gate", "up")}
+        return {**parts, "row": 4 * self.features, "codes0": self.features, "largest": 4, "scale0": 4}
 
-    def _length(self, tiling: int) -> int:
+    def _length(self, tiling: Segments) -> int:
         """Elements of a segment: whole granules, so that segments of the row do not share any."""
-        return -(-self.features // (16 * tiling)) * 16
+        return -(-self.features // (16 * tiling.count)) * 16
 
-    def _segments(self, tiling: int) -> list[tuple[int, int]]:
+    def _segments(self, tiling: Segments) -> list[tuple[int, int]]:
         """First element and length of each segment; the last ones may be empty."""
         length = self._length(tiling)
-        starts = (min(index * length, self.features) for index in range(tiling))
+        starts = (min(index * length, self.features) for index in range(tiling.count))
         return [(start, min(length, self.features - start)) for start in starts]
 
-    def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
-        segments = self._segments(tiling)
+    def emit(self, asm: Assembly, tiling: Segments, place: Placement) -> None:
+        segments, ahead = self._segments(tiling), tiling.buffers - 1
         with asm.registers("row next end") as (row, after, end):
             asm("mv", row, HART)
             asm.li(end, self.rows)
             with asm.unless("bge", row, end):
-                for index in (0, 1):
+                for index in range(ahead):
                     self._load(asm, place, row, segments[index], index)
             asm.run_deferred()
             done, loop = asm.label("rows_done"), asm.label("rows")
@@ -67,14 +75,16 @@ class SiluMul(Kernel):
             asm.place(loop)
             asm.add(after, row, self.target.cores)
             for index, segment in enumerate(segments):
-                asm.wait(LOAD_BARRIERS[index % 2])
-                self._work(asm, place, segment, index % 2)
-                if index + 2 < len(segments):
-                    self._load(asm, place, row, segments[index + 2], index % 2)
+                buffer = (index + ahead) % tiling.buffers
+                if index + ahead < len(segments):
+                    self._load(asm, place, row, segments[index + ahead], buffer)
                 elif self.rows > self.target.cores:
                     with asm.unless("bge", after, end):
-                        self._load(asm, place, after, segments[index + 2 - len(segments)], index % 2)
-            self._finish(asm, place, row)
+                        self._load(asm, place, after, segments[index + ahead - len(segments)], buffer)
+                asm.wait(ROW_BARRIERS[index % tiling.buffers])
+                self._work(asm, place, segment, index % tiling.buffers)
+            asm.wait(_OUT)
+            quantise_and_store(asm, self, place, row, place.pads["row"], 0, _OUT)
             asm("mv", row, after)
             asm.jump_if("blt", row, end, loop)
             asm.place(done)
@@ -86,11 +96,11 @@ class SiluMul(Kernel):
             return
         asm.shape(1, 4 * length)
         with asm.registers("dram pad") as (dram, pad):
-            asm.element(dram, place.dram["gate_up"] + 4 * start, row, 8 * self.features)
+            asm.element(dram, place.dram["gate_up"] + 4 * start, row, self.target.pitch(8 * self.features))
             for name, offset in (("gate", 0), ("up", 4 * self.features)):
                 asm.add(dram, dram, offset)
                 asm.pad(pad, place.pads[f"{name}{buffer}"])
-                asm("qt.dma.ld", f"b{LOAD_BARRIERS[buffer]}", dram, pad)
+                asm("qt.dma.ld", f"b{ROW_BARRIERS[buffer]}", dram, pad)
 
     def _work(self, asm: Assembly, place: Placement, segment: tuple[int, int], buffer: int) -> None:
         start, length = segment
@@ -100,17 +110,3 @@ class SiluMul(Kernel):
         asm.csr("qvl", length)
         vector(asm, "qv.silu", gate, gate)
         vector(asm, "qv.mul", part, gate, up)
-
-    def _finish(self, asm: Assembly, place: Placement, row: str) -> None:
-        pads = place.pads
-        asm.wait(_OUT)
-        quantise(
-            asm,
-            source=pads["row"],
-            features=self.features,
-            codes=pads["codes"],
-            largest=pads["largest"],
-            scale=pads["scale"],
-        )
-        store_row(asm, _OUT, place.dram["codes"], row, self.features, pads["codes"])
-        store_row(asm, _OUT, place.dram["scales"], row, 4, pads["scale"])

@@ -20,6 +20,7 @@ class Target:
         cores: harts that run the same program.
         scratchpad: bytes per core.
         granule: bytes whose order between units is kept as one; buffers are aligned to it.
+        interleave: consecutive bytes in one DRAM channel.
     """
 
     tm: int
@@ -29,10 +30,15 @@ class Target:
     cores: int
     scratchpad: int
     granule: int = 64
+    interleave: int = 256
 
     def align(self, nbytes: int) -> int:
         """Bytes rounded up to whole granules."""
         return -(-nbytes // self.granule) * self.granule
+
+    def pitch(self, nbytes: int) -> int:
+        """Bytes from row to row in DRAM: an odd multiple of the interleave, so that columns spread over channels."""
+        return self.interleave * (-(-nbytes // self.interleave) | 1)
 
 
 def target_of(design: Any) -> Target:
@@ -46,4 +52,5 @@ def target_of(design: Any) -> Target:
         cores=design.cores,
         scratchpad=core.scratchpad.size,
         granule=max(64, core.scratchpad.granule),
+        interleave=design.memory.interleave,
     )

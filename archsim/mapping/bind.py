@@ -82,23 +82,17 @@ def _embed(op: Op, setting: Setting) -> Kernel:
 
 def _norm(op: Op, setting: Setting) -> Kernel:
     a = op.attributes
-    return Norm(
-        op.name, setting.target, a["rows"], a["features"], bool(a["residual"]), setting.eps, setting.every
-    )
+    return Norm(op.name, setting.target, a["rows"], a["features"], bool(a["residual"]), setting.eps, setting.every)
 
 
 def _matmul(op: Op, setting: Setting) -> Kernel:
     a, form = op.attributes, parse_format(op.weights[0].format)
-    return MatMul(
-        op.name, setting.target, a["rows"], a["in_features"], a["out_features"], form.bits, form.group or 0
-    )
+    return MatMul(op.name, setting.target, a["rows"], a["in_features"], a["out_features"], form.bits, form.group or 0)
 
 
 def _heads(op: Op, setting: Setting) -> Heads:
     a = op.attributes
-    return Heads(
-        a["rows"], a["batch"], a["heads"], a["kv_heads"], a["head_dim"], a["context"], setting.capacity
-    )
+    return Heads(a["rows"], a["batch"], a["heads"], a["kv_heads"], a["head_dim"], a["context"], setting.capacity)
 
 
 _KERNELS: dict[str, Callable[[Op, Setting], Kernel]] = {

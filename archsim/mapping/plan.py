@@ -112,9 +112,7 @@ def _check_dram(addresses: dict[str, int], arrays: dict[str, Array], design: Any
         )
 
 
-def _tile(
-    bounds: Sequence[Bound], matmuls: list[MatMul], target: Target, least: int
-) -> tuple[int, list[Any]]:
+def _tile(bounds: Sequence[Bound], matmuls: list[MatMul], target: Target, least: int) -> tuple[int, list[Any]]:
     """Bytes of a weight buffer, and a tiling for each op."""
     room = target.scratchpad - FIRST_BUFFER
     longest = max((target.align(kernel.layout().chunk_bytes) for kernel in matmuls), default=0)

@@ -15,7 +15,7 @@ h1 { font-size: 1.5rem; } p.what { color: #556; }
 table { border-collapse: collapse; margin: 1rem 0 2rem; }
 th, td { padding: .35rem .9rem; border-bottom: 1px solid #dde; }
 th { text-align: left; } td { text-align: right; } td:first-child { text-align: left; }
-.grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(560px, 1fr)); gap: 1rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(560px, 1fr)); gap: 1rem; }
 .grid > div { min-width: 0; }
 """
 
