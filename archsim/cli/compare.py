@@ -33,8 +33,8 @@ def compare(
     import sys
 
     from archsim.cli.output import parse_settings, print_json, print_table
-    from archsim.cli.simulate import figures
     from archsim.explore.comparison import compare as compare_designs
+    from archsim.report.headline import headline
 
     names = [*(designs or []), *(more or [])] or ["edge-npu", "server-npu", "edge-npu-int8"]
     results = compare_designs(
@@ -58,8 +58,11 @@ def compare(
     if json:
         print_json(results)
     else:
-        columns = [dict(figures(result)) for result in results]
-        rows = [(name, *(column.get(name, "") for column in columns)) for name in columns[0]]
+        columns = [dict(headline(result)) for result in results]
+        rows = [
+            (name, *(column.get(name, "") for column in columns))
+            for name in dict.fromkeys(name for column in columns for name in column)
+        ]
         title = f"{model}, {phase}, context {context}, batch {batch}, weights {weights}, KV {kv}"
         print_table(["figure", *(result["design"] for result in results)], rows, title)
     if html is not None:

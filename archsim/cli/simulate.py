@@ -61,8 +61,9 @@ def simulate(
 def print_result(result: dict[str, Any]) -> None:
     """Tables of one simulation: totals, then each op."""
     from archsim.cli.output import print_table
+    from archsim.report.headline import headline
 
-    print_table(["figure", result["design"]], [(name, text) for name, text in figures(result)])
+    print_table(["figure", result["design"]], headline(result))
     rows = [
         (
             op["op"],
@@ -73,25 +74,3 @@ def print_result(result: dict[str, Any]) -> None:
         for op in result["ops"]
     ]
     print_table(["op", "times", "cycles each", "share of time"], rows)
-
-
-def figures(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """What people compare, as text with units."""
-    from archsim.common.units import show
-
-    stalls = sorted(result["stalls"].items(), key=lambda item: -item[1])[:3]
-    share = result["hart_cycles"] or 1
-    rows = [
-        ("time", show(result["time_s"], "s")),
-        ("tokens per second", f"{result['tokens_per_s']:.4g}"),
-        ("energy per token", show(result["energy_per_token_j"], "J")),
-        ("power", show(result["energy_j"] / result["time_s"], "W")),
-        ("DRAM read", show(result["dram_read_bytes"], "B")),
-        ("DRAM bandwidth used", f"{100 * result['dram_utilization']:.1f} %"),
-        ("matrix unit busy", f"{100 * result['matrix_utilization']:.1f} %"),
-        ("SRAM peak per core", show(result["sram_peak_bytes"], "B")),
-        ("main stalls", ", ".join(f"{name} {100 * count / share:.0f} %" for name, count in stalls) or "none"),
-    ]
-    if result.get("ttft_s"):
-        rows.insert(1, ("time to first token", show(result["ttft_s"], "s")))
-    return rows

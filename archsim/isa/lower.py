@@ -1,7 +1,7 @@
 """Checked operations turned into Python source that numba compiles.
 
-The text names only the vocabulary of `archsim.machine.host` (loads and stores that check addresses, RISC-V arithmetic)
-and a few local names that its surroundings provide:
+The text names only the vocabulary of `archsim.machine.host` and `archsim.machine.arithmetic` (loads and stores that
+check addresses, RISC-V arithmetic) and a few local names that its surroundings provide:
 
 ==========  =====================================================================================
 ``w``       the predecoded word; operand slot s stands in bits 16+8s .. 23+8s

@@ -10,12 +10,12 @@ stand where an int is expected. Integers and floats never mix silently.
 from __future__ import annotations
 
 import ast
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from archsim.common.errors import InputError, nearest
+from archsim.isa.intervals import ANY, Interval, binary_interval, call_interval, fitted
 from archsim.isa.spec import Instruction, State, Text
 
 LOOP_LIMIT = 1 << 28
@@ -69,9 +69,6 @@ _BINARY = {
 }  # fmt: skip
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _STATE_TYPES = {"float16": "f32", "float32": "f32", "float64": "f64"}
-
-Interval = tuple[float, float]
-_ANY: Interval = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -241,7 +238,7 @@ class _Checker:
         elif known != kind:
             self.fail(target, f"{name} is {known}, the value is {kind}", f"convert it with {known}(), or rename")
         else:
-            self.intervals[name] = _ANY
+            self.intervals[name] = ANY
 
     def augmented(self, statement: ast.AugAssign) -> None:
         target = statement.target
@@ -288,7 +285,7 @@ class _Checker:
             if isinstance(node, (ast.Assign, ast.AugAssign)):
                 for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                     if isinstance(target, ast.Name) and target.id in self.intervals and target.id != name:
-                        self.intervals[target.id] = _ANY
+                        self.intervals[target.id] = ANY
         self.block(statement.body)
 
     def loop_interval(self, statement: ast.For, arguments: list[ast.expr]) -> Interval:
@@ -305,7 +302,7 @@ class _Checker:
 
     def constant(self, node: ast.expr) -> int:
         low, high = self.interval(node)
-        return int(low) if low == high else 0
+        return low if low == high else 0
 
     # -- expressions
 
@@ -505,13 +502,13 @@ class _Checker:
             return min(one[0], two[0]), max(one[1], two[1])
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             low, high = self.interval(node.operand)
-            return -high, -low
+            return fitted(-high, -low)
         if isinstance(node, ast.BinOp):
-            return _binary_interval(node.op, self.interval(node.left), self.interval(node.right))
+            return binary_interval(node.op, self.interval(node.left), self.interval(node.right))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             bounds = [self.interval(argument) for argument in node.args]
-            return _call_interval(node.func.id, bounds)
-        return _ANY
+            return call_interval(node.func.id, bounds)
+        return ANY
 
     def name_interval(self, name: str) -> Interval:
         if name in self.intervals:
@@ -528,7 +525,7 @@ class _Checker:
             return 0, 2 ** self.fields[name][2] - 1
         if name in self.state and self.state[name].kind == "csr" and self.state[name].maximum < 2**62:
             return 0, self.state[name].maximum
-        return _ANY
+        return ANY
 
 
 def view_shape(state: State, owner: State) -> tuple[int, ...]:
@@ -548,34 +545,6 @@ def operand_names(operation: Operation) -> Iterator[str]:
     """Operand variables through which state is touched."""
     for access in (*operation.reads, *operation.writes):
         yield access.variable
-
-
-def _binary_interval(operator: ast.operator, left: Interval, right: Interval) -> Interval:
-    if isinstance(operator, ast.Add):
-        return left[0] + right[0], left[1] + right[1]
-    if isinstance(operator, ast.Sub):
-        return left[0] - right[1], left[1] - right[0]
-    if not all(map(math.isfinite, (*left, *right))):
-        return _ANY
-    if isinstance(operator, ast.Mult):
-        products = [a * b for a in left for b in right]
-        return min(products), max(products)
-    if isinstance(operator, ast.LShift) and right[0] >= 0 and right[1] < 32 and left[0] >= 0:
-        return left[0], left[1] * 2 ** right[1]
-    if isinstance(operator, ast.RShift) and left[0] >= 0 and 0 <= right[0] < 64:
-        return 0, left[1] // 2 ** right[0]
-    if isinstance(operator, ast.BitAnd) and min(left[0], right[0]) >= 0:
-        return 0, min(left[1], right[1])
-    return _ANY
-
-
-def _call_interval(name: str, bounds: list[Interval]) -> Interval:
-    if name in ("min", "max") and len(bounds) == 2:
-        pick = min if name == "min" else max
-        return pick(bounds[0][0], bounds[1][0]), pick(bounds[0][1], bounds[1][1])
-    if name == "clip" and len(bounds) == 3:
-        return max(bounds[0][0], bounds[1][0]), min(max(bounds[0][1], bounds[1][1]), bounds[2][1])
-    return _ANY
 
 
 def _convert(kind: str) -> str:

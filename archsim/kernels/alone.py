@@ -100,8 +100,11 @@ def run_alone(
         except ValueError as error:
             raise InputError(f"input {name!r}: {error}", remedy=f"give shape {alone.arrays[name].shape}") from None
     program = isa_of(design).assemble(alone.source, f"{kernel.name}.s")
-    held = {a: v for a, v in memory.items() if fidelity != "addresses"}
-    result = run(program, design, fidelity=fidelity, memory=held)
+    if fidelity == "addresses":
+        # only what addresses are computed from
+        kept = {alone.place.dram[name] for name, array in alone.arrays.items() if array.dtype == "i4"}
+        memory = {address: values for address, values in memory.items() if address in kept}
+    result = run(program, design, fidelity=fidelity, memory=memory)
     outputs = {}
     for name, array in alone.arrays.items():
         if array.written and fidelity != "addresses":

@@ -125,7 +125,8 @@ class Attention(Kernel):
         sizes |= {"scores": rows * self.score_pitch, "codes": rows * self.code_pitch}
         sizes |= {"q": rows * shape.head_dim, "out": rows * self.out_pitch}
         sizes |= {"v_scales": 2 * shape.context, "piece": 4 * min(_PIECE, shape.context)}
-        return sizes | {name: 4 * rows for name in ("q_scales", "largest", "sums", "scales")}
+        sizes |= {"q_scales": 4 * rows, "scales": 4 * rows}
+        return sizes | {"largest": self.target.granule * rows, "sums": self.target.granule * rows}
 
     @property
     def piece(self) -> int:

@@ -230,63 +230,80 @@ class AttentionWriter:
     # -- rows of scores to rows of int8 weights
 
     def _softmax(self, length: str) -> None:
-        """Exponentials times value scales, quantised; `scales` = what turns their integer products into outputs."""
-        asm, pads, rows = self.asm, self.place.pads, self.tiling.rows
-        self._each_row(length, self._exponentials, "scores largest sums")
+        """Exponentials times value scales, quantised; `scales` = what turns their integer products into outputs.
+
+        Each step goes over all rows before the next one starts: rows do not wait for each other.
+        """
+        asm, pads = self.asm, self.place.pads
+        self._each_row(length, "qv.max", "largest", "scores")
+        self._each_row(length, "qv.exps", "scores", "scores", "largest")
+        self._each_row(length, "qv.sum", "sums", "scores")
         asm.wait(_SCALES)
         self._apply_value_scales(length)
-        self._each_row(length, self._quantise, "scores largest codes")
-        asm.csr("qvl", rows)
-        vector(asm, "qv.muls", pads["scales"], pads["largest"], asm.constant(1 / 127))
+        self._each_row(length, "qv.amax", "largest", "scores")
+        self._clear_tails(length)
+        self._each_row(length, "qv.quant", "codes", "scores", "largest")
         asm.csr("qvl", 1)
-        with asm.registers("left scale sum") as (left, scale, total):
+        with asm.registers("left largest scale sum factor") as (left, largest, scale, total, factor):
+            asm.pad(largest, pads["largest"])
             asm.pad(scale, pads["scales"])
             asm.pad(total, pads["sums"])
-            with asm.times(left, rows):
-                asm("qv.divs", scale, scale, total)
+            asm.pad(factor, asm.constant(1 / 127))
+            with asm.times(left, self.tiling.rows):
+                asm("qv.muls", largest, largest, factor)
+                asm("qv.divs", scale, largest, total)
                 asm.add(scale, scale, 4)
-                asm.add(total, total, 4)
+                asm.add(largest, largest, self.target.granule)
+                asm.add(total, total, self.target.granule)
 
-    def _each_row(self, length: str, work, names: str) -> None:  # type: ignore[no-untyped-def]
-        """work(valid length, padded length, pointers) for each row; pointers are to its part of the named buffers."""
-        asm, tiling, kernel = self.asm, self.tiling, self.kernel
-        pitch = {"scores": kernel.score_pitch, "codes": kernel.code_pitch}
+    def _each_row(self, length: str, mnemonic: str, *names: str) -> None:
+        """A row instruction on each row's part of the named buffers, over the tokens that the row sees."""
+        asm, tiling = self.asm, self.tiling
+        own = list(dict.fromkeys(names))
         with (
-            asm.registers("valid padded tokens heads") as (valid, padded, tokens, heads),
-            asm.registers(names) as pointers,
+            asm.registers("valid tokens heads") as (valid, tokens, heads),
+            asm.registers(" ".join(own)) as pointers,
+            asm.registers(" ".join(f"{name}_pitch" for name in own)) as pitches,
         ):
-            for name, pointer in zip(names.split(), pointers, strict=True):
+            for name, pointer, pitch in zip(own, pointers, pitches, strict=True):
                 asm.pad(pointer, self.place.pads[name])
-            trowb = self.target.trowb
-            asm.add(padded, length, trowb - 1)
-            asm("andi" if trowb <= 2048 else "and", padded, padded, -trowb)
-            asm.add(valid, length, 1 - tiling.tokens if kernel.causal else 0)
+                asm.li(pitch, self._pitch(name))
+            self._first_valid(valid, length)
             with asm.times(tokens, tiling.tokens):
+                asm.csr("qvl", valid)
                 with asm.times(heads, tiling.heads):
-                    work(valid, padded, *pointers)
-                    for name, pointer in zip(names.split(), pointers, strict=True):
-                        asm.add(pointer, pointer, pitch.get(name, 4))
-                if kernel.causal:
-                    asm.add(valid, valid, 1)
+                    asm(mnemonic, *(pointers[own.index(name)] for name in names))
+                    for pointer, pitch in zip(pointers, pitches, strict=True):
+                        asm("add", pointer, pointer, pitch)
+                asm.add(valid, valid, int(self.kernel.causal))
 
-    def _exponentials(self, valid: str, padded: str, scores: str, largest: str, sums: str) -> None:
-        asm = self.asm
-        asm.csr("qvl", valid)
-        asm("qv.max", largest, scores)
-        asm("qv.exps", scores, scores, largest)
-        asm("qv.sum", sums, scores)
+    def _pitch(self, name: str) -> int:
+        """Bytes from row to row of a buffer; single numbers have granules of their own, so that rows do not wait."""
+        kernel = self.kernel
+        return {"scores": kernel.score_pitch, "codes": kernel.code_pitch}.get(name, self.target.granule)
 
-    def _quantise(self, valid: str, padded: str, scores: str, largest: str, codes: str) -> None:
-        """Codes of a row, and zeros up to whole tiles."""
-        asm = self.asm
-        asm.csr("qvl", valid)
-        asm("qv.amax", largest, scores)
-        asm("qv.quant", codes, scores, largest)
-        with asm.registers("rest tail") as (rest, tail):
-            asm("sub", rest, padded, valid)
-            asm("add", tail, codes, valid)
-            asm.csr("qvl", rest)
-            asm("qv.zero", tail)
+    def _first_valid(self, valid: str, length: str) -> None:
+        """valid = tokens that the first row sees."""
+        self.asm.add(valid, length, 1 - self.tiling.tokens if self.kernel.causal else 0)
+
+    def _clear_tails(self, length: str) -> None:
+        """Zeros behind each row's codes, up to whole tiles."""
+        asm, tiling, trowb = self.asm, self.tiling, self.target.trowb
+        with asm.registers("rest codes pitch tokens heads") as (rest, codes, pitch, tokens, heads):
+            self._first_valid(rest, length)
+            asm.pad(codes, self.place.pads["codes"])
+            asm("add", codes, codes, rest)
+            asm.add(pitch, length, trowb - 1)
+            asm("andi", pitch, pitch, -trowb)
+            asm("sub", rest, pitch, rest)
+            asm.li(pitch, self.kernel.code_pitch)
+            with asm.times(tokens, tiling.tokens):
+                asm.csr("qvl", rest)
+                with asm.times(heads, tiling.heads):
+                    asm("qv.zero", codes)
+                    asm("add", codes, codes, pitch)
+                asm.add(rest, rest, -int(self.kernel.causal))
+                asm.add(codes, codes, int(self.kernel.causal))
 
     def _apply_value_scales(self, length: str) -> None:
         """scores *= value scales, a piece of tokens at a time."""
@@ -317,15 +334,21 @@ class AttentionWriter:
         """Send the staged output rows to DRAM: token by token where they are padded."""
         asm, tiling, size = self.asm, self.tiling, 4 * self.shape.head_dim
         pitch, heads = self.kernel.out_pitch, self.shape.heads
+        row_pitch = self.target.pitch(heads * size)
         with asm.registers("target pad left") as (target, pad, left):
-            asm.element(target, self.place.dram["out"], query, size)
+            # query = row * heads + head, and rows are padded
+            asm("mv", target, query)
+            self._split(target, left, heads)
+            asm.mul(target, target, row_pitch)
+            asm.element(left, self.place.dram["out"], left, size)
+            asm("add", target, target, left)
             asm.pad(pad, self.place.pads["out"])
             if pitch == size:
-                asm.shape(tiling.tokens, tiling.heads * size, heads * size, tiling.heads * size)
+                asm.shape(tiling.tokens, tiling.heads * size, row_pitch, tiling.heads * size)
                 asm("qt.dma.st", f"b{_OUT}", target, pad)
                 return
             with asm.times(left, tiling.tokens):
                 asm.shape(tiling.heads, size, size, pitch)
                 asm("qt.dma.st", f"b{_OUT}", target, pad)
-                asm.add(target, target, heads * size)
+                asm.add(target, target, row_pitch)
                 asm.add(pad, pad, tiling.heads * pitch)

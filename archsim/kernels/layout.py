@@ -93,11 +93,15 @@ def step_of(target: Target, group: int) -> int:
 def weight_layout(
     target: Target, out_features: int, in_features: int, bits: int, group: int, most_steps: int | None = None
 ) -> WeightLayout:
-    """The layout on a target with chunks of at most `most_steps` steps (default: a block is one chunk)."""
+    """The layout on a target with chunks of at most `most_steps` steps (default: a block is one chunk).
+
+    Of chunks from half of that on, it takes the longest that pads least.
+    """
     step = step_of(target, group)
     steps = -(-in_features // step)
-    chunks = -(-steps // min(steps, most_steps or steps))
-    return WeightLayout(out_features, in_features, bits, group, target.tn, step, -(-steps // chunks), chunks)
+    most = min(steps, most_steps or steps)
+    chunk = min(range((most + 1) // 2, most + 1), key=lambda size: (-(-steps // size) * size, -size))
+    return WeightLayout(out_features, in_features, bits, group, target.tn, step, chunk, -(-steps // chunk))
 
 
 def pack_weights(codes: np.ndarray, scales: np.ndarray, layout: WeightLayout) -> bytes:

@@ -69,12 +69,23 @@ class MatMul(Kernel):
         return self.layout().chunk
 
     def tilings(self) -> Sequence[Tiling]:
-        """Rows from four accumulators' worth down to one; chunks are chosen by the plan."""
+        """Rows from four accumulators' worth down to one, fastest first; chunks are chosen by the plan."""
         tm, rows = self.target.tm, self.rows
         sizes = [min(rows, count * tm) for count in range(ACCUMULATORS, 0, -1)]
         while sizes[-1] > 1:
             sizes.append(sizes[-1] // 2)
-        return [Tiling(size, self.most_steps) for size in dict.fromkeys(sizes)]
+        grids = {size: grid_of(self, size) for size in dict.fromkeys(sizes)}
+        return [Tiling(size, self.most_steps) for size in sorted(grids, key=lambda size: self._cycles(grids[size]))]
+
+    def _cycles(self, grid: Grid) -> tuple[float, float]:
+        """Bounds that a grid sets: cycles by the slower of matrix units and DRAM, then by DRAM alone."""
+        target, layout = self.target, self.layout()
+        share = -(-grid.passes // grid.row_shares) * -(-layout.blocks // grid.columns)
+        tile = max(grid.tile_rows(target.tm) * target.tn * layout.step / target.macs_per_cycle, target.weight_cycles)
+        matrix = share * layout.chunk * grid.tiles(target.tm) * tile
+        moved = grid.passes * (layout.nbytes + grid.columns * grid.rows * self.in_features)
+        dram = moved / target.dram_bytes_per_cycle
+        return max(matrix, dram), dram
 
     def steps_within(self, nbytes: int) -> int:
         """Largest steps per chunk whose chunk fits `nbytes`; 0 if none does."""
@@ -127,6 +138,14 @@ class Grid:
     row_shares: int
     columns: int
 
+    def tiles(self, tm: int) -> int:
+        """Accumulators that a pass's rows take."""
+        return -(-self.rows // tm)
+
+    def tile_rows(self, tm: int) -> int:
+        """Rows of each of them; the last overlaps the one before, so that all have as many."""
+        return -(-self.rows // self.tiles(tm))
+
 
 def grid_of(kernel: MatMul, most_rows: int) -> Grid:
     """The grid with the least work for the busiest core; of those the one that loads activations least often."""
@@ -147,10 +166,9 @@ class _Writer:
         self.rows = self.grid.rows
         self.layout = kernel.layout(tiling.steps)
         self.stride = kernel._stride(tiling)
-        count = -(-self.rows // self.target.tm)
-        self.tile_rows = -(-self.rows // count)
-        # the last tile overlaps the one before, so that all have as many rows
-        self.tops = [min(index * self.tile_rows, self.rows - self.tile_rows) for index in range(count)]
+        self.tile_rows = self.grid.tile_rows(self.target.tm)
+        last = self.rows - self.tile_rows
+        self.tops = [min(index * self.tile_rows, last) for index in range(self.grid.tiles(self.target.tm))]
 
     def share(self, register: str) -> str:
         """The core's place among those that share columns: the hart's number, or `register` set to it."""

@@ -106,7 +106,7 @@ class RopeKv(Kernel):
         head, values = shape.head_dim, shape.kv_heads * shape.head_dim
         both = shape.heads + shape.kv_heads
         every = both + shape.kv_heads
-        sizes = {f"product{index}": 2 * head for index in range(4)}
+        sizes = {f"product{index}": 2 * head for index in range(8)}
         sizes |= {"values": tiling * values, "transposed": values * tiling}
         for index in range(min(2, tiling)):
             sizes |= {
@@ -220,42 +220,61 @@ class _RopeWriter:
     def _heads(self, buffer: int, values: str) -> None:
         """Rotate queries and keys, quantise all heads; `values` is where this token's value codes go."""
         asm, pads, shape = self.asm, self.place.pads, self.shape
-        head, half = shape.head_dim, 2 * shape.head_dim
+        turned = shape.heads + shape.kv_heads
         with asm.registers("x codes largest left") as (x, codes, largest, left):
             asm.pad(x, pads[f"qkv{buffer}"])
             asm.pad(codes, pads[f"codes{buffer}"])
             asm.pad(largest, pads["largest"])
-            with asm.registers("x2 cos sin p0 p1 p2 p3") as (x2, cos, sin, *products):
+            with asm.registers("cos sin p0 p1 p2 p3 p4 p5 p6 p7 a b") as (cos, sin, *products, first, second):
                 asm.pad(cos, pads[f"angles{buffer}"])
-                asm.add(sin, cos, half)
+                asm.add(sin, cos, 2 * shape.head_dim)
                 for index, product in enumerate(products):
                     asm.pad(product, pads[f"product{index}"])
-                with asm.times(left, shape.heads + shape.kv_heads):
-                    asm.add(x2, x, half)
-                    asm.csr("qvl", head // 2)
-                    asm("qv.mul", products[0], x, cos)
-                    asm("qv.mul", products[1], x2, sin)
-                    asm("qv.mul", products[2], x2, cos)
-                    asm("qv.mul", products[3], x, sin)
-                    asm("qv.sub", x, products[0], products[1])
-                    asm("qv.add", x2, products[2], products[3])
-                    self._quantise_head(x, codes, largest)
+                for count, rounds in ((2, turned // 2), (1, turned % 2)):
+                    if rounds:
+                        with asm.times(left, rounds):
+                            self._turn(count, x, cos, sin, products, first, second)
+                            self._quantise_heads(count, x, codes, largest, first)
             with asm.times(left, shape.kv_heads):
-                self._quantise_head(x, values, largest)
-        every = shape.heads + 2 * shape.kv_heads
-        asm.csr("qvl", every)
+                self._quantise_heads(1, x, values, largest, codes)
+        asm.csr("qvl", shape.heads + 2 * shape.kv_heads)
         vector(asm, "qv.muls", pads[f"scales{buffer}"], pads["largest"], asm.constant(1 / 127))
         asm.csr("qvl", 2 * shape.kv_heads)
         vector(asm, "qv.f2h", pads[f"halves{buffer}"], pads[f"scales{buffer}"] + 4 * shape.heads)
 
-    def _quantise_head(self, x: str, codes: str, largest: str) -> None:
+    def _turn(
+        self, count: int, x: str, cos: str, sin: str, products: list[str], first: str, second: str
+    ) -> None:
+        """Rotate `count` heads at x in place, side by side, so that none waits for its own products."""
+        asm, size = self.asm, 4 * self.shape.head_dim
+        asm.csr("qvl", self.shape.head_dim // 2)
+        for index in range(count):
+            asm.add(first, x, index * size)
+            asm.add(second, first, size // 2)
+            p = products[4 * index :]
+            for product, factor, angle in ((p[0], first, cos), (p[1], second, sin), (p[2], second, cos), (p[3], first, sin)):
+                asm("qv.mul", product, factor, angle)
+        for index in range(count):
+            asm.add(first, x, index * size)
+            asm.add(second, first, size // 2)
+            p = products[4 * index :]
+            asm("qv.sub", first, p[0], p[1])
+            asm("qv.add", second, p[2], p[3])
+
+    def _quantise_heads(self, count: int, x: str, codes: str, largest: str, spare: str) -> None:
+        """Quantise `count` heads at x, and go on behind them."""
         asm, head = self.asm, self.shape.head_dim
         asm.csr("qvl", head)
-        asm("qv.amax", largest, x)
-        asm("qv.quant", codes, x, largest)
-        asm.add(x, x, 4 * head)
-        asm.add(codes, codes, head)
-        asm.add(largest, largest, 4)
+        for index in range(count):
+            asm.add(spare, x, index * 4 * head)
+            asm("qv.amax", largest, spare)
+            asm.add(largest, largest, 4)
+        asm.add(largest, largest, -4 * count)
+        for _ in range(count):
+            asm("qv.quant", codes, x, largest)
+            asm.add(x, x, 4 * head)
+            asm.add(codes, codes, head)
+            asm.add(largest, largest, 4)
 
     def _store(self, sequence: str, token: str, buffer: int) -> None:
         """Queries and their scales to their rows; keys and both scales to the token's place in the cache."""

@@ -21,6 +21,9 @@ class Target:
         scratchpad: bytes per core.
         granule: bytes whose order between units is kept as one; buffers are aligned to it.
         interleave: consecutive bytes in one DRAM channel.
+        macs_per_cycle: of a core's matrix unit.
+        weight_cycles: that a matrix unit takes at least per weight tile, however few activation rows there are.
+        dram_bytes_per_cycle: of all channels.
     """
 
     tm: int
@@ -31,6 +34,9 @@ class Target:
     scratchpad: int
     granule: int = 64
     interleave: int = 256
+    macs_per_cycle: int = 256
+    weight_cycles: int = 0
+    dram_bytes_per_cycle: float = 64.0
 
     def align(self, nbytes: int) -> int:
         """Bytes rounded up to whole granules."""
@@ -53,4 +59,7 @@ def target_of(design: Any) -> Target:
         scratchpad=core.scratchpad.size,
         granule=max(64, core.scratchpad.granule),
         interleave=design.memory.interleave,
+        macs_per_cycle=core.matrix.macs_per_cycle,
+        weight_cycles=core.matrix.rows if core.matrix.kind == "systolic_ws" else 0,
+        dram_bytes_per_cycle=design.memory.peak_bytes_per_s / design.clock,
     )

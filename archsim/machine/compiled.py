@@ -10,16 +10,10 @@ import numpy as np
 from archsim.isa.lower import operand_slots
 from archsim.isa.spec import Isa
 from archsim.machine import layout as at
-from archsim.machine.generate import (
-    Coded,
-    Variant,
-    instruction_source,
-    loop_source,
-    pattern_source,
-    register_operands,
-    scheduler_source,
-)
+from archsim.machine.coded import Coded
+from archsim.machine.functions import instruction_source, pattern_source, register_operands
 from archsim.machine.jit import address_of, load_generated
+from archsim.machine.loop import Variant, loop_source, scheduler_source
 
 _ILLEGAL = """from archsim.machine.layout import ILLEGAL, TRAP
 

@@ -1,4 +1,4 @@
-"""The vocabulary of compiled operations: checked simulated memory, CSRs, RISC-V arithmetic, conversions.
+"""What compiled operations reach the machine by: checked simulated memory and CSRs.
 
 Contexts are pointers to int64 (see layout). A bad access does not return early: it sets TRAP and works on a spare
 cache line, and whoever called the operation looks at TRAP afterwards.
@@ -6,17 +6,15 @@ cache line, and whoever called the operation looks at TRAP afterwards.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from archsim.isa.program import SCRATCHPAD_BASE
+from archsim.machine.arithmetic import f32_to_half, half_to_f32
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
-    ACCESS_ADDRESS,
     BARRIER_BLOCK,
     BREAKPOINT,
     CSR,
@@ -38,16 +36,10 @@ from archsim.machine.layout import (
     SPAD,
     SPAD_SIZE,
     SPARE,
-    STATE,
     SYNC_WAITING,
     TRAP,
     TRAP_VALUE,
-    WORK,
-    WORK_MEMORY,
-    X,
 )
-
-__all__ = ["ACCESS_ADDRESS", "STATE", "WORK", "WORK_MEMORY", "X"]
 
 
 def _pointer(kind: types.Type):
@@ -97,20 +89,6 @@ def call_at(typing_context, address, ctx, word, immediate):
 
     return signature, generate
 
-
-def _bitcast(result: types.Type, argument: types.Type, llvm: ir.Type):
-    @intrinsic
-    def cast(typing_context, value):
-        def generate(context, builder, signature, arguments):
-            return builder.bitcast(arguments[0], llvm)
-
-        return result(argument), generate
-
-    return cast
-
-
-_bits_to_f32 = _bitcast(types.float32, types.uint32, ir.FloatType())
-_f32_to_bits = _bitcast(types.uint32, types.float32, ir.IntType(32))
 
 # -- host memory by address
 
@@ -394,235 +372,3 @@ def barrier(ctx):
     else:
         ctx[SYNC_WAITING] = 1
         ctx[TRAP] = BARRIER_BLOCK
-
-
-# -- integer arithmetic (RISC-V Unprivileged ISA, chapter "M")
-
-
-@njit
-def sext(value, bits):
-    shift = np.int64(64 - bits)
-    return (np.int64(value) << shift) >> shift
-
-
-@njit
-def sext_8(value):
-    return np.int64(np.int8(value))
-
-
-@njit
-def sext_16(value):
-    return np.int64(np.int16(value))
-
-
-@njit
-def sext_32(value):
-    return np.int64(np.int32(value))
-
-
-@njit
-def zext(value, bits):
-    if bits >= 64:
-        return np.int64(value)
-    return np.int64(value) & ((np.int64(1) << np.int64(bits)) - 1)
-
-
-@njit
-def zext_8(value):
-    return np.int64(value) & 0xFF
-
-
-@njit
-def zext_16(value):
-    return np.int64(value) & 0xFFFF
-
-
-@njit
-def zext_32(value):
-    return np.int64(value) & 0xFFFFFFFF
-
-
-@njit
-def shr(value, amount):
-    return np.int64(np.uint64(value) >> np.uint64(amount & 63))
-
-
-@njit
-def ltu(a, b):
-    return np.int64(np.uint64(a) < np.uint64(b))
-
-
-@njit
-def mulhu(a, b):
-    left, right = np.uint64(a), np.uint64(b)
-    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
-    low = (left & mask) * (right & mask)
-    middle = (left >> half) * (right & mask) + (low >> half)
-    other = (left & mask) * (right >> half) + (middle & mask)
-    return np.int64((left >> half) * (right >> half) + (middle >> half) + (other >> half))
-
-
-@njit
-def mulh(a, b):
-    return mulhu(a, b) - (b if a < 0 else np.int64(0)) - (a if b < 0 else np.int64(0))
-
-
-@njit
-def mulhsu(a, b):
-    return mulhu(a, b) - (b if a < 0 else np.int64(0))
-
-
-@njit
-def div(a, b):
-    if b == 0:
-        return np.int64(-1)
-    if b == -1:
-        return np.int64(0) - a
-    quotient = a // b
-    return quotient + 1 if quotient < 0 and quotient * b != a else quotient
-
-
-@njit
-def rem(a, b):
-    if b == 0:
-        return a
-    return a - div(a, b) * b
-
-
-@njit
-def divu(a, b):
-    if b == 0:
-        return np.int64(-1)
-    return np.int64(np.uint64(a) // np.uint64(b))
-
-
-@njit
-def remu(a, b):
-    if b == 0:
-        return a
-    return np.int64(np.uint64(a) % np.uint64(b))
-
-
-@njit
-def min_i(a, b):
-    return np.int64(a) if a < b else np.int64(b)
-
-
-@njit
-def max_i(a, b):
-    return np.int64(a) if a > b else np.int64(b)
-
-
-@njit
-def abs_i(a):
-    return np.int64(a) if a >= 0 else -np.int64(a)
-
-
-@njit
-def clip_i(a, low, high):
-    return np.int64(low) if a < low else (np.int64(high) if a > high else np.int64(a))
-
-
-@njit
-def round_shift(value, amount):
-    """Arithmetic shift right by `amount`, rounding half up (RVV 1.0 section 3.8, rnu)."""
-    if amount <= 0:
-        return np.int64(value)
-    return (np.int64(value) >> amount) + ((np.int64(value) >> (amount - 1)) & 1)
-
-
-# -- floats
-
-
-@njit
-def min_f(a, b):
-    return a if a < b else b
-
-
-@njit
-def max_f(a, b):
-    return a if a > b else b
-
-
-@njit
-def abs_f(a):
-    return a if a > 0 else (-a if a < 0 else a * a)
-
-
-@njit
-def clip_f(a, low, high):
-    return low if a < low else (high if a > high else a)
-
-
-@njit
-def exp_f32(a):
-    """exp in float64, rounded once to float32."""
-    return np.float32(math.exp(np.float64(a)))
-
-
-@njit
-def exp_f64(a):
-    return math.exp(a)
-
-
-@njit
-def sqrt_f32(a):
-    return np.float32(math.sqrt(np.float64(a)))
-
-
-@njit
-def sqrt_f64(a):
-    return math.sqrt(a)
-
-
-@njit
-def rint(a):
-    """Nearest integer, ties to even; saturates, NaN is 0."""
-    value = np.float64(a)
-    if value != value:
-        return np.int64(0)
-    if value >= 9.2233720368547748e18:
-        return np.int64(0x7FFFFFFFFFFFFFFF)
-    if value <= -9.2233720368547758e18:
-        return np.int64(-0x8000000000000000)
-    return np.int64(np.rint(value))
-
-
-@njit
-def as_f32(bits):
-    return _bits_to_f32(np.uint32(bits))
-
-
-@njit
-def as_int(value):
-    return np.int64(np.int32(_f32_to_bits(np.float32(value))))
-
-
-@njit
-def half_to_f32(half):
-    """IEEE 754 binary16 bits to float32, exactly."""
-    bits = np.int64(half)
-    sign, exponent, fraction = (bits >> 15) & 1, (bits >> 10) & 31, bits & 1023
-    if exponent == 0:
-        value = np.float32(np.float64(fraction) * 2.0**-24)
-        return -value if sign else value
-    if exponent == 31:
-        return as_f32((sign << 31) | 0x7F800000 | (fraction << 13))
-    return as_f32((sign << 31) | ((exponent + 112) << 23) | (fraction << 13))
-
-
-@njit
-def f32_to_half(value):
-    """float32 to IEEE 754 binary16 bits, round to nearest even."""
-    bits = as_int(value) & 0xFFFFFFFF
-    sign = (bits >> 16) & 0x8000
-    magnitude = bits & 0x7FFFFFFF
-    if magnitude > 0x7F800000:
-        return np.uint16(sign | 0x7E00)
-    if magnitude >= 0x477FF000:
-        return np.uint16(sign | 0x7C00)
-    if magnitude < 0x38800000:
-        scaled = np.float64(as_f32(magnitude)) * 2.0**24
-        return np.uint16(sign | np.int64(np.rint(scaled)))
-    rounded = magnitude + 0xFFF + ((magnitude >> 13) & 1)
-    return np.uint16(sign | ((rounded - 0x38000000) >> 13))

@@ -15,7 +15,7 @@ from archsim.common.errors import InputError
 from archsim.isa.lower import SINK, SLOTS, operand_slots
 from archsim.isa.program import Program
 from archsim.isa.spec import Instruction, Variable
-from archsim.machine.generate import Coded
+from archsim.machine.coded import Coded
 from archsim.machine.layout import UNIT_ID
 
 TEXT_LIMIT = 64 << 20

@@ -18,7 +18,7 @@ from archsim.isa.spec import Isa
 from archsim.machine import layout as at
 from archsim.machine.chip import Chip
 from archsim.machine.compiled import tables_of
-from archsim.machine.generate import Variant
+from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import decode_words
 from archsim.machine.result import RunResult

@@ -16,7 +16,7 @@ from archsim.machine.chip import Chip
 from archsim.machine.compiled import tables_of
 from archsim.machine.energy import energy_of
 from archsim.machine.environment import Environment
-from archsim.machine.generate import Variant
+from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from archsim.report import figures
+from archsim.report.headline import headline
 
 _STYLE = """
 body { font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 1320px; padding: 0 1rem; color: #223; }
@@ -50,15 +51,11 @@ def write_page(path: Path, results: Sequence[dict[str, Any]]) -> None:
 
 
 def _table(results: Sequence[dict[str, Any]]) -> str:
-    rows = [
-        ("time per pass", lambda r: f"{1e3 * r['time_s']:.4g} ms"),
-        ("tokens per second", lambda r: f"{r['tokens_per_s']:.4g}"),
-        ("energy per token", lambda r: f"{1e3 * r['energy_per_token_j']:.4g} mJ"),
-        ("DRAM read", lambda r: f"{r['dram_read_bytes'] / 1e9:.4g} GB"),
-        ("DRAM bandwidth used", lambda r: f"{100 * r['dram_utilization']:.1f} %"),
-        ("matrix unit busy", lambda r: f"{100 * r['matrix_utilization']:.1f} %"),
-        ("SRAM peak per core", lambda r: f"{r['sram_peak_bytes'] / 2**10:.4g} KiB"),
-    ]
+    columns = [dict(headline(result)) for result in results]
+    names = dict.fromkeys(name for column in columns for name in column)
     head = "".join(f"<th>{html.escape(str(r['design']))}</th>" for r in results)
-    body = "".join(f"<tr><td>{name}</td>{''.join(f'<td>{show(r)}</td>' for r in results)}</tr>" for name, show in rows)
+    body = "".join(
+        f"<tr><td>{name}</td>{''.join(f'<td>{html.escape(column.get(name, str()))}</td>' for column in columns)}</tr>"
+        for name in names
+    )
     return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"

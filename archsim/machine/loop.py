@@ -1,23 +1,15 @@
-"""Source of what is compiled per instruction set: the dispatch loop and one function per other instruction.
+"""Source of the dispatch loop and of the scheduler over harts.
 
-The loop holds the hot scalar core (I and M) inline; every other instruction is a function of its own, compiled when a
-program first contains it and called by address.
+The loop holds the hot scalar core (I and M) inline; every other instruction is a function of its own, called by
+address.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass
 
-from archsim.common.errors import InputError
-from archsim.isa.lower import Lowering, operand_slots, state_layout
-from archsim.isa.operation import Access, Operation, check_expression, check_operation
-from archsim.isa.spec import Instruction, Isa
-from archsim.machine.layout import CLASS_ID, FIRST_DECOUPLED, FORMAT_ID, FORMATS, MAXIMUM_ACCESSES, UNIT_ID
-
-INLINE_UNITS = ("alu", "mul", "div", "branch", "load", "store")
-INLINE_EXTENSIONS = ("I", "M")
+from archsim.isa.lower import Lowering
+from archsim.machine.coded import Coded, vocabulary
 
 
 @dataclass(frozen=True)
@@ -34,185 +26,10 @@ class Variant:
         return "_".join(words) or "functional"
 
 
-@dataclass
-class Coded:
-    """An instruction set with numbers for its instructions and checked operations.
-
-    Attributes:
-        isa: the instruction set.
-        inline: mnemonics inside the dispatch loop, in the order of their numbers.
-        others: all other mnemonics, numbered after them; the last number is the illegal instruction.
-        scoreboard: register file -> first entry (X has 33: the last is where writes to x0 go).
-    """
-
-    isa: Isa
-    inline: list[str] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
-    operations: dict[str, Operation] = field(default_factory=dict)
-    scoreboard: dict[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, instruction in self.isa.instructions.items():
-            inline = instruction.extension in INLINE_EXTENSIONS and instruction.unit in INLINE_UNITS
-            (self.inline if inline else self.others).append(name)
-        position = 33
-        for name, state in self.isa.state.items():
-            if state.kind == "register_file" and name != "X":
-                self.scoreboard[name] = position
-                position += state.count
-        self.scoreboard_size = position
-
-    def operation(self, name: str) -> Operation:
-        """The checked operation of an instruction."""
-        if name not in self.operations:
-            instruction = self.isa.instructions[name]
-            self.operations[name] = check_operation(instruction, self.isa.state, self.isa.parameters)
-        return self.operations[name]
-
-    @cached_property
-    def number(self) -> dict[str, int]:
-        return {name: index for index, name in enumerate([*self.inline, *self.others])}
-
-    @property
-    def illegal(self) -> int:
-        return len(self.inline) + len(self.others)
-
-    def state_bytes(self) -> int:
-        return state_layout(self.isa.state)[1]
-
-
-def _vocabulary() -> str:
-    """Import line for every public name of the vocabulary."""
-    from archsim.machine import host
-
-    names = [name for name in vars(host) if not name.startswith("_") and name.islower()]
-    return f"import numpy as np\nfrom archsim.machine.host import ({', '.join(sorted(names))})\n"
-
-
-def instruction_source(coded: Coded, name: str) -> str:
-    """Source of the function ``operation(ctx, w, imm)`` of an instruction outside the loop."""
-    instruction = coded.isa.instructions[name]
-    lowering = Lowering(instruction, coded.operation(name), coded.isa.state, coded.isa.parameters)
-    body = lowering.statements()
-    offsets, _ = state_layout(coded.isa.state)
-    lines = [
-        _vocabulary() + "from archsim.machine.layout import NEXT, PC, STATE, X",
-        *(f"OFFSET_{owner} = {offsets[owner]}" for owner in sorted({owner for owner, _ in lowering.files})),
-        "",
-        "",
-        "def operation(ctx, w, imm):",
-        "    x = pointer_int64(ctx[X])",
-        *("    " + line for line in lowering.prologue()),
-        *("    " + line for line in body),
-        "    return 0",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def pattern_source(coded: Coded, name: str) -> str | None:
-    """Source of ``pattern(ctx, w, imm)``: fills WORK with what the instruction asks of its unit; None if nothing."""
-    instruction = coded.isa.instructions[name]
-    # decoupled units always look at WORK: it must not be another instruction's
-    decoupled = UNIT_ID[instruction.unit] >= FIRST_DECOUPLED
-    if not instruction.work and not instruction.memory and not decoupled:
-        return None
-    lines: list[str] = []
-    for key in ("macs", "rows", "columns", "depth", "scales", "elements", "bits", "latency"):
-        value = instruction.work.get(key, 0)
-        lines.append(f"work[WORK_{key.upper()}] = {_expression(coded, instruction, value)}")
-    lines.append(f"work[WORK_FORMAT] = {_format(coded, instruction)}")
-    lines.append(f"work[WORK_CLASS] = {_word(instruction, 'class', CLASS_ID)}")
-    lines.append(f"work[WORK_WEIGHTS] = {_weights(coded, instruction)}")
-    lines.append(f"work[WORK_ACCESSES] = {len(instruction.memory)}")
-    if len(instruction.memory) > MAXIMUM_ACCESSES:
-        raise InputError(
-            f"{name} has {len(instruction.memory)} memory accesses",
-            file=instruction.file,
-            line=instruction.line,
-            remedy=f"describe at most {MAXIMUM_ACCESSES}",
-        )
-    for index, access in enumerate(instruction.memory):
-        base = f"WORK_MEMORY + {index} * MEMORY_FIELDS"
-        lines.append(f"work[{base} + ACCESS_WRITE] = {int(access['access'] == 'write')}")
-        lines.append(f"work[{base} + ACCESS_DRAM] = {int(access.get('space') == 'dram')}")
-        for key, slot in (("address", "ADDRESS"), ("rows", "ROWS"), ("row_bytes", "BYTES"), ("stride", "STRIDE")):
-            lines.append(f"work[{base} + ACCESS_{slot}] = {_expression(coded, instruction, access[key])}")
-    header = [
-        _vocabulary() + "from archsim.machine.layout import *",
-        "",
-        "",
-        "def pattern(ctx, w, imm):",
-        "    x = pointer_int64(ctx[X])",
-        "    work = pointer_int64(ctx[WORK])",
-    ]
-    return "\n".join([*header, *("    " + line for line in lines), "    return 0"]) + "\n"
-
-
-def _expression(coded: Coded, instruction: Instruction, value: Any) -> str:
-    isa = coded.isa
-    operation = check_expression(value, instruction.line, instruction, isa.state, isa.parameters)
-    return Lowering(instruction, operation, isa.state, isa.parameters).expression()
-
-
-def _word(instruction: Instruction, key: str, known: dict[str, int]) -> int:
-    value = str(instruction.work.get(key, next(iter(known))))
-    if value not in known:
-        raise InputError(
-            f"{key} {value!r} of {instruction.name} is not known",
-            file=instruction.file,
-            line=instruction.line,
-            remedy=f"use one of {', '.join(known)}",
-        )
-    return known[value]
-
-
-def _format(coded: Coded, instruction: Instruction) -> str:
-    """A number format by name, or by a CSR field whose values are formats (qfmt.wfmt)."""
-    value = str(instruction.work.get("format", "none"))
-    if "." not in value:
-        return str(_word(instruction, "format", FORMAT_ID))
-    csr, _, name = value.partition(".")
-    state = coded.isa.state.get(csr)
-    if state is None or name not in state.fields or any(v not in FORMATS for v in state.fields[name][2]):
-        raise InputError(
-            f"format {value!r} of {instruction.name} is no CSR field of formats",
-            file=instruction.file,
-            line=instruction.line,
-            remedy="name a field with values, as in qfmt.wfmt",
-        )
-    text = "0"
-    for index, word in enumerate(state.fields[name][2]):
-        text = f"({FORMAT_ID[word]} if v == {index} else {text})"
-    expression = _expression(coded, instruction, f"{csr}_{name}")
-    return text.replace("v ==", f"{expression} ==")
-
-
-def _weights(coded: Coded, instruction: Instruction) -> str:
-    """Scoreboard entry of the register that a stationary array holds."""
-    name = instruction.work.get("weights")
-    if name is None:
-        return "-1"
-    variable = instruction.variable(str(name))
-    slot = operand_slots(instruction).slot[variable.name]
-    return f"((w >> {16 + 8 * slot}) & 255) + {coded.scoreboard[str(variable.register)]}"
-
-
-def register_operands(coded: Coded, name: str) -> tuple[list[Access], list[Access]]:
-    """Registers other than X that an instruction reads and writes."""
-    operation = coded.operation(name)
-    return (
-        [access for access in operation.reads if access.register_file != "X"],
-        [access for access in operation.writes if access.register_file != "X"],
-    )
-
-
-# -- the dispatch loop
-
-
 def loop_source(coded: Coded, variant: Variant) -> str:
     """Source of ``run(address)``: executes until something stops it, see layout for the ways it comes back."""
     lines = [
-        _vocabulary() + "from archsim.machine.jit import njit",
+        vocabulary() + "from archsim.machine.jit import njit",
         "from archsim.machine.layout import *",
     ]
     if variant.timed:

@@ -1,0 +1,73 @@
+"""An instruction set with numbers: which instructions the dispatch loop holds, and checked operations of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from archsim.isa.lower import state_layout
+from archsim.isa.operation import Operation, check_operation
+from archsim.isa.spec import Isa
+
+INLINE_UNITS = ("alu", "mul", "div", "branch", "load", "store")
+INLINE_EXTENSIONS = ("I", "M")
+
+
+@dataclass
+class Coded:
+    """An instruction set with numbers for its instructions and checked operations.
+
+    Attributes:
+        isa: the instruction set.
+        inline: mnemonics inside the dispatch loop, in the order of their numbers.
+        others: all other mnemonics, numbered after them; the last number is the illegal instruction.
+        scoreboard: register file -> first entry (X has 33: the last is where writes to x0 go).
+    """
+
+    isa: Isa
+    inline: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    operations: dict[str, Operation] = field(default_factory=dict)
+    scoreboard: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, instruction in self.isa.instructions.items():
+            inline = instruction.extension in INLINE_EXTENSIONS and instruction.unit in INLINE_UNITS
+            (self.inline if inline else self.others).append(name)
+        position = 33
+        for name, state in self.isa.state.items():
+            if state.kind == "register_file" and name != "X":
+                self.scoreboard[name] = position
+                position += state.count
+        self.scoreboard_size = position
+
+    def operation(self, name: str) -> Operation:
+        """The checked operation of an instruction."""
+        if name not in self.operations:
+            instruction = self.isa.instructions[name]
+            self.operations[name] = check_operation(instruction, self.isa.state, self.isa.parameters)
+        return self.operations[name]
+
+    @cached_property
+    def number(self) -> dict[str, int]:
+        return {name: index for index, name in enumerate([*self.inline, *self.others])}
+
+    @property
+    def illegal(self) -> int:
+        return len(self.inline) + len(self.others)
+
+    def state_bytes(self) -> int:
+        return state_layout(self.isa.state)[1]
+
+
+def vocabulary() -> str:
+    """Import lines for every public name that lowered text may use."""
+    from archsim.machine import arithmetic, host
+
+    lines = ["import numpy as np"]
+    for module in (arithmetic, host):
+        own = sorted(
+            name for name, value in vars(module).items() if callable(value) and name.islower() and name[0] != "_"
+        )
+        lines.append(f"from {module.__name__} import ({', '.join(own)})")
+    return "\n".join(lines) + "\n"
