@@ -48,8 +48,9 @@ class SimulationError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like a misspelt one, or None."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    by_lower = {word.lower(): word for word in known}
+    found = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
 
 
 def unknown(kind: str, name: str, known: Iterable[str], **where: object) -> InputError:

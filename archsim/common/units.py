@@ -64,7 +64,8 @@ def whole(value: Any, unit: str, **where: Any) -> int:
     """As quantity(), for what must be a whole number of base units (bytes, cycles)."""
     number = quantity(value, unit, **where)
     if abs(number - round(number)) > 1e-9 * max(1.0, abs(number)):
-        raise InputError(f"{value!r} is not a whole number of {unit}", remedy="round it", **where)
+        what = f"whole number of {unit}" if unit else "whole number"
+        raise InputError(f"{value!r} is not a {what}", remedy="round it", **where)
     return round(number)
 
 

@@ -9,7 +9,7 @@ from math import sqrt
 from archsim.common.errors import InputError
 from archsim.kernels.assembly import Assembly
 from archsim.kernels.base import Array, Kernel, Placement
-from archsim.kernels.rope import Heads
+from archsim.kernels.heads import Heads
 from archsim.kernels.target import Target
 
 ACCUMULATORS = 4

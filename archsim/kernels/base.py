@@ -111,15 +111,12 @@ class Kernel(ABC):
         for tiling in self.tilings():
             if self.pad_bytes(tiling) <= limit:
                 return tiling
-        raise self.too_large(min(self.pad_bytes(tiling) for tiling in self.tilings()))
-
-    def too_large(self, needed: int) -> InputError:
-        """The error for a scratchpad that cannot hold even the smallest tiling."""
-        size = self.target.scratchpad
-        return InputError(
-            f"op {self.name!r} does not fit: its smallest tiling needs {show(needed, 'B')} besides the buffers it "
-            f"shares, and the scratchpad has {show(size, 'B')}",
-            remedy=f"set core.scratchpad.size to {show(_next_power(needed + size // 4), 'B')} or more",
+        needed, size = min(self.pad_bytes(tiling) for tiling in self.tilings()), self.target.scratchpad
+        total = -(-(needed + size - limit) // 1024) * 1024
+        raise InputError(
+            f"op {self.name!r} does not fit a scratchpad of {show(size, 'B')}: its smallest tiling needs "
+            f"{show(needed, 'B')}, the weight buffers and constants beside it {show(size - limit, 'B')}",
+            remedy=f"set core.scratchpad.size to {show(total, 'B')} or more",
         )
 
     def assign(self, tiling: Any, base: int) -> dict[str, int]:
@@ -133,7 +130,3 @@ class Kernel(ABC):
 
 FIRST_BUFFER = CONSTANTS_BYTES
 """Scratchpad offset behind the constants."""
-
-
-def _next_power(number: int) -> int:
-    return 1 << max(10, (number - 1).bit_length())

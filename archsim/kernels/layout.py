@@ -118,9 +118,9 @@ def pack_weights(codes: np.ndarray, scales: np.ndarray, layout: WeightLayout) ->
     padded[: codes.shape[0], : codes.shape[1]] = codes
     # [block, row, chunk, step, code] to [block, chunk, step, row, code]
     tiles = padded.reshape(layout.blocks, layout.tn, layout.chunks, layout.chunk, layout.step).transpose(0, 2, 3, 1, 4)
-    stored = tiles.view(np.uint8)
+    stored: np.ndarray = tiles.view(np.uint8)
     if layout.bits == 4:
-        stored = (stored[..., 0::2] & 15) | (stored[..., 1::2] << 4)
+        stored = stored[..., 0::2] & 15 | stored[..., 1::2] << 4
     result = np.zeros((layout.blocks, layout.chunks, layout.chunk_bytes), np.uint8)
     size = layout.chunk * layout.step_bytes
     result[:, :, :size] = stored.reshape(layout.blocks, layout.chunks, size)

@@ -51,7 +51,7 @@ class Norm(RowKernel):
     def buffers(self, tiling: int) -> dict[str, int]:
         row = 4 * self.features
         inputs = {"x": row, "delta": row} if self.residual else {"x": row}
-        outputs = {"codes": self.features, "scale": 4} | ({"sum_row": row} if self.residual else {})
+        outputs = {"codes": self.features, "scale": 4} | ({"sum_row": row} if self.residual and tiling > 1 else {})
         own = {"gamma": row, "sum": 4, "largest": 4}
         return own | self.loaded(tiling, **inputs) | self.stored(tiling, **outputs)
 
@@ -67,17 +67,20 @@ class Norm(RowKernel):
                 load_row(asm, ROW_BARRIERS[buffer], first, row, size, pads[f"{name}{buffer}"], pitch * self.every)
 
         def work(row: str, buffer: int) -> None:
-            x = pads[f"x{buffer}"]
+            source = target = pads[f"x{buffer}"]
             number, barrier = self.outlet(tiling, buffer)
             asm.wait(barrier)
-            source = x
             if self.residual:
-                source = pads[f"sum_row{number}"]
+                delta = pads[f"delta{buffer}"]
+                if tiling > 1:
+                    source = pads[f"sum_row{number}"]
+                else:
+                    target = delta
                 asm.csr("qvl", self.features)
-                vector(asm, "qv.add", source, x, pads[f"delta{buffer}"])
+                vector(asm, "qv.add", source, pads[f"x{buffer}"], delta)
                 store_row(asm, barrier, dram["x"] + (self.every - 1) * size, row, size, source, size * self.every)
-            self._normalise(asm, pads, source, x)
-            quantise_and_store(asm, self, place, row, x, number, barrier)
+            self._normalise(asm, pads, source, target)
+            quantise_and_store(asm, self, place, row, target, number, barrier)
 
         each_row(asm, self.target, self.rows, tiling, load, work)
         asm.wait(ROW_BARRIERS[0])

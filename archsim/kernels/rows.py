@@ -70,6 +70,7 @@ def each_row(asm: Assembly, target: Target, rows: int, depth: int, load: RowWork
                 asm.jump_if("bge", row, end, done)
         if depth == 1 and rows > target.cores:
             asm.jump_if("bge", row, end, done)
+            asm.wait(STORE_BARRIERS[0])
             load(row, 0)
         if rows > target.cores:
             asm("j", loop)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from archsim.formats import parse_format
 from archsim.kernels.attention import Attention
 from archsim.kernels.base import Kernel
+from archsim.kernels.heads import Heads
 from archsim.kernels.matmul import MatMul
-from archsim.kernels.rope import Heads, RopeKv
+from archsim.kernels.rope import RopeKv
 from archsim.kernels.rowops import Add, Embed, Norm, Quantize
 from archsim.kernels.silu import SiluMul
 from archsim.kernels.target import Target

@@ -1,0 +1,216 @@
+"""The program of a matmul: passes over blocks of activation rows, in each a stream of weight chunks."""
+
+from __future__ import annotations
+
+from archsim.kernels.assembly import HART, Assembly
+from archsim.kernels.base import LOAD_BARRIERS, STREAM_BARRIERS, WEIGHT_BARRIERS, Placement
+from archsim.kernels.matmul import MatMul, Tiling, grid_of
+from archsim.kernels.matmul_steps import emit_steps
+
+WHOLE_DEPTH = 15
+"""log2 of a group that is longer than any tile row."""
+
+
+class MatMulWriter:
+    """Emits one matmul."""
+
+    def __init__(self, kernel: MatMul, asm: Assembly, tiling: Tiling, place: Placement) -> None:
+        self.kernel, self.asm, self.place, self.target = kernel, asm, place, kernel.target
+        self.grid = grid_of(kernel, tiling.rows)
+        self.rows = self.grid.rows
+        self.layout = kernel.layout(tiling.steps)
+        self.stride = kernel.stride(tiling)
+        self.tile_rows = self.grid.tile_rows(self.target.tm)
+        last = self.rows - self.tile_rows
+        self.tops = [min(index * self.tile_rows, last) for index in range(self.grid.tiles(self.target.tm))]
+
+    def share(self, register: str) -> str:
+        """The core's place among those that share columns: the hart's number, or `register` set to it."""
+        if self.grid.row_shares == 1:
+            return HART
+        self.asm.li(register, self.grid.row_shares)
+        self.asm("divu", register, HART, register)
+        return register
+
+    # -- the stream of weight chunks of this core
+
+    def start(self, pointer: str, left: str, total: str, own: str | None) -> None:
+        """Set the stream to its first chunk: DRAM address, chunks left to load, in all, and left of the block."""
+        asm, layout = self.asm, self.layout
+        share = self.share(pointer)
+        whole, rest = divmod(layout.blocks, self.grid.columns)
+        if rest:
+            asm("slti", total, share, rest)
+            asm.add(total, total, whole)
+        else:
+            asm.li(total, whole)
+        if layout.chunks > 1:
+            asm.mul(total, total, layout.chunks)
+        asm("mv", left, total)
+        asm.element(pointer, self.place.dram["weights"], share, layout.block_bytes)
+        if own:
+            asm.li(own, layout.chunks)
+
+    def advance(self, pointer: str, left: str, own: str | None) -> None:
+        """Go on to the next chunk."""
+        asm, layout, others = self.asm, self.layout, (self.grid.columns - 1) * self.layout.block_bytes
+        asm.add(left, left, -1)
+        asm.add(pointer, pointer, layout.chunk_bytes + (0 if own else others))
+        if own:
+            asm.add(own, own, -1)
+            with asm.unless("bnez", own):
+                asm.li(own, layout.chunks)
+                asm.add(pointer, pointer, others)
+
+    def load(self, pointer: str, left: str, own: str | None, buffer: int) -> None:
+        """Start the next chunk's transfer, if there is one."""
+        asm = self.asm
+        with asm.unless("blez", left), asm.registers("pad") as (pad,):
+            asm.pad(pad, self.place.weights[buffer])
+            asm.shape(1, self.layout.chunk_bytes)
+            asm("qt.dma.ld", f"b{WEIGHT_BARRIERS[buffer]}", pointer, pad)
+            self.advance(pointer, left, own)
+
+    @property
+    def _own(self) -> str:
+        """The counter of a block's chunks is needed only where blocks are cut and do not adjoin."""
+        return " own" if self.layout.chunks > 1 and self.grid.columns > 1 else ""
+
+    def prologue(self) -> None:
+        with self.asm.registers("pointer left total" + self._own) as (pointer, left, total, *own):
+            self.start(pointer, left, total, own[0] if own else None)
+            for buffer in (0, 1):
+                self.load(pointer, left, own[0] if own else None, buffer)
+
+    # -- passes over blocks of rows
+
+    def body(self) -> None:
+        """All passes of this core; the weights of the first were started before it."""
+        asm, grid = self.asm, self.grid
+        asm.csr("qfmt", self._format())
+        asm.csr("qtm", self.tile_rows)
+        asm.csr("qtn", self.target.tn)
+        asm.csr("qtk", self.layout.step)
+        with asm.registers("number row passes") as (number, row, passes):
+            asm.li(number, 0)
+            if grid.row_shares > 1:
+                asm.li(number, grid.row_shares)
+                asm("remu", number, HART, number)
+            loop, done = asm.label("pass"), asm.label("passes_done")
+            asm.place(loop)
+            self._first_row(number, row)
+            self._load_rows(row)
+            self._pass(row)
+            if grid.passes > grid.row_shares:
+                asm.add(number, number, grid.row_shares)
+                asm.li(passes, grid.passes)
+                asm.jump_if("bge", number, passes, done)
+                self.prologue()
+                asm("j", loop)
+                asm.place(done)
+        asm.wait(*STREAM_BARRIERS)
+
+    def _first_row(self, number: str, row: str) -> None:
+        """row = first activation row of a pass."""
+        asm, last = self.asm, self.kernel.rows - self.rows
+        asm.mul(row, number, self.rows)
+        if self.grid.passes * self.rows > self.kernel.rows:
+            with asm.registers("last") as (limit,):
+                asm.li(limit, last)
+                with asm.unless("blt", row, limit):
+                    asm("mv", row, limit)
+
+    def _format(self) -> int:
+        glog2 = min(self.layout.group, self.layout.step).bit_length() - 1 if self.layout.group else WHOLE_DEPTH
+        return glog2 << 14 | int(self.layout.bits == 4 and not self.kernel.unpacks)
+
+    def _load_rows(self, row: str) -> None:
+        asm, dram, pads, depth = self.asm, self.place.dram, self.place.pads, self.kernel.in_features
+        with asm.registers("dram pad") as (source, pad):
+            asm.element(source, dram["codes"], row, depth)
+            asm.pad(pad, pads["activations"])
+            asm.shape(self.rows, depth, depth, self.stride)
+            asm("qt.dma.ld", f"b{LOAD_BARRIERS[0]}", source, pad)
+            asm.element(source, dram["scales"], row, 4)
+            asm.pad(pad, pads["scales"])
+            asm.shape(1, 4 * self.rows)
+            asm("qt.dma.ld", f"b{LOAD_BARRIERS[0]}", source, pad)
+
+    def _pass(self, row: str) -> None:
+        asm, own = self.asm, self._own
+        names = "pointer left total out column inner" + own
+        with asm.registers(names) as (pointer, left, total, out, column, inner, *rest):
+            counter = rest[0] if rest else None
+            self.start(pointer, left, total, counter)
+            for _ in (0, 1):
+                self.advance(pointer, left, counter)
+            asm.li(inner, self.layout.chunks)
+            width = 4 * self.target.tn
+            asm.mul(column, self.share(column), width)
+            asm.element(out, self.place.dram["out"], row, self.kernel.out_pitch)
+            asm("add", out, out, column)
+            asm.wait(LOAD_BARRIERS[0])
+            state = (pointer, left, counter, out, column, inner)
+            with (
+                asm.registers(" ".join(f"a{index}" for index in range(len(self.tops)))) as rows,
+                asm.unless("blez", total),
+            ):
+                self._first_block(rows)
+                asm.alternate(total, lambda buffer: self._chunk(buffer, rows, *state))
+
+    def _first_block(self, rows: list[str]) -> None:
+        """Accumulators and activation pointers at the start of a block."""
+        for index, (pointer, top) in enumerate(zip(rows, self.tops, strict=True)):
+            self.asm("qt.zeroa", f"ac{index}")
+            self.asm.pad(pointer, self.place.pads["activations"] + top * self.stride)
+
+    def _chunk(
+        self,
+        buffer: int,
+        rows: list[str],
+        pointer: str,
+        left: str,
+        counter: str | None,
+        out: str,
+        column: str,
+        inner: str,
+    ) -> None:
+        asm = self.asm
+        asm.wait(WEIGHT_BARRIERS[buffer])
+        emit_steps(asm, self.kernel, self.layout, self.stride, self.place.weights[buffer], rows)
+        self.load(pointer, left, counter, buffer)
+        if self.layout.chunks == 1:
+            self._store_block(buffer, out, column)
+            self._first_block(rows)
+            return
+        asm.add(inner, inner, -1)
+        with asm.unless("bnez", inner):
+            asm.li(inner, self.layout.chunks)
+            self._store_block(buffer, out, column)
+            self._first_block(rows)
+
+    # -- finished blocks
+
+    def _store_block(self, buffer: int, out: str, column: str) -> None:
+        """Scale the accumulators by rows, and send them to DRAM by way of a staging buffer."""
+        asm, kernel, width = self.asm, self.kernel, 4 * self.target.tn
+        barrier = STREAM_BARRIERS[buffer]
+        ragged = kernel.out_features % self.target.tn
+        with asm.registers("address stage stride") as (address, stage, stride):
+            asm.li(stride, width)
+            asm.wait(barrier)
+            for index, top in enumerate(self.tops):
+                asm.pad(address, self.place.pads["scales"] + 4 * top)
+                asm("qt.mulr", f"ac{index}", address)
+                asm.pad(stage, self.place.pads[f"stage{buffer}"] + top * width)
+                asm("qt.sta", f"ac{index}", stage, stride)
+            asm.pad(stage, self.place.pads[f"stage{buffer}"])
+            if ragged:
+                asm.li(address, 4 * kernel.out_features)
+                asm("sub", address, address, column)
+                with asm.unless("blt", address, stride):
+                    asm("mv", address, stride)
+            asm.shape(self.rows, address if ragged else width, kernel.out_pitch, width)
+            asm("qt.dma.st", f"b{barrier}", out, stage)
+        asm.add(out, out, width * self.grid.columns)
+        asm.add(column, column, width * self.grid.columns)
