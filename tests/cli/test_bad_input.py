@@ -77,7 +77,7 @@ def test_overlapping_encodings_name_both_places(refused, tmp_path: Path) -> None
 
 def test_a_scratchpad_too_small_for_any_tiling_says_what_is_needed(refused) -> None:
     line = refused("simulate", "llama-3-8b", "--set", "core.scratchpad.size=8 KiB")
-    assert "the scratchpad has 8 KiB" in line and "set core.scratchpad.size to" in line
+    assert "does not fit a scratchpad of 8 KiB" in line and "set core.scratchpad.size to" in line
 
 
 def test_programs_that_are_cut_short(refused, tmp_path: Path) -> None:
