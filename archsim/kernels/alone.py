@@ -11,6 +11,7 @@ import numpy as np
 from archsim.common.errors import InputError
 from archsim.kernels.assembly import Assembly
 from archsim.kernels.base import FIRST_BUFFER, Array, Kernel, Placement
+from archsim.kernels.fitting import fit_together
 from archsim.kernels.matmul import MatMul
 
 if TYPE_CHECKING:
@@ -49,19 +50,12 @@ def write_alone(kernel: Kernel, tiling: Any = None) -> Alone:
     Raises:
         InputError: none fits the scratchpad.
     """
-    weights = 0
-    if isinstance(kernel, MatMul):
-        if tiling is None:
-            weights = kernel.layout(kernel.steps_within(kernel.target.scratchpad // 4) or 1).chunk_bytes
-            tiling = kernel.fitting(kernel.target.scratchpad - FIRST_BUFFER - 2 * weights)
-            tiling = kernel.with_chunks(tiling, weights)
-        weights = kernel.target.align(kernel.layout(tiling.steps).chunk_bytes)
-        arrays = kernel.arrays_of(tiling)
-    else:
-        arrays = kernel.arrays()
-    base = FIRST_BUFFER + 2 * weights
     if tiling is None:
-        tiling = kernel.fitting(kernel.target.scratchpad - base)
+        _, (tiling,) = fit_together([kernel], kernel.target.scratchpad // 4)
+    weights, arrays = 0, kernel.arrays()
+    if isinstance(kernel, MatMul):
+        weights, arrays = kernel.target.align(kernel.layout(tiling.steps).chunk_bytes), kernel.arrays_of(tiling)
+    base = FIRST_BUFFER + 2 * weights
     place = Placement(place_arrays(arrays), kernel.assign(tiling, base), (FIRST_BUFFER, FIRST_BUFFER + weights))
     asm = Assembly()
     if isinstance(kernel, MatMul):

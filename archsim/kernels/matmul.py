@@ -103,15 +103,17 @@ class MatMul(Kernel):
         """A tiling with the longest chunks that fit weight buffers of `nbytes`."""
         return replace(tiling, steps=self.steps_within(nbytes))
 
-    def stride(self, tiling: Tiling) -> int:
+    @property
+    def stride(self) -> int:
         """Bytes from one activation row to the next: an odd number of tile rows spreads them over the banks."""
-        layout = self.layout(tiling.steps)
-        return layout.step * (layout.chunks * layout.chunk | 1)
+        return self.layout().step * (self.most_steps | 1)
 
     def buffers(self, tiling: Tiling) -> dict[str, int]:
         stage = 4 * self.target.tn * tiling.rows
+        # where chunks pad the depth, zero weights meet what stands behind a row, or behind the last one
+        beyond = self.layout(tiling.steps).depth
         return {
-            "activations": self.stride(tiling) * tiling.rows,
+            "activations": self.stride * (tiling.rows - 1) + max(self.stride, beyond),
             "scales": 4 * tiling.rows,
             "stage0": stage,
             "stage1": stage,

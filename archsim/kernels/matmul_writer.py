@@ -19,7 +19,7 @@ class MatMulWriter:
         self.grid = grid_of(kernel, tiling.rows)
         self.rows = self.grid.rows
         self.layout = kernel.layout(tiling.steps)
-        self.stride = kernel.stride(tiling)
+        self.stride = kernel.stride
         self.tile_rows = self.grid.tile_rows(self.target.tm)
         last = self.rows - self.tile_rows
         self.tops = [min(index * self.tile_rows, last) for index in range(self.grid.tiles(self.target.tm))]

@@ -39,7 +39,7 @@ def write_program(
     """
     from archsim.machine.run import isa_of
 
-    plan = make_plan(bounds, bounds[0].kernel.target, design)
+    plan = make_plan(bounds, design)
     source = _write(plan, design.cores)
     memory = {plan.tensors[tensor][0]: values for tensor, values in (contents or {}).items()}
     return LayerProgram(name, plan, source, isa_of(design).assemble(source, f"{name}.s"), memory)

@@ -14,14 +14,12 @@ from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.kernels.alone import place_arrays
 from archsim.kernels.base import FIRST_BUFFER, Array, Placement
+from archsim.kernels.fitting import fit_together
 from archsim.kernels.matmul import MatMul
-from archsim.kernels.target import Target
 from archsim.mapping.bind import Bound
 
 _DRAM_LATENCY_S = 100e-9
 """Roughly, of a read that misses its row (tRCD + CAS + tRP and queueing); it only sizes buffers."""
-_LONGEST_CHUNK = 64 << 10
-"""Bytes of a weight transfer beyond which nothing is gained."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +61,13 @@ def least_chunk(design: Any) -> int:
     return int(2 * share * (2 * design.interconnect.latency + _DRAM_LATENCY_S))
 
 
-def make_plan(bounds: Sequence[Bound], target: Target, design: Any) -> Plan:
+def make_plan(bounds: Sequence[Bound], design: Any) -> Plan:
     """Choose tilings and addresses.
-
-    Tilings come first, with weight buffers just long enough; what is left over makes the weight buffers longer.
 
     Raises:
         InputError: an op fits the scratchpad in no way, or the tensors exceed DRAM.
     """
-    matmuls = [bound.kernel for bound in bounds if isinstance(bound.kernel, MatMul)]
-    buffer, tilings = _tile(bounds, matmuls, target, least_chunk(design))
+    buffer, tilings = fit_together([bound.kernel for bound in bounds], least_chunk(design))
     arrays: dict[str, Array] = {}
     for bound, tiling in zip(bounds, tilings, strict=True):
         for name, array in _arrays(bound, tiling).items():
@@ -110,29 +105,3 @@ def _check_dram(addresses: dict[str, int], arrays: dict[str, Array], design: Any
             f"one layer and its KV cache take {show(end, 'B')} of {show(design.memory.size, 'B')} DRAM",
             remedy="raise memory.size, or lower the batch or the context",
         )
-
-
-def _tile(bounds: Sequence[Bound], matmuls: list[MatMul], target: Target, least: int) -> tuple[int, list[Any]]:
-    """Bytes of a weight buffer, and a tiling for each op."""
-    room = target.scratchpad - FIRST_BUFFER
-    longest = max((target.align(kernel.layout().chunk_bytes) for kernel in matmuls), default=0)
-    shortest = max((target.align(kernel.layout(1).chunk_bytes) for kernel in matmuls), default=0)
-    buffer = max(shortest, min(longest, target.align(least)))
-    while True:
-        try:
-            tilings = [bound.kernel.fitting(room - 2 * buffer) for bound in bounds]
-            break
-        except InputError:
-            if buffer == shortest:
-                raise
-            buffer = max(shortest, target.align(buffer // 2))
-    used = max(bound.kernel.pad_bytes(tiling) for bound, tiling in zip(bounds, tilings, strict=True))
-    longer = (room - used) // 2 // target.granule * target.granule
-    buffer = max(buffer, min(longest, longer, max(target.align(_LONGEST_CHUNK), shortest)))
-    tilings = [
-        bound.kernel.with_chunks(tiling, buffer) if isinstance(bound.kernel, MatMul) else tiling
-        for bound, tiling in zip(bounds, tilings, strict=True)
-    ]
-    chunks = [bound.kernel.layout(tiling.steps).chunk_bytes for bound, tiling in zip(bounds, tilings, strict=True)
-              if isinstance(bound.kernel, MatMul)]  # fmt: skip
-    return max((target.align(size) for size in chunks), default=0), tilings
