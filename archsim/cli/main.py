@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import typer
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+# typer has its own copy of click in some releases: its public exceptions lead to the base of all usage errors
+_UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 for module in (run, simulate, compare, sweep, replay):
     module.register(app)
 app.add_typer(isa.app, name="isa")
@@ -28,7 +31,16 @@ app.add_typer(model.app, name="model")
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 the simulated thing failed, 2 bad input."""
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except _UsageError as error:
+        message = error.format_message().rstrip(".")
+        if not message:
+            # no command was named: the help has been printed
+            sys.exit(2)
+        _end(f"{message}; see --help", 2)
+    except typer.Abort:
+        _end("interrupted", 130)
     except InputError as error:
         _end(str(error), 2)
     except SimulationError as error:

@@ -46,12 +46,11 @@ class _Branch:
 class Assembly:
     """Assembly text under construction.
 
-    Constants are float32 numbers that vector instructions read: `begin` copies them to the start of the scratchpad.
+    Constants are float32 numbers that vector instructions read: the program starts by copying them to the scratchpad.
     """
 
     def __init__(self) -> None:
         self._lines: list[str | _Branch] = []
-        self._data: list[str] = []
         self._free = list(_POOL)
         self._numbers = count()
         self._csrs: dict[str, int] = {}
@@ -75,10 +74,6 @@ class Assembly:
         """Put a label here; what CSRs hold is unknown after it."""
         self._lines.append(f"{label}:")
         self._csrs.clear()
-
-    def data(self, line: str) -> None:
-        """Add a line to the data section."""
-        self._data.append(line)
 
     # -- registers
 
@@ -248,7 +243,7 @@ class Assembly:
             ]
         end = ["    li a0, 0", "    li a7, 93", "    ecall", ".data", ".balign 64", "constants:"]
         constants = [f"    .float {value!r}" for value in self._constants]
-        return "\n".join([*start, *self._resolved(), *end, *constants, ".balign 64", *self._data]) + "\n"
+        return "\n".join([*start, *self._resolved(), *end, *constants]) + "\n"
 
     def _resolved(self) -> Iterator[str]:
         """The body, its branches short where the label is near and inverted around a jump where it is not."""

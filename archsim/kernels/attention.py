@@ -56,7 +56,7 @@ class Attention(Kernel):
     def arrays(self) -> dict[str, Array]:
         shape = self.shape
         width = shape.heads * shape.head_dim
-        out = Array((shape.rows, width), "f4", read=False, written=True, pitch=self.target.pitch(4 * width))
+        out = Array((shape.rows, width), "f4", written=True, pitch=self.target.pitch(4 * width))
         return {**shape.queries(written=False), **shape.cache(written=False), "out": out}
 
     @property
@@ -64,10 +64,10 @@ class Attention(Kernel):
         return 1 / sqrt(self.shape.head_dim)
 
     def tilings(self) -> Sequence[Tiling]:
-        """From a full accumulator of query rows down to one; for each, long transfers first."""
+        """Query rows from a full accumulator down to one, long transfers of an even number of tiles first."""
         result = []
         rows = min(self.target.tm, self.shape.group * self.shape.tokens)
-        least = max(self.target.tn, self.target.trowb)
+        least = max(2 * self.target.tn, self.target.trowb)
         chunks = [chunk for chunk in _CHUNKS if chunk >= least] or [least]
         while rows:
             tokens, heads = self._cut(rows)
@@ -100,9 +100,14 @@ class Attention(Kernel):
         return 4 * self.feature_passes * self.feature_tiles * self.target.tn
 
     @property
+    def score_start(self) -> int:
+        """Bytes before the scores in their row: room for the tile that is stored before there is one."""
+        return self.target.align(4 * self.target.tn)
+
+    @property
     def score_pitch(self) -> int:
         """Bytes from one row of scores to the next: an odd number of stored tile rows spreads them over the banks."""
-        return 4 * self.target.tn * (-(-self.shape.context // self.target.tn) | 1)
+        return self.score_start * (-(-self.shape.context * 4 // self.score_start) + 1 | 1)
 
     @property
     def code_pitch(self) -> int:

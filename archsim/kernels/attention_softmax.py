@@ -54,7 +54,7 @@ class SoftmaxWriter:
             asm.registers(" ".join(f"{name}_pitch" for name in own)) as pitches,
         ):
             for name, pointer, pitch in zip(own, pointers, pitches, strict=True):
-                asm.pad(pointer, self.place.pads[name])
+                asm.pad(pointer, self.place.pads[name] + (self.kernel.score_start if name == "scores" else 0))
                 asm.li(pitch, self._pitch(name))
             self._first_valid(valid, length)
             with asm.times(tokens, tiling.tokens):
@@ -109,7 +109,7 @@ class SoftmaxWriter:
             asm("add", half, half, row)
             asm("qv.h2f", scales, half)
             asm("slli", half, done, 2)
-            asm.pad(row, pads["scores"])
+            asm.pad(row, pads["scores"] + self.kernel.score_start)
             asm("add", row, row, half)
             with asm.times(left, self.tiling.rows):
                 asm("qv.mul", row, row, scales)

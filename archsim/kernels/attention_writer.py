@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.attention import Attention, Tiling
 from archsim.kernels.attention_softmax import SCALES_BARRIER, SoftmaxWriter
@@ -159,23 +161,41 @@ class AttentionWriter:
     # -- scores
 
     def _scores(self, length: str, pointer: str, scales: str, left: str) -> None:
-        """scores = (q K^T) * key scales * (query scales / sqrt(head_dim)), chunk by chunk of keys."""
-        asm, pads, chunk = self.asm, self.place.pads, self.tiling.chunk
-        with asm.registers("count todo target") as (count, todo, target):
+        """scores = (q K^T) * key scales * (query scales / sqrt(head_dim)), chunk by chunk of keys.
+
+        A tile is finished while the next one is multiplied; the first such finds an accumulator of no meaning, which
+        goes before the row's start. Chunks have an even number of tiles, so that the last one's accumulator is known.
+        """
+        asm, pads, chunk, tn = self.asm, self.place.pads, self.tiling.chunk, self.target.tn
+        with asm.registers("count todo target factors pitch") as (count, todo, target, factors, pitch):
             asm.add(count, length, chunk - 1)
             asm("srli", count, count, chunk.bit_length() - 1)
             asm("mv", todo, length)
-            asm.pad(target, pads["scores"])
+            asm.pad(target, pads["scores"] + self.kernel.score_start - 4 * tn)
+            asm.pad(factors, pads["q_scales"])
+            asm.li(pitch, self.kernel.score_pitch)
             asm.wait(_QUERIES)
             self._prepare_queries()
 
+            def finish(accumulator: int) -> None:
+                asm("qt.mulr", f"ac{accumulator}", factors)
+                asm("qt.sta", f"ac{accumulator}", target, pitch)
+                asm.add(target, target, 4 * tn)
+
             def chunk_of(buffer: int) -> None:
                 asm.wait(STREAM_BARRIERS[buffer])
-                self._score_chunk(buffer, todo, target)
+                self._score_chunk(buffer, todo, finish)
                 self._load_keys(buffer, pointer, scales, left)
                 asm.add(todo, todo, -chunk)
 
             asm.alternate(count, chunk_of)
+            # accumulator of the last tile: (tiles - 1) modulo 2
+            asm.add(todo, length, -1)
+            asm("srli", todo, todo, tn.bit_length() - 1)
+            asm("andi", todo, todo, 1)
+            for accumulator, branch in ((0, "bnez"), (1, "beqz")):
+                with asm.unless(branch, todo):
+                    finish(accumulator)
 
     def _prepare_queries(self) -> None:
         """Query rows into tiles 0 and 1, and their factors."""
@@ -190,11 +210,10 @@ class AttentionWriter:
                 asm("qt.ld", f"t{index}", q, stride)
                 asm.add(q, q, width)
 
-    def _score_chunk(self, buffer: int, todo: str, target: str) -> None:
+    def _score_chunk(self, buffer: int, todo: str, finish: Callable[[int], None]) -> None:
         """Scores of a chunk's keys; a tile of keys is loaded while the one before is multiplied."""
         asm, pads, tn, head = self.asm, self.place.pads, self.target.tn, self.shape.head_dim
-        with asm.registers("tiles key scale stride two pitch factors second") as names:
-            tiles, key, scale, stride, two, pitch, factors, second = names
+        with asm.registers("tiles key scale stride two second") as (tiles, key, scale, stride, two, second):
             asm.minimum(tiles, todo, self.tiling.chunk)
             asm.add(tiles, tiles, tn - 1)
             asm("srli", tiles, tiles, tn.bit_length() - 1)
@@ -202,8 +221,6 @@ class AttentionWriter:
             asm.pad(scale, pads[f"stream{buffer}"] + self.kernel.key_scales_offset(self.tiling))
             asm.li(stride, head)
             asm.li(two, 2)
-            asm.li(pitch, self.kernel.score_pitch)
-            asm.pad(factors, pads["q_scales"])
 
             def load(parity: int) -> None:
                 asm("qt.lds", f"sc{parity}", scale, two)
@@ -221,9 +238,7 @@ class AttentionWriter:
                 for index, width in enumerate(self.steps):
                     asm.csr("qtk", width)
                     asm("qt.mma.s", f"ac{parity}", f"t{index}", f"t{4 + 2 * parity + index}", f"sc{parity}")
-                asm("qt.mulr", f"ac{parity}", factors)
-                asm("qt.sta", f"ac{parity}", target, pitch)
-                asm.add(target, target, 4 * tn)
+                finish(1 - parity)
 
             load(0)
             asm.alternate(tiles, tile)

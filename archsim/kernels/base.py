@@ -23,14 +23,13 @@ STORE_BARRIERS = (6, 7)
 
 @dataclass(frozen=True)
 class Array:
-    """A tensor in DRAM: shape, element type, whether the kernel reads and writes it, and bytes from row to row.
+    """A tensor in DRAM: shape, element type, whether the kernel writes it, and bytes from row to row.
 
     Rows are along the last dimension; a pitch of 0 means that they adjoin.
     """
 
     shape: tuple[int, ...]
     dtype: str
-    read: bool = True
     written: bool = False
     pitch: int = 0
 

@@ -44,17 +44,17 @@ class Heads:
         """Quantised queries: codes [rows, heads * head_dim] and float32 scales [rows, heads]."""
         width = self.heads * self.head_dim
         return {
-            "q": Array((self.rows, width), "i1", not written, written),
-            "q_scales": Array((self.rows, self.heads), "f4", not written, written),
+            "q": Array((self.rows, width), "i1", written),
+            "q_scales": Array((self.rows, self.heads), "f4", written),
         }
 
     def cache(self, *, written: bool) -> dict[str, Array]:
         """Keys [batch, kv_heads, capacity, head_dim], values [batch, kv_heads, head_dim, capacity], float16 scales."""
         outer = self.batch, self.kv_heads
-        scales = Array((*outer, self.capacity), "f2", not written, written)
+        scales = Array((*outer, self.capacity), "f2", written)
         return {
-            "k": Array((*outer, self.capacity, self.head_dim), "i1", not written, written),
+            "k": Array((*outer, self.capacity, self.head_dim), "i1", written),
             "k_scales": scales,
-            "v": Array((*outer, self.head_dim, self.capacity), "i1", not written, written),
+            "v": Array((*outer, self.head_dim, self.capacity), "i1", written),
             "v_scales": scales,
         }

@@ -53,7 +53,7 @@ class MatMul(Kernel):
             "codes": Array((self.rows, self.in_features), "i1"),
             "scales": Array((self.rows,), "f4"),
             "weights": Array((self.layout(tiling.steps).nbytes,), "u1"),
-            "out": Array((self.rows, self.out_features), "f4", read=False, written=True, pitch=self.out_pitch),
+            "out": Array((self.rows, self.out_features), "f4", written=True, pitch=self.out_pitch),
         }
 
     @property

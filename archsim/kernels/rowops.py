@@ -44,8 +44,8 @@ class Norm(RowKernel):
         arrays = {"x": Array(full, "f4", written=self.residual), "gamma": Array((self.features,), "f4")}
         if self.residual:
             arrays["delta"] = Array(full, "f4", pitch=self.target.pitch(4 * self.features))
-        arrays["codes"] = Array((self.rows, self.features), "i1", read=False, written=True)
-        arrays["scales"] = Array((self.rows,), "f4", read=False, written=True)
+        arrays["codes"] = Array((self.rows, self.features), "i1", written=True)
+        arrays["scales"] = Array((self.rows,), "f4", written=True)
         return arrays
 
     def buffers(self, tiling: int) -> dict[str, int]:
@@ -80,7 +80,7 @@ class Norm(RowKernel):
                 vector(asm, "qv.add", source, pads[f"x{buffer}"], delta)
                 store_row(asm, barrier, dram["x"] + (self.every - 1) * size, row, size, source, size * self.every)
             self._normalise(asm, pads, source, target)
-            quantise_and_store(asm, self, place, row, target, number, barrier)
+            quantise_and_store(asm, place, row, source=target, features=self.features, number=number, barrier=barrier)
 
         each_row(asm, self.target, self.rows, tiling, load, work)
         asm.wait(ROW_BARRIERS[0])
@@ -107,8 +107,8 @@ class Quantize(RowKernel):
     def arrays(self) -> dict[str, Array]:
         return {
             "x": Array((self.rows, self.features), "f4", pitch=self.target.pitch(4 * self.features)),
-            "codes": Array((self.rows, self.features), "i1", read=False, written=True),
-            "scales": Array((self.rows,), "f4", read=False, written=True),
+            "codes": Array((self.rows, self.features), "i1", written=True),
+            "scales": Array((self.rows,), "f4", written=True),
         }
 
     def buffers(self, tiling: int) -> dict[str, int]:
@@ -125,7 +125,9 @@ class Quantize(RowKernel):
         def work(row: str, buffer: int) -> None:
             number, barrier = self.outlet(tiling, buffer)
             asm.wait(barrier)
-            quantise_and_store(asm, self, place, row, pads[f"x{buffer}"], number, barrier)
+            quantise_and_store(
+                asm, place, row, source=pads[f"x{buffer}"], features=self.features, number=number, barrier=barrier
+            )
 
         each_row(asm, self.target, self.rows, tiling, load, work)
 
@@ -184,7 +186,7 @@ class Embed(RowKernel):
         return {
             "ids": Array((self.ids or self.rows,), "i4"),
             "table": Array((self.vocab, self.features), "f2"),
-            "x": Array((self.rows, self.features), "f4", read=False, written=True),
+            "x": Array((self.rows, self.features), "f4", written=True),
         }
 
     def buffers(self, tiling: int) -> dict[str, int]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from archsim.kernels.assembly import HART, Assembly, Value
-from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Kernel
+from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Kernel, Placement
 from archsim.kernels.target import Target
 
 ROW_BARRIERS = (*STREAM_BARRIERS, *LOAD_BARRIERS)
@@ -128,10 +127,10 @@ def quantise(asm: Assembly, *, source: int, features: int, codes: int, largest: 
 
 
 def quantise_and_store(
-    asm: Assembly, kernel: Any, place: Any, row: str, source: int, number: int, barrier: int
+    asm: Assembly, place: Placement, row: str, *, source: int, features: int, number: int, barrier: int
 ) -> None:
     """Quantise a row into output buffer `number`, free by now, and send codes and scale to the arrays of that name."""
-    pads, features = place.pads, kernel.features
+    pads = place.pads
     codes, scale = pads[f"codes{number}"], pads[f"scale{number}"]
     quantise(asm, source=source, features=features, codes=codes, largest=pads["largest"], scale=scale)
     store_row(asm, barrier, place.dram["codes"], row, features, codes)

@@ -36,8 +36,8 @@ class SiluMul(Kernel):
         pitch = self.target.pitch(8 * self.features)
         return {
             "gate_up": Array((self.rows, 2 * self.features), "f4", pitch=pitch),
-            "codes": Array((self.rows, self.features), "i1", read=False, written=True),
-            "scales": Array((self.rows,), "f4", read=False, written=True),
+            "codes": Array((self.rows, self.features), "i1", written=True),
+            "scales": Array((self.rows,), "f4", written=True),
         }
 
     def tilings(self) -> Sequence[Segments]:
@@ -84,7 +84,9 @@ class SiluMul(Kernel):
                 asm.wait(ROW_BARRIERS[index % tiling.buffers])
                 self._work(asm, place, segment, index % tiling.buffers)
             asm.wait(_OUT)
-            quantise_and_store(asm, self, place, row, place.pads["row"], 0, _OUT)
+            quantise_and_store(
+                asm, place, row, source=place.pads["row"], features=self.features, number=0, barrier=_OUT
+            )
             asm("mv", row, after)
             asm.jump_if("blt", row, end, loop)
             asm.place(done)

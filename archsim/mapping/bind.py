@@ -52,8 +52,8 @@ def bind(op: Op, setting: Setting) -> Bound:
     names = [tensor.name for tensor in (*op.inputs, *op.weights)]
     names += [tensor.name for tensor in op.outputs if tensor.name not in names]
     arrays = _ARRAYS[op.kind]
-    if op.kind == "norm":
-        arrays = ("x", *(("delta",) if op.attributes["residual"] else ()), "gamma", "codes", "scales")
+    if op.kind == "norm" and not op.attributes["residual"]:
+        arrays = tuple(name for name in arrays if name != "delta")
     if op.kind == "rope_kv":
         names.insert(1, ROPE_TABLE)
     return Bound(op, kernel, dict(zip(arrays, names, strict=True)))
@@ -72,7 +72,7 @@ _ARRAYS = {
     "quantize": ("x", "codes", "scales"),
     "silu_mul": ("gate_up", "codes", "scales"),
     "add": ("x", "delta"),
-    "norm": (),
+    "norm": ("x", "delta", "gamma", "codes", "scales"),
 }
 
 

@@ -42,6 +42,13 @@ def test_unknown_names_suggest_the_nearest(refused) -> None:
     assert "prefill" in refused("simulate", "llama-3-8b", "--phase", "decoding")
 
 
+def test_options_are_refused_in_one_line_too(refused) -> None:
+    assert "Invalid value for '--context'" in refused("simulate", "llama-3-8b", "--context", "0")
+    assert refused("simulat") == "No such command 'simulat'. Did you mean 'simulate'?; see --help"
+    assert "--jsn" in refused("design", "list", "--jsn")
+    assert "model" in refused("simulate").lower()
+
+
 def test_design_fields_and_units(refused, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("design: mine\nbase: edge-npu\ncore:\n  scratchpad: {sise: 1 MiB}\n")
     line = refused("design", "check", "mine.yaml")

@@ -58,9 +58,7 @@ def test_matmul_is_the_product_of_the_dequantised(group: int) -> None:
     spread = np.repeat(scales.astype(np.float64), group or depth, axis=1)[:, :depth]
     row_scales = random.random(rows).astype(np.float32)
     exact = codes * row_scales[:, None].astype(np.float64) @ (weights * spread).T
-    result = reference.matmul(
-        codes.astype(np.int8), row_scales, weights.astype(np.int8), scales, group, step=128
-    )
+    result = reference.matmul(codes.astype(np.int8), row_scales, weights.astype(np.int8), scales, group, step=128)
     np.testing.assert_allclose(result, exact, rtol=1e-4, atol=1e-2)
 
 

@@ -1,0 +1,54 @@
+"""A whole decoder layer as one program equals the chain of reference kernels, bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from archsim.design import load_design
+from archsim.kernels.target import target_of
+from archsim.machine.run import run
+from archsim.mapping.bind import Setting, bind_all
+from archsim.mapping.layer import write_program
+from archsim.models import load_model
+from tests.mapping.whole import NumpyLayer
+
+
+def run_layer(design: Any, phase: str, batch: int, context: int, form: str = "int4-g128") -> None:
+    model = load_model("tiny-llama-test", weights=form)
+    graph = model.graph(phase, batch, context)
+    target, capacity = target_of(design), context + 3
+    program = write_program("layer", bind_all(graph.layer, Setting(target, model.config.norm_eps, capacity)), design)
+    layer = NumpyLayer(model.config, form, target)
+    layer.prepare(graph.layer, graph.layer[0].attributes["rows"], batch, context, capacity)
+    timed = run(program.program, design, memory=layer.memory(program))
+    layer.run(graph.layer)
+    for name in ("attention", "x", "k_cache.codes", "k_cache.scales", "v_cache.codes", "v_cache.scales"):
+        address, array = program.plan.tensors[name]
+        found = array.load(timed.read(address, array.nbytes))
+        np.testing.assert_array_equal(found, layer.values[name].reshape(array.shape), err_msg=name)
+    addresses = run(program.program, design, fidelity="addresses")
+    assert addresses.cycles == timed.cycles
+    assert [r.region for r in timed.regions] == list(range(len(graph.layer)))
+
+
+@pytest.mark.parametrize("design", ["edge-npu", "edge-npu-int8", "server-npu"])
+@pytest.mark.parametrize("phase, batch, context", [("decode", 1, 50), ("decode", 3, 130), ("prefill", 2, 37)])
+def test_tiny_layer(design: str, phase: str, batch: int, context: int) -> None:
+    run_layer(load_design(design), phase, batch, context)
+
+
+@pytest.mark.parametrize("form", ["int8", "int4-g32", "int8-channel"])
+def test_other_weight_formats(form: str) -> None:
+    run_layer(load_design("edge-npu"), "decode", 2, 20, form)
+
+
+def test_several_cores_of_the_small_kind() -> None:
+    run_layer(load_design("edge-npu", {"cores": 3}), "prefill", 2, 21)
+
+
+@pytest.mark.parametrize("size", ["32 KiB", "64 KiB"])
+def test_small_scratchpads_give_the_same_values(size: str) -> None:
+    run_layer(load_design("edge-npu", {"core.scratchpad.size": size}), "prefill", 1, 150)

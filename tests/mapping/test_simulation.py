@@ -1,0 +1,100 @@
+"""Whole models: sums add up, bounds hold, what should cost more costs more."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import archsim
+from archsim.common.errors import InputError
+from archsim.design import load_design
+from archsim.mapping import SimulationResult, simulate
+from archsim.models import load_model
+
+CASES = [("edge-npu", "decode"), ("edge-npu", "prefill"), ("edge-npu-int8", "decode"), ("server-npu", "prefill")]
+
+
+@pytest.fixture(scope="module")
+def decode_8b() -> SimulationResult:
+    return simulate("llama-3-8b", "edge-npu", phase="decode", context=2048)
+
+
+@pytest.mark.parametrize("design, phase", CASES)
+def test_sums_add_up(design: str, phase: str) -> None:
+    result = simulate("tiny-llama-test", design, phase=phase, batch=2, context=60)
+    assert result.cycles == sum(op.cycles * op.times for op in result.ops)
+    assert result.busy_cycles + sum(result.stalls.values()) == result.hart_cycles
+    assert result.hart_cycles == result.cycles * load_design(design).cores
+    assert result.macs_total == sum(op.macs * op.times for op in result.ops)
+    assert result.energy_j == pytest.approx(sum(result.energy.values()))
+    assert result.tokens == (120 if phase == "prefill" else 2)
+    assert result.ttft_s == (result.time_s if phase == "prefill" else None)
+
+
+def test_result_is_json(decode_8b: SimulationResult) -> None:
+    tree = json.loads(json.dumps(decode_8b.to_dict()))
+    assert tree["energy_per_token_j"] == decode_8b.energy_per_token_j
+    assert [op["op"] for op in tree["ops"]][:2] == ["embed", "attn_norm"]
+
+
+def test_decode_reads_the_weights_and_the_cache_once(decode_8b: SimulationResult) -> None:
+    least = decode_8b.weight_bytes + decode_8b.kv_bytes
+    assert least <= decode_8b.dram_read_bytes < 1.02 * least
+
+
+def test_decode_is_close_to_the_dram_bound_and_never_beyond(decode_8b: SimulationResult) -> None:
+    assert 0.8 < decode_8b.dram_utilization < 1
+    assert decode_8b.tokens_per_s < decode_8b.dram_peak_bytes_per_s / decode_8b.weight_bytes
+
+
+def test_prefill_is_close_to_the_mac_bound_and_never_beyond() -> None:
+    result = simulate("llama-3-8b", "edge-npu", phase="prefill", context=64)
+    assert 0.8 < result.macs_total / (result.time_s * result.peak_macs_per_s) < 1
+
+
+def test_sram_stays_within_the_scratchpad(decode_8b: SimulationResult) -> None:
+    timeline = decode_8b.sram_timeline
+    assert max(point["bytes"] for point in timeline) == decode_8b.sram_peak_bytes <= decode_8b.sram_size_bytes
+    assert decode_8b.sram_average_bytes < decode_8b.sram_peak_bytes
+    times = [point["time_s"] for point in timeline]
+    assert times == sorted(times) and times[0] == 0
+
+
+def test_bytes_per_weight_decide_decode(decode_8b: SimulationResult) -> None:
+    wide = simulate(load_model("llama-3-8b", weights="int8"), "edge-npu", context=2048)
+    assert 1.7 < wide.cycles / decode_8b.cycles < 2
+
+
+def test_longer_contexts_cost_more() -> None:
+    short, long = (simulate("tiny-llama-test", "edge-npu", context=context) for context in (16, 512))
+    assert short.cycles < long.cycles
+    assert short.energy_j < long.energy_j
+
+
+@pytest.mark.parametrize("size", ["96 KiB", "1 MiB"])
+def test_any_size_of_scratchpad_that_is_enough(size: str) -> None:
+    design = load_design("edge-npu", {"core.scratchpad.size": size})
+    result = simulate("llama-3-8b", design, context=256)
+    assert result.sram_peak_bytes <= design.core.scratchpad.size
+
+
+def test_a_scratchpad_that_is_too_small_says_what_is_enough() -> None:
+    design = load_design("edge-npu", {"core.scratchpad.size": "64 KiB"})
+    with pytest.raises(InputError, match=r"op '\w+' does not fit a scratchpad of 64 KiB.*set core.scratchpad.size to"):
+        simulate("llama-3-8b", design, context=256)
+
+
+def test_a_layer_that_exceeds_dram_is_refused() -> None:
+    design = load_design("edge-npu", {"memory.size": "64 MiB"})
+    with pytest.raises(InputError, match=r"one layer and its KV cache take .* of 64 MiB DRAM"):
+        simulate("llama-3-8b", design, context=256)
+
+
+def test_weights_that_exceed_dram_are_told() -> None:
+    assert not simulate("llama-3-70b", "server-npu", context=64).memory_fits
+    assert simulate("llama-3-8b", "edge-npu", context=64).memory_fits
+
+
+def test_public_name() -> None:
+    assert archsim.simulate("tiny-llama-test", context=2).tokens == 1

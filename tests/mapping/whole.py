@@ -1,0 +1,120 @@
+"""A decoder layer in numpy: the reference kernels in the order of the graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from archsim.formats import Packed, quantize
+from archsim.kernels import reference
+from archsim.kernels.layout import pack_weights
+from archsim.kernels.matmul import MatMul
+from archsim.kernels.target import Target
+from archsim.mapping.layer import LayerProgram
+from archsim.models.graph import Op
+
+
+@dataclass
+class NumpyLayer:
+    """Weights and state of a layer, and the reference that runs its ops."""
+
+    config: Any
+    form: str
+    target: Target
+    seed: int = 0
+    weights: dict[str, Packed] = field(default_factory=dict)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def prepare(self, ops: tuple[Op, ...], rows: int, batch: int, context: int, capacity: int) -> None:
+        """Random weights, inputs, and past of the cache."""
+        random, c = np.random.default_rng(self.seed), self.config
+        for op in ops:
+            for tensor in op.weights:
+                values = random.normal(size=tensor.shape).astype(np.float32)
+                if op.kind == "matmul":
+                    self.weights[tensor.name] = quantize(values / np.sqrt(tensor.shape[1]), self.form)
+                else:
+                    self.values[tensor.name] = 1 + values / 10
+        self.values["x"] = random.normal(size=(rows, c.hidden)).astype(np.float32)
+        self.values["rope_table"] = reference.rope_table(context, c.head_dim, c.rope_theta)
+        for name in ("k_cache", "v_cache"):
+            shape = (batch, c.kv_heads, capacity, c.head_dim)
+            codes = random.integers(-127, 128, shape).astype(np.int8)
+            self.values[f"{name}.codes"] = codes if name == "k_cache" else codes.swapaxes(2, 3).copy()
+            self.values[f"{name}.scales"] = (random.random(shape[:3]) / 60).astype(np.float16)
+
+    def memory(self, program: LayerProgram) -> dict[int, np.ndarray]:
+        """Everything in DRAM as the program's plan has it."""
+        contents = {}
+        for op in program.plan.ops:
+            kernel = op.bound.kernel
+            if isinstance(kernel, MatMul):
+                packed = self.weights[op.bound.tensors["weights"]]
+                raw = pack_weights(packed.codes, packed.scales, kernel.layout(op.tiling.steps))
+                contents[op.bound.tensors["weights"]] = np.frombuffer(raw, np.uint8)
+        contents |= {name: values for name, values in self.values.items() if name in program.plan.tensors}
+        return {program.plan.tensors[name][0]: program.plan.tensors[name][1].store(v) for name, v in contents.items()}
+
+    def run(self, ops: tuple[Op, ...]) -> None:
+        for op in ops:
+            getattr(self, f"_{op.kind}")(op)
+
+    def _norm(self, op: Op) -> None:
+        v = self.values
+        delta = v[op.inputs[1].name] if op.attributes["residual"] else None
+        x, codes, scales = reference.norm(v["x"], v[op.weights[0].name], self.config.norm_eps, delta)
+        v["x"], v[op.outputs[-2].name], v[op.outputs[-1].name] = x, codes, scales
+
+    def _matmul(self, op: Op) -> None:
+        packed = self.weights[op.weights[0].name]
+        codes, scales = (self.values[tensor.name] for tensor in op.inputs)
+        group = packed.format.group or 0
+        self.values[op.outputs[0].name] = reference.matmul(
+            codes, scales, packed.codes, packed.scales, group, self.target.trowb
+        )
+
+    def _rope_kv(self, op: Op) -> None:
+        c, a, v = self.config, op.attributes, self.values
+        tokens = a["rows"] // a["batch"]
+        first = a["context"] - tokens
+        q, q_scales, *cache = reference.rope_kv(v["qkv"], v["rope_table"], a["batch"], c.heads, c.kv_heads, first)
+        v["q.codes"], v["q.scales"] = q, q_scales
+        split = a["batch"], tokens, c.kv_heads
+        new = slice(first, a["context"])
+        v["k_cache.codes"][:, :, new] = cache[0].reshape(*split, -1).transpose(0, 2, 1, 3)
+        v["k_cache.scales"][..., new] = cache[1].reshape(split).transpose(0, 2, 1)
+        v["v_cache.codes"][..., new] = cache[2].reshape(*split, -1).transpose(0, 2, 3, 1)
+        v["v_cache.scales"][..., new] = cache[3].reshape(split).transpose(0, 2, 1)
+
+    def _attention(self, op: Op) -> None:
+        a, v = op.attributes, self.values
+        tokens, context, group = a["rows"] // a["batch"], a["context"], a["heads"] // a["kv_heads"]
+        out = np.empty((a["batch"], tokens, a["heads"], a["head_dim"]), np.float32)
+        q, q_scales = v["q.codes"].reshape(out.shape), v["q.scales"].reshape(out.shape[:3])
+        for b in range(a["batch"]):
+            for head in range(a["heads"]):
+                place = b, head // group
+                out[b, :, head] = reference.attention(
+                    q[b, :, head],
+                    q_scales[b, :, head],
+                    v["k_cache.codes"][place][:context],
+                    v["k_cache.scales"][place][:context],
+                    v["v_cache.codes"][place][:, :context].T,
+                    v["v_cache.scales"][place][:context],
+                    context - tokens if a["causal"] else None,
+                    self.target.trowb,
+                )
+        v[op.outputs[0].name] = out.reshape(a["rows"], -1)
+
+    def _quantize(self, op: Op) -> None:
+        codes, scales = reference.quantize(self.values[op.inputs[0].name])
+        self.values[op.outputs[0].name], self.values[op.outputs[1].name] = codes, scales
+
+    def _silu_mul(self, op: Op) -> None:
+        codes, scales = reference.silu_mul(self.values[op.inputs[0].name])
+        self.values[op.outputs[0].name], self.values[op.outputs[1].name] = codes, scales
+
+    def _add(self, op: Op) -> None:
+        self.values["x"] = self.values["x"] + self.values[op.inputs[1].name]
