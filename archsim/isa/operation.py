@@ -10,7 +10,6 @@ stand where an int is expected. Integers and floats never mix silently.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -88,7 +87,6 @@ class Operation:
         types: id(node) -> type of every expression node.
         safe: ids of subscripts whose indices are proven to lie inside the register.
         reads, writes: register files touched, through which operand.
-        csr_writes: whether a CSR may change.
         calls: functions called.
         variables: local variable -> type.
     """
@@ -98,7 +96,6 @@ class Operation:
     safe: set[int] = field(default_factory=set)
     reads: list[Access] = field(default_factory=list)
     writes: list[Access] = field(default_factory=list)
-    csr_writes: bool = False
     calls: set[str] = field(default_factory=set)
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -224,7 +221,6 @@ class _Checker:
                 self.fail(value, f"CSR {name} takes an int, not {kind}", "convert it with rint()")
             if not self.state[name].writable:
                 self.fail(target, f"CSR {name} is read-only", "take the assignment out")
-            self.result.csr_writes = True
             return
         if name in self.operands or name in self.parameters or name in self.state or name in self.fields:
             self.fail(target, f"{name} cannot be assigned", "use another name")
@@ -432,8 +428,6 @@ class _Checker:
         if self.conditional and (name.startswith("load_") or name == "csr_read"):
             self.fail(node, f"{name}() inside a condition", "load into a variable first")
         self.result.calls.add(name)
-        if name == "csr_write":
-            self.result.csr_writes = True
         kinds = [self.argument(node, argument, want) for argument, want in zip(node.args, wanted, strict=True)]
         if "num" in wanted and len(set(kinds)) != 1:
             self.fail(node, f"{name}() of {' and '.join(kinds)}", "convert one of them")
@@ -539,12 +533,6 @@ def view_shape(state: State, owner: State) -> tuple[int, ...]:
 def element_bits(kind: str) -> int:
     """Bits of an element type: int4 is 4, float16 is 16."""
     return int("".join(c for c in kind if c.isdigit()))
-
-
-def operand_names(operation: Operation) -> Iterator[str]:
-    """Operand variables through which state is touched."""
-    for access in (*operation.reads, *operation.writes):
-        yield access.variable
 
 
 def _convert(kind: str) -> str:

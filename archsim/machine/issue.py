@@ -94,9 +94,11 @@ from archsim.machine.layout import (
     WORK_SCALES,
     WORK_WEIGHTS,
 )
+from archsim.machine.layout import FORMAT_ID as _FORMAT_ID
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.scratchpad import check_access, earliest, mark, transfer
 
+_INT4 = _FORMAT_ID["int4"]
 _TILE, _MATRIX, _VECTOR, _DMA = (_UNIT_ID[name] for name in ("tile_lsu", "matrix", "vector", "dma"))
 
 
@@ -374,7 +376,8 @@ def _matrix_interval(ctx, parameters):
         return 1
     events[EVENT_MACS + number_format] += work[WORK_MACS]
     events[EVENT_SCALES] += work[WORK_SCALES]
-    events[EVENT_TILE_READ] += (work[WORK_ROWS] + work[WORK_COLUMNS]) * work[WORK_DEPTH]
+    packed = work[WORK_COLUMNS] * work[WORK_DEPTH]
+    events[EVENT_TILE_READ] += work[WORK_ROWS] * work[WORK_DEPTH] + (packed >> 1 if number_format == _INT4 else packed)
     rows, columns, depth = work[WORK_ROWS], work[WORK_COLUMNS], work[WORK_DEPTH]
     passes = (columns + parameters[U_COLUMNS] - 1) // parameters[U_COLUMNS]
     if parameters[U_KIND] == KIND_SYSTOLIC_WS:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 # -- slots of a hart's context (int64 each; "->" marks host addresses)
 (
-    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES,
-    X, CSR, CSR_MAXIMUM, STATE, RAM, RAM_HELD, RAM_SIZE, SPAD, SPAD_SIZE, SPARE,
-    CODE, SCHED, CODE_SIZE, TEXT, FUNCTIONS, PATTERNS, INFO,
-    READY, CAUSE, READ_DONE, STALLS, EVENTS, LATENCY, WORK, LIMIT_TIME, LIMIT_COUNT, BRANCH_PENALTY,
-    TAGS, TAG_SETS, TAG_WAYS, LINE_SHIFT, CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES,
-    GRANULE_WRITE, GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT, BARRIER_DONE,
-    DMA, BLOCKED_ON, BUSY, MARK_CSR, MARKS, MARK_COUNT, MARK_LIMIT,
-    RECORD_INDEX, RECORD_VALUE, RECORD_COUNT, RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE, TRACE_COUNT, TRACE_POSITION,
-    LAST_WEIGHTS, LAST_WEIGHTS_READY, FINISHED, SYNC_WAITING, CONFLICT_CYCLES, TAG_CLOCK,
-) = range(72)  # fmt: skip
+    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES, X, CSR, CSR_MAXIMUM, STATE, RAM, RAM_HELD,
+    RAM_SIZE, SPAD, SPAD_SIZE, SPARE, CODE, SCHED, CODE_SIZE, TEXT, FUNCTIONS, PATTERNS, INFO, READY, CAUSE,
+    READ_DONE, STALLS, EVENTS, WORK, LIMIT_TIME, LIMIT_COUNT, BRANCH_PENALTY, TAGS, TAG_SETS, TAG_WAYS, LINE_SHIFT,
+    CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES, GRANULE_WRITE, GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT,
+    BARRIER_DONE, DMA, BLOCKED_ON, MARK_CSR, MARKS, MARK_COUNT, MARK_LIMIT, RECORD_INDEX, RECORD_VALUE, RECORD_COUNT,
+    RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE, TRACE_COUNT, TRACE_POSITION, LAST_WEIGHTS, LAST_WEIGHTS_READY, FINISHED,
+    SYNC_WAITING, CONFLICT_CYCLES,
+) = range(69)  # fmt: skip
 CONTEXT_SIZE = 96
 
 # -- how the dispatch loop comes back
@@ -67,13 +65,13 @@ EVENT_NAMES = (
     *(f"macs.{name}" for name in FORMATS),
     *(f"vector.{name}" for name in CLASSES),
     "tile.read_bytes", "tile.write_bytes", "scratchpad.read_bytes", "scratchpad.write_bytes",
-    "l1.accesses", "l1.misses", "l1.writebacks", "link.bytes", "scale_multiplies",
+    "l1.misses", "l1.writebacks", "link.bytes", "scale_multiplies",
 )  # fmt: skip
 EVENT_ID = {name: index for index, name in enumerate(EVENT_NAMES)}
 EVENT_MACS, EVENT_VECTOR = EVENT_ID["macs.none"], EVENT_ID["vector.alu"]
 EVENT_TILE_READ, EVENT_TILE_WRITE = EVENT_ID["tile.read_bytes"], EVENT_ID["tile.write_bytes"]
 EVENT_SPAD_READ, EVENT_SPAD_WRITE = EVENT_ID["scratchpad.read_bytes"], EVENT_ID["scratchpad.write_bytes"]
-EVENT_L1, EVENT_L1_MISS, EVENT_WRITEBACK = EVENT_ID["l1.accesses"], EVENT_ID["l1.misses"], EVENT_ID["l1.writebacks"]
+EVENT_L1_MISS, EVENT_WRITEBACK = EVENT_ID["l1.misses"], EVENT_ID["l1.writebacks"]
 EVENT_LINK, EVENT_SCALES = EVENT_ID["link.bytes"], EVENT_ID["scale_multiplies"]
 
 # -- what an instruction asks of its unit, filled by its pattern function
