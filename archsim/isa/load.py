@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from archsim.common.errors import InputError
-from archsim.common.resources import find
+from archsim.common.resources import find, shipped
 from archsim.common.yamlfile import YamlMap, load_yaml
 from archsim.isa.constants import bind, parse_parameter
 from archsim.isa.encoding import check_encodings
@@ -35,15 +35,22 @@ def load_isa(*names: str, parameters: dict[str, int] | None = None) -> Isa:
     Raises:
         InputError: with file and line.
     """
-    paths = tuple(dict.fromkeys(find("extension", part, "isa").resolve() for name in names for part in _parts(name)))
+    paths = tuple(dict.fromkeys(path.resolve() for name in names for path in _paths(name)))
     stamps = tuple(path.stat().st_mtime_ns for path in paths)
     return _load(names, paths, stamps, tuple(sorted((parameters or {}).items())))
 
 
-def _parts(name: str) -> list[str]:
-    """rv64im_zicsr -> rv64i, m, zicsr; anything else as it is."""
+def _paths(name: str) -> list[Path]:
+    """Files of a name: rv64im_zicsr stands for rv64i, m and zicsr.
+
+    Those letters mean what ships, so that somebody's own m.yaml in the current folder is not taken for one of them.
+    """
     match = re.fullmatch(r"(rv\d+[ie])([a-z]*)((?:_[a-z0-9]+)*)", name)
-    return [match[1], *match[2], *match[3].split("_")[1:]] if match else [name]
+    if match is None or Path(name).is_file():
+        return [find("extension", name, "isa")]
+    known = shipped("isa", ".yaml")
+    parts = [match[1], *match[2], *match[3].split("_")[1:]]
+    return [known[part] if part in known else find("extension", part, "isa") for part in parts]
 
 
 @lru_cache(maxsize=64)

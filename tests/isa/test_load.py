@@ -302,3 +302,10 @@ def test_damaged_files_are_refused_or_load_but_never_crash(tmp_path: Path, name:
             load_isa(*bases, str(file))
         except InputError as error:
             assert error.file is not None and error.line is not None and "\n" not in str(error), (path, str(error))
+
+
+def test_letters_of_a_base_name_mean_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file m.yaml in the current folder, say a design, is not the extension M of rv64im."""
+    (tmp_path / "m.yaml").write_text("design: mine\n")
+    monkeypatch.chdir(tmp_path)
+    assert "mul" in load_isa("rv64im").instructions
