@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archsim.common.errors import InputError
+
 GROUPS_PER_TILE = 8
 """Scales that one row of a scale register holds."""
 
@@ -48,8 +50,23 @@ class Target:
 
 
 def target_of(design: Any) -> Target:
-    """The capabilities of a Design."""
+    """The capabilities of a Design.
+
+    Raises:
+        InputError: the design cannot run the kernels: it has no xqt tiles, or its matrix unit no int8.
+    """
     core, parameters = design.core, design.parameters
+    missing = [name for name in ("TM", "TN", "TROWB") if name not in parameters]
+    if missing:
+        raise InputError(
+            f"design {design.name} cannot run model kernels: it has no xqt tiles ({missing[0]} is not set)",
+            remedy="add xqt to its isa, and TM, TN and TROWB to its parameters",
+        )
+    if not core.matrix.formats.get("int8"):
+        raise InputError(
+            f"design {design.name} cannot run model kernels: its matrix unit does not multiply int8",
+            remedy="add int8 to core.matrix.formats",
+        )
     return Target(
         tm=parameters["TM"],
         tn=parameters["TN"],

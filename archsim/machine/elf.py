@@ -38,6 +38,9 @@ def _program(elf, path: Path) -> Program:  # type: ignore[no-untyped-def]
     if elf["e_type"] != "ET_EXEC":
         raise InputError("is not a static executable", file=path, remedy="link with -static -no-pie")
     size = path.stat().st_size
+    end = elf["e_shoff"] + elf["e_shnum"] * elf["e_shentsize"]
+    if end > size:
+        raise _cut_short(path, f"its section table ends at byte {end}", size)
     segments = []
     for header in elf.iter_segments():
         if header["p_type"] == "PT_INTERP":
@@ -45,11 +48,7 @@ def _program(elf, path: Path) -> Program:  # type: ignore[no-untyped-def]
         if header["p_type"] != "PT_LOAD" or header["p_memsz"] == 0:
             continue
         if header["p_offset"] + header["p_filesz"] > size:
-            raise InputError(
-                f"is cut short: a segment ends at byte {header['p_offset'] + header['p_filesz']}, the file at {size}",
-                file=path,
-                remedy="link or copy it again",
-            )
+            raise _cut_short(path, f"a segment ends at byte {header['p_offset'] + header['p_filesz']}", size)
         executable = bool(header["p_flags"] & _EXECUTABLE)
         segments.append(Segment(header["p_vaddr"], header.data(), header["p_memsz"], executable))
     if not segments:
@@ -59,3 +58,7 @@ def _program(elf, path: Path) -> Program:  # type: ignore[no-untyped-def]
     if table is not None:
         symbols = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols() if symbol.name}
     return Program(tuple(segments), elf["e_entry"], symbols, {}, path.name)
+
+
+def _cut_short(path: Path, what: str, size: int) -> InputError:
+    return InputError(f"is cut short: {what}, the file at {size}", file=path, remedy="link or copy it again")
