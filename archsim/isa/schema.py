@@ -10,7 +10,8 @@ from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlList, YamlMap
 
 UNITS = (
-    "alu", "mul", "div", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix", "vector", "dma",
+    "alu", "mul", "div", "fpu", "fdiv", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix",
+    "vector", "dma",
 )  # fmt: skip
 TYPES = ("int4", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16", "float32", "float64")
 
