@@ -33,6 +33,9 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "divu": (("int", "int"), "int"),
     "rem": (("int", "int"), "int"),
     "remu": (("int", "int"), "int"),
+    **dict.fromkeys(("clz", "ctz", "rev8", "clmul"), (("int", "int"), "int")),
+    **dict.fromkeys(("cpop", "orc_b", "brev8", "zip_bits", "unzip_bits"), (("int",), "int")),
+    **dict.fromkeys(("clmulh", "clmulr"), (("int", "int", "int"), "int")),
     "min": (("num", "num"), "num"),
     "max": (("num", "num"), "num"),
     "abs": (("num",), "num"),
@@ -59,9 +62,14 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "ecall": ((), ""),
     "ebreak": ((), ""),
     "fence": ((), ""),
+    "misaligned": (("int",), ""),
+    "reserve": (("int",), ""),
+    "reserved": (("int",), "bool"),
+    "release": ((), ""),
     "barrier": ((), ""),
 }
 
+_COUNTERS = ("pc", "next_pc")
 _BINARY = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
     ast.LShift: "<<", ast.RShift: ">>",
@@ -224,7 +232,7 @@ class _Checker:
             return
         if name in self.operands or name in self.parameters or name in self.state or name in self.fields:
             self.fail(target, f"{name} cannot be assigned", "use another name")
-        if name in FUNCTIONS or name in ("pc", "range", "X") or name.startswith("_"):
+        if name in FUNCTIONS or name in (*_COUNTERS, "range", "X") or name.startswith("_"):
             self.fail(target, f"{name} is not a free name", "use another name")
         kind = "int" if kind == "bool" else kind
         known = self.result.variables.get(name)
@@ -355,13 +363,13 @@ class _Checker:
         name = node.id
         if name in self.result.variables:
             return self.result.variables[name]
-        if name in self.operands or name in self.parameters or name in self.fields or name == "pc":
+        if name in self.operands or name in self.parameters or name in self.fields or name in _COUNTERS:
             return "int"
         if name in self.state:
             if self.state[name].kind == "csr":
                 return "int"
             self.fail(node, f"{name} is a register file", f"index it, as in {name}[operand]")
-        known = {*self.result.variables, *self.operands, *self.parameters, *self.fields, *self.state, "pc"}
+        known = {*self.result.variables, *self.operands, *self.parameters, *self.fields, *self.state, *_COUNTERS}
         near = nearest(name, known)
         self.fail(
             node,
