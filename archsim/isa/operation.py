@@ -34,6 +34,9 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "divu": (("int", "int"), "int"),
     "rem": (("int", "int"), "int"),
     "remu": (("int", "int"), "int"),
+    **dict.fromkeys(("clz", "ctz", "rev8", "clmul"), (("int", "int"), "int")),
+    **dict.fromkeys(("cpop", "orc_b", "brev8", "zip_bits", "unzip_bits"), (("int",), "int")),
+    **dict.fromkeys(("clmulh", "clmulr"), (("int", "int", "int"), "int")),
     "min": (("num", "num"), "num"),
     "max": (("num", "num"), "num"),
     "abs": (("num",), "num"),
@@ -60,11 +63,11 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "ecall": ((), ""),
     "ebreak": ((), ""),
     "fence": ((), ""),
-    "barrier": ((), ""),
     "misaligned": (("int",), ""),
     "reserve": (("int",), ""),
-    "reserved": (("int",), "int"),
+    "reserved": (("int",), "bool"),
     "release": ((), ""),
+    "barrier": ((), ""),
     "load": (("const", "int"), "int"),
     "store": (("const", "int", "int"), ""),
     "rounding": (("int",), "int"),
@@ -87,6 +90,7 @@ CONTEXT_FUNCTIONS = frozenset(
 )  # fmt: skip
 """Functions with a value that work on the hart: on its flags, its reservation, its rounding mode."""
 
+_COUNTERS = ("pc", "next_pc")
 _BINARY = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
     ast.LShift: "<<", ast.RShift: ">>",
@@ -251,7 +255,7 @@ class _Checker:
             return
         if name in self.operands or name in self.parameters or name in self.state or name in self.fields:
             self.fail(target, f"{name} cannot be assigned", "use another name")
-        if name in FUNCTIONS or name in ("pc", "next_pc", "range", "X") or name.startswith("_"):
+        if name in FUNCTIONS or name in (*_COUNTERS, "range", "X") or name.startswith("_"):
             self.fail(target, f"{name} is not a free name", "use another name")
         kind = "int" if kind == "bool" else kind
         known = self.result.variables.get(name)
@@ -382,13 +386,13 @@ class _Checker:
         name = node.id
         if name in self.result.variables:
             return self.result.variables[name]
-        if name in self.operands or name in self.parameters or name in self.fields or name in ("pc", "next_pc"):
+        if name in self.operands or name in self.parameters or name in self.fields or name in _COUNTERS:
             return "int"
         if name in self.state:
             if self.state[name].kind == "csr":
                 return "int"
             self.fail(node, f"{name} is a register file", f"index it, as in {name}[operand]")
-        known = {*self.result.variables, *self.operands, *self.parameters, *self.fields, *self.state, "pc", "next_pc"}
+        known = {*self.result.variables, *self.operands, *self.parameters, *self.fields, *self.state, *_COUNTERS}
         near = nearest(name, known)
         self.fail(
             node,
