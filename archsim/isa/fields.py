@@ -85,7 +85,8 @@ def _variable(name: str, entry: YamlMap, state: dict[str, State], width: int) ->
             **entry.where("letters"),
             remedy=f"give {len(bits)} different letters, one per bit",
         )
-    variable = Variable(name, bits, entry.get("register"), entry.get("signed", False), shift, forbidden, letters)
+    variable = Variable(name, bits, entry.get("register"), entry.get("signed", False), shift, forbidden, letters,
+        str(entry.get("eew", "")), str(entry.get("group", "")), int(entry.get("fields", 1)))
     if variable.register is not None:
         _check_register(variable, entry, state)
     return variable

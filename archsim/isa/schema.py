@@ -57,6 +57,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "type": Key("text", f"type of an element: {', '.join(TYPES)}"),
         "shape": Key("numbers", "elements of a register by dimension, over parameters; none: a single element"),
         "names": Key("texts", "assembly names; default NAME0, NAME1, ..."),
+        "vector": Key("boolean", "whether they are vector registers: elements as wide as the instruction says"),
         "description": Key("text", "what it is"),
     },
     "view": {
@@ -91,6 +92,9 @@ TABLES: dict[str, dict[str, Key]] = {
         "left_shift": Key("integer", "zero bits below the field"),
         "not": Key("integers", "values the field may not hold"),
         "letters": Key("text", "one letter per bit, to write the field with, such as iorw"),
+        "eew": Key("number", "of a vector operand: bits of its elements, over SEW (default SEW); 1: a mask"),
+        "group": Key("number", "of a vector operand: registers that it spans, where vtype does not say"),
+        "fields": Key("number", "of a vector operand: groups that follow each other (segments; default 1)"),
         "description": Key("text", "what it is"),
     },
     "instruction": {
@@ -105,6 +109,16 @@ TABLES: dict[str, dict[str, Key]] = {
         "work": Key("map", "what it asks of the unit", table="work"),
         "memory": Key("list", "its bulk accesses", table="memory"),
         "operation": Key("text", "its meaning, in the operation language"),
+        "vector": Key("map", "how a vector instruction runs over elements", table="vector"),
+        "for": Key("anything", "axes of a template: a list of lists of {word: text}"),
+    },
+    "vector": {
+        "loop": Key("boolean", "whether the operation is that of one active element, i (default true)"),
+        "sew": Key("texts", "element widths for which it is there, such as [8, 16, 32, 64]; none: it ignores vtype"),
+        "least": Key("number", "smallest of `sew` that counts (for templates)"),
+        "count": Key("number", "elements that it runs over (default vl)"),
+        "disjoint": Key("texts", "source operands that the target may not overlap"),
+        "restarts": Key("boolean", "whether it may start at a vstart other than 0 (default true)"),
     },
     "encoding": {
         "match": Key("text", "32 (or 16) of 0, 1 and -, most significant first"),
@@ -170,6 +184,7 @@ _KINDS: dict[str, tuple[str, Any]] = {
         lambda v: isinstance(v, YamlList) and all(map(_is_number, v)),
     ),
     "texts": ("a list of names", lambda v: isinstance(v, YamlList) and all(map(_is_scalar, v))),
+    "anything": ("anything", lambda v: True),
     "map": ("a mapping", lambda v: isinstance(v, YamlMap)),
     "maps": (
         "a mapping of names to {...}",

@@ -20,6 +20,9 @@ class Variable:
         left_shift: zero bits below the field (branch offsets: 1).
         forbidden: values the field may not hold.
         letters: one letter per bit, most significant first, with which assembly writes the field (fence: iorw).
+        eew: of a vector operand: bits of its elements as an expression over SEW; "": SEW; 1: a mask.
+        group: of a vector operand: registers it spans where vtype does not say, "": as many as EEW and LMUL make.
+        fields: groups that follow each other (segments).
     """
 
     name: str
@@ -29,6 +32,9 @@ class Variable:
     left_shift: int = 0
     forbidden: frozenset[int] = frozenset()
     letters: str = ""
+    eew: str = ""
+    group: str = ""
+    fields: int = 1
 
     @property
     def width(self) -> int:
@@ -62,6 +68,7 @@ class State:
         maximum: largest value a CSR takes (writes are clamped to it: WARL).
         fields: of a CSR: name -> (least significant bit, width, enumerated names).
         reset: value of a CSR after reset.
+        vector: whether a register file is that of vectors: elements as wide as the instruction says.
     """
 
     name: str
@@ -77,6 +84,7 @@ class State:
     fields: dict[str, tuple[int, int, tuple[str, ...]]] = field(default_factory=dict)
     reset: int = 0
     description: str = ""
+    vector: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,38 @@ class Text:
     source: str
     file: Path
     line: int
+
+
+@dataclass(frozen=True)
+class VectorFacts:
+    """How a vector instruction runs over elements.
+
+    Attributes:
+        loop: whether the operation is that of one active element.
+        widths: SEW for which it is there; () if it does not depend on vtype.
+        disjoint: source operands that the target may not overlap.
+        restarts: whether vstart may be other than 0.
+        count: elements that it runs over as an expression, "": vl.
+    """
+
+    loop: bool
+    widths: tuple[int, ...]
+    disjoint: tuple[str, ...]
+    restarts: bool
+    count: str = ""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The 32-bit instruction that a 16-bit one is.
+
+    Attributes:
+        mnemonic: of the target.
+        operands: target's variable -> constant value, or the name of the 16-bit instruction's own variable.
+    """
+
+    mnemonic: str
+    operands: dict[str, int | str]
 
 
 @dataclass(frozen=True)
@@ -115,6 +155,8 @@ class Instruction:
     file: Path
     line: int
     description: str = ""
+    vector: VectorFacts | None = None
+    expansion: Expansion | None = None
 
     @cached_property
     def width(self) -> int:
