@@ -155,7 +155,7 @@ class Lowering:
             self.emit(f"target = {arguments[0]}" if self.inline else f"ctx[NEXT] = {arguments[0]}")
         elif name.startswith("store_"):
             self.store(name, arguments)
-        elif name in ("ecall", "ebreak", "fence", "barrier", "trap", "copy", "csr_write"):
+        else:
             self.emit(f"{name}({', '.join(['ctx', *arguments])})")
 
     def store(self, name: str, arguments: list[str]) -> None:

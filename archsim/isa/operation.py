@@ -60,6 +60,8 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "ebreak": ((), ""),
     "fence": ((), ""),
     "barrier": ((), ""),
+    "mret": ((), ""),
+    "wfi": ((), ""),
 }
 
 _BINARY = {

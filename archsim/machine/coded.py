@@ -62,10 +62,10 @@ class Coded:
 
 def vocabulary() -> str:
     """Import lines for every public name that lowered text may use."""
-    from archsim.machine import arithmetic, host
+    from archsim.machine import arithmetic, csr, host
 
     lines = ["import numpy as np"]
-    for module in (arithmetic, host):
+    for module in (arithmetic, host, csr):
         own = sorted(
             name for name, value in vars(module).items() if callable(value) and name.islower() and name[0] != "_"
         )
