@@ -40,12 +40,18 @@ def parse_location(entry: YamlMap, what: str, width: int) -> tuple[int, ...]:
 
 
 def parse_variables(
-    mnemonic: str, entry: YamlMap, formats: dict[str, YamlMap], state: dict[str, State], width: int
+    mnemonic: str,
+    entry: YamlMap,
+    encoding: YamlMap,
+    formats: dict[str, YamlMap],
+    state: dict[str, State],
+    width: int,
 ) -> tuple[Variable, ...]:
     """Operand variables of an instruction: those of its format, then its own, which win.
 
     Args:
         mnemonic, entry: the instruction.
+        encoding: the mapping with its `match`.
         formats: what `format:` may name.
         state: register files of all loaded extensions.
         width: bits of the encoding.
@@ -57,7 +63,7 @@ def parse_variables(
             raise unknown(f"format of instruction {mnemonic}", str(name), formats, **entry.where("format"))
         for key, facts in maps(formats[name], "variables", "variable", "variable").items():
             result[key] = _variable(key, facts, state, width)
-    for facts in entry["encoding"].get("variables", []):
+    for facts in encoding.get("variables", []):
         check_keys(facts, "variable", f"a variable of {mnemonic}")
         if "name" not in facts:
             raise InputError(f"a variable of {mnemonic} has no 'name'", **facts.where(), remedy="add 'name:'")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlMap
 from archsim.isa.fields import check_bits, parse_variables
-from archsim.isa.schema import UNITS, check_keys
+from archsim.isa.schema import TABLES, UNITS, check_keys
 from archsim.isa.spec import Instruction, State, Text, Variable
 from archsim.isa.template import parse_template
 
@@ -16,36 +18,59 @@ _MNEMONIC = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
 _WORDS: dict[str, tuple[str, ...]] = {"access": ("read", "write"), "space": ("dram", "scratchpad")}
 
 
-def parse_instructions(tree: YamlMap, formats: dict[str, YamlMap], state: dict[str, State]) -> dict[str, Instruction]:
-    """The instructions of one extension file.
+@dataclass(frozen=True)
+class Surroundings:
+    """What an extension is loaded into.
+
+    Attributes:
+        xlen: 32 or 64.
+        state: of all loaded extensions.
+        extensions: the loaded extensions' names.
+    """
+
+    xlen: int
+    state: dict[str, State]
+    extensions: Collection[str]
+
+
+def parse_instructions(tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings) -> dict[str, Instruction]:
+    """The instructions of one extension file that exist in its surroundings.
 
     Args:
         tree: the file.
         formats: what `format:` may name.
-        state: of all loaded extensions.
+        around: what decides about `base:`, `requires:`, and `RV32:` or `RV64:` of an encoding.
 
     Raises:
         InputError: an entry is wrong; names its line.
     """
-    entries = tree.get("instructions") or {}
-    return {name: _parse(name, entry, tree, formats, state) for name, entry in entries.items()}
+    result = {}
+    for name, entry in (tree.get("instructions") or {}).items():
+        if not _MNEMONIC.fullmatch(name):
+            raise InputError(
+                f"{name!r} is no mnemonic", **tree["instructions"].where(name), remedy="use letters, digits, _ and dots"
+            )
+        check_keys(entry, "instruction", f"instruction {name}")
+        if _exists(name, entry, around):
+            result[name] = _parse(name, entry, tree, formats, around)
+    return result
 
 
-def _parse(
-    name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap], state: dict[str, State]
-) -> Instruction:
-    what, line = f"instruction {name}", tree["instructions"].lines[name]
-    if not _MNEMONIC.fullmatch(name):
-        raise InputError(
-            f"{name!r} is no mnemonic", file=tree.file, line=line, remedy="use letters, digits, _ and dots"
-        )
-    check_keys(entry, "instruction", what)
-    check_keys(entry["encoding"], "encoding", f"encoding of {name}")
-    match = _match(name, entry["encoding"])
-    variables = parse_variables(name, entry, formats, state, len(match))
-    check_bits(name, match, variables, entry["encoding"])
+def _exists(name: str, entry: YamlMap, around: Surroundings) -> bool:
+    base = entry.get("base", around.xlen)
+    if base not in (32, 64):
+        raise InputError(f"base of {name} is {base}", **entry.where("base"), remedy="use 32 or 64")
+    return base == around.xlen and all(extension in around.extensions for extension in entry.get("requires", []))
+
+
+def _parse(name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings) -> Instruction:
+    what = f"instruction {name}"
+    encoding = _encoding(name, entry["encoding"], around.xlen)
+    match = _match(name, encoding)
+    variables = parse_variables(name, entry, encoding, formats, around.state, len(match))
+    check_bits(name, match, variables, encoding)
     _check_assembly(name, entry, variables)
-    unit = str(entry["unit"])
+    unit = str(_needed(what, entry, "unit"))
     if unit not in UNITS:
         raise unknown(f"unit of {what}", unit, UNITS, **entry.where("unit"))
     return Instruction(
@@ -56,13 +81,43 @@ def _parse(
         variables,
         str(entry["assembly"]),
         unit,
-        Text(str(entry["operation"]), tree.file, _text_line(entry)),
+        Text(str(_needed(what, entry, "operation")), tree.file, _text_line(entry)),
         _work(what, entry, variables),
         _memory(what, entry),
         tree.file,
-        line,
+        tree["instructions"].lines[name],
         str(entry.get("description", "")),
     )
+
+
+def _needed(what: str, entry: YamlMap, key: str) -> Any:
+    if key not in entry:
+        facts = TABLES["instruction"][key]
+        raise InputError(f"{what} has no {key!r}", **entry.where(), remedy=f"add '{key}:' ({facts.description})")
+    return entry[key]
+
+
+def _encoding(name: str, entry: YamlMap, xlen: int) -> YamlMap:
+    """The mapping with `match`: the encoding itself, or its part for the base."""
+    check_keys(entry, "encoding", f"encoding of {name}")
+    bases = [key for key in ("RV32", "RV64") if key in entry]
+    if not bases:
+        if "match" not in entry:
+            raise InputError(f"encoding of {name} has no 'match'", **entry.where(), remedy="add 'match:' (its bits)")
+        return entry
+    if "match" in entry or "variables" in entry:
+        raise InputError(
+            f"encoding of {name} has {bases[0]} and 'match' or 'variables'",
+            **entry.where(bases[0]),
+            remedy="write them under RV32 and RV64, or without either",
+        )
+    if f"RV{xlen}" not in entry:
+        raise InputError(
+            f"encoding of {name} has no RV{xlen}", **entry.where(), remedy=f"add it, or 'base: {96 - xlen}'"
+        )
+    check_keys(entry[f"RV{xlen}"], "bits", f"encoding of {name}")
+    part: YamlMap = entry[f"RV{xlen}"]
+    return part
 
 
 def _match(name: str, encoding: YamlMap) -> str:

@@ -9,22 +9,30 @@ from pathlib import Path
 from typing import Any
 
 from archsim.common.errors import InputError
-from archsim.common.resources import find, shipped
+from archsim.common.resources import shipped
 from archsim.common.yamlfile import YamlMap, load_yaml
 from archsim.isa.constants import bind, parse_parameter
 from archsim.isa.encoding import check_encodings
-from archsim.isa.instructions import parse_instructions
+from archsim.isa.instructions import Surroundings, parse_instructions
+from archsim.isa.names import resolve
 from archsim.isa.operation import FUNCTIONS, check_expression, check_operation
 from archsim.isa.schema import check_keys, maps
 from archsim.isa.spec import Extension, Instruction, Isa, Parameter, State
 from archsim.isa.state import check_state, parse_state
+
+_NAMES = {
+    "pc": "the program counter",
+    "next_pc": "the address of the next instruction",
+    "XLEN": "the width of integer registers",
+}
 
 
 def load_isa(*names: str, parameters: dict[str, int] | None = None) -> Isa:
     """Load extensions together.
 
     Args:
-        names: shipped names or YAML files. A name such as "rv64im_zicsr" stands for its parts.
+        names: shipped names or YAML files. A name such as "rv64gc_zba" stands for its parts, its number for XLEN (64
+            where no name says it), and zvl256b for a VLEN of at least 256. What an extension requires comes with it.
         parameters: values for the extensions' parameters; those not given take their defaults. Values for parameters
             that no loaded extension has are ignored, so that a design can bind all it knows.
 
@@ -35,27 +43,31 @@ def load_isa(*names: str, parameters: dict[str, int] | None = None) -> Isa:
     Raises:
         InputError: with file and line.
     """
-    paths = tuple(dict.fromkeys(path.resolve() for name in names for path in _paths(name)))
-    stamps = tuple(path.stat().st_mtime_ns for path in paths)
-    return _load(names, paths, stamps, tuple(sorted((parameters or {}).items())))
+    request = resolve(names)
+    # of what ships, too: any of it may be required
+    files = (*request.paths, *shipped("isa", ".yaml").values())
+    stamps = tuple(path.stat().st_mtime_ns for path in files)
+    given = _at_least(parameters or {}, request.least)
+    return _load(names, request.xlen, tuple(request.paths), stamps, tuple(sorted(given.items())))
 
 
-def _paths(name: str) -> list[Path]:
-    """Files of a name: rv64im_zicsr stands for rv64i, m and zicsr.
-
-    Those letters mean what ships, so that somebody's own m.yaml in the current folder is not taken for one of them.
-    """
-    match = re.fullmatch(r"(rv\d+[ie])([a-z]*)((?:_[a-z0-9]+)*)", name)
-    if match is None or Path(name).is_file():
-        return [find("extension", name, "isa")]
-    known = shipped("isa", ".yaml")
-    parts = [match[1], *match[2], *match[3].split("_")[1:]]
-    return [known[part] if part in known else find("extension", part, "isa") for part in parts]
+def _at_least(given: dict[str, int], least: dict[str, int]) -> dict[str, int]:
+    """Given values and the smallest that names ask for, such as VLEN=256 for zvl256b."""
+    for name, value in least.items():
+        if name in given and given[name] < value:
+            raise InputError(
+                f"{name} is {given[name]}, and a name asks for {value} at least", remedy="change one of them"
+            )
+    return least | given
 
 
 @lru_cache(maxsize=64)
 def _load(
-    names: tuple[str, ...], paths: tuple[Path, ...], stamps: tuple[int, ...], given: tuple[tuple[str, int], ...]
+    names: tuple[str, ...],
+    xlen: int,
+    paths: tuple[Path, ...],
+    stamps: tuple[int, ...],
+    given: tuple[tuple[str, int], ...],
 ) -> Isa:
     trees = _read(paths)
     declared = {
@@ -63,45 +75,68 @@ def _load(
         for tree in trees.values()
     }
     parameters = bind({name: p for own in declared.values() for name, p in own.items()}, dict(given))
+    parameters["XLEN"] = xlen
     states = {name: parse_state(tree, parameters) for name, tree in trees.items()}
     state, places = _merge(trees, states)
     _check_names(trees, declared, states)
     check_state(state, places)
     extensions = {
-        name: _extension(tree, declared[name], states[name], _formats(tree, trees), state)
+        name: _extension(tree, declared[name], states[name], _formats(tree, trees), Surroundings(xlen, state, trees))
         for name, tree in trees.items()
     }
     instructions = _instructions(extensions)
     check_encodings(list(instructions.values()))
-    isa = Isa("+".join(names), extensions, parameters, state, instructions)
+    isa = Isa("+".join(names), extensions, parameters, state, instructions, xlen)
     for instruction in instructions.values():
         _check_meaning(isa, instruction)
     return isa
 
 
 def _read(paths: tuple[Path, ...]) -> dict[str, YamlMap]:
-    """Extension name -> its file; each has the right keys, comes once, and has what it requires."""
-    trees: dict[str, YamlMap] = {}
+    """Extension name -> its file, with those that it requires before it where they ship."""
+    asked: dict[str, YamlMap] = {}
     for path in paths:
-        tree = load_yaml(path)
-        check_keys(tree, "extension", f"extension {tree.get('extension', path.stem)}")
+        tree = _tree(path)
         name = tree["extension"]
-        if name in trees:
+        if name in asked:
             raise InputError(
-                f"extension {name} is loaded twice, here and from {trees[name].file}",
+                f"extension {name} is loaded twice, here and from {asked[name].file}",
                 **tree.where("extension"),
                 remedy="load one of them, or rename one",
             )
-        trees[name] = tree
-    for name, tree in trees.items():
+        asked[name] = tree
+    known = {path.stem: path for path in shipped("isa", ".yaml").values()}
+    trees: dict[str, YamlMap] = {}
+    started: set[str] = set()
+
+    def add(tree: YamlMap) -> None:
+        name = tree["extension"]
+        if name in started:
+            return
+        started.add(name)
         for needed in tree.get("requires", []):
-            if needed not in trees:
+            if needed in asked:
+                add(asked[needed])
+            elif str(needed).lower() in known:
+                add(_tree(known[str(needed).lower()]))
+            else:
                 raise InputError(
                     f"extension {name} requires {needed}, which is not loaded",
                     **tree.where("requires"),
                     remedy=f"load {needed}, too",
                 )
+        trees[name] = tree
+
+    for tree in asked.values():
+        add(tree)
     return trees
+
+
+def _tree(path: Path) -> YamlMap:
+    """A file with the right keys at its top."""
+    tree = load_yaml(path)
+    check_keys(tree, "extension", f"extension {tree.get('extension', path.stem)}")
+    return tree
 
 
 def _parameters(tree: YamlMap) -> dict[str, YamlMap]:
@@ -120,7 +155,7 @@ def _check_names(
     trees: dict[str, YamlMap], declared: dict[str, dict[str, Parameter]], states: dict[str, dict[str, State]]
 ) -> None:
     """Names that operations use must be identifiers with one meaning each: they become names in generated code."""
-    seen: dict[str, str] = {name: f"function {name}()" for name in FUNCTIONS} | {"pc": "the program counter"}
+    seen = {name: f"function {name}()" for name in FUNCTIONS} | _NAMES
     for extension, tree in trees.items():
         names = [("parameter", name, tree["parameters"].where(name)) for name in declared[extension]]
         for name, state in states[extension].items():
@@ -136,8 +171,12 @@ def _check_names(
 
 def _formats(tree: YamlMap, trees: dict[str, YamlMap]) -> dict[str, YamlMap]:
     """Formats an extension may use: its own, and those of the extensions it requires."""
+    needed = list(tree.get("requires", []))
+    # what is appended is visited, too
+    for name in needed:
+        needed += [other for other in trees[name].get("requires", []) if other not in needed]
     formats: dict[str, YamlMap] = {}
-    for source in (*(trees[name] for name in tree.get("requires", [])), tree):
+    for source in (*(other for name, other in trees.items() if name in needed), tree):
         formats |= maps(source, "formats", "format", "format")
     return formats
 
@@ -147,7 +186,7 @@ def _extension(
     parameters: dict[str, Parameter],
     own: dict[str, State],
     formats: dict[str, YamlMap],
-    state: dict[str, State],
+    around: Surroundings,
 ) -> Extension:
     return Extension(
         tree["extension"],
@@ -158,7 +197,7 @@ def _extension(
         tree.file,
         parameters,
         own,
-        parse_instructions(tree, formats, state),
+        parse_instructions(tree, formats, around),
     )
 
 
@@ -181,7 +220,7 @@ def _check_meaning(isa: Isa, instruction: Instruction) -> None:
     """Check an instruction's operation and the expressions of its work and memory."""
     for variable in instruction.variables:
         taken = variable.name in isa.state or variable.name in isa.parameters or variable.name in FUNCTIONS
-        if taken or keyword.iskeyword(variable.name) or variable.name == "pc":
+        if taken or keyword.iskeyword(variable.name) or variable.name in _NAMES:
             raise InputError(
                 f"variable {variable.name} of {instruction.name} has the name of something else",
                 file=instruction.file,

@@ -20,7 +20,8 @@ from archsim.isa.spec import Instruction, State, Text
 LOOP_LIMIT = 1 << 28
 """Largest number of rounds that one loop may be bounded by."""
 
-# name -> (argument types, result). "num" takes ints or floats alike and gives the same; "" is no result.
+# name -> (argument types, result). "num" takes ints or floats alike and gives the same; "const" is an int known when the
+# operation is compiled, such as a width; "" is no result.
 FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "sext": (("int", "int"), "int"),
     "zext": (("int", "int"), "int"),
@@ -33,6 +34,9 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "divu": (("int", "int"), "int"),
     "rem": (("int", "int"), "int"),
     "remu": (("int", "int"), "int"),
+    **dict.fromkeys(("clz", "ctz", "rev8", "clmul"), (("int", "int"), "int")),
+    **dict.fromkeys(("cpop", "orc_b", "brev8", "zip_bits", "unzip_bits"), (("int",), "int")),
+    **dict.fromkeys(("clmulh", "clmulr"), (("int", "int", "int"), "int")),
     "min": (("num", "num"), "num"),
     "max": (("num", "num"), "num"),
     "abs": (("num",), "num"),
@@ -59,11 +63,36 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "ecall": ((), ""),
     "ebreak": ((), ""),
     "fence": ((), ""),
+    "misaligned": (("int",), ""),
+    "reserve": (("int",), ""),
+    "reserved": (("int",), "bool"),
+    "release": ((), ""),
     "barrier": ((), ""),
     "mret": ((), ""),
     "wfi": ((), ""),
+    "load": (("const", "int"), "int"),
+    "store": (("const", "int", "int"), ""),
+    "rounding": (("int",), "int"),
+    "box": (("const", "int"), "int"),
+    "unbox": (("const", "int"), "int"),
+    **{name: (("const", "int", "int", "int"), "int") for name in ("fadd", "fsub", "fmul", "fdiv")},
+    "fsqrt": (("const", "int", "int"), "int"),
+    "fma": (("const", "int", "int", "int", "int"), "int"),
+    **{name: (("const", "int", "int"), "int") for name in ("feq", "flt", "fle", "fmin", "fmax")},
+    "fclass": (("const", "int"), "int"),
+    "fcvt": (("const", "const", "int", "int"), "int"),
+    "to_int": (("const", "int", "int", "int", "int"), "int"),
+    "from_int": (("const", "int", "int", "int"), "int"),
 }
+CONTEXT_FUNCTIONS = frozenset(
+    {
+        "reserved", "rounding", "box", "unbox", "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "feq", "flt", "fle",
+        "fmin", "fmax", "fclass", "fcvt", "to_int", "from_int",
+    }
+)  # fmt: skip
+"""Functions with a value that work on the hart: on its flags, its reservation, its rounding mode."""
 
+_COUNTERS = ("pc", "next_pc")
 _BINARY = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
     ast.LShift: "<<", ast.RShift: ">>",
@@ -91,6 +120,7 @@ class Operation:
         reads, writes: register files touched, through which operand.
         calls: functions called.
         variables: local variable -> type.
+        constants: id(node) -> value of arguments that are known when compiled.
     """
 
     body: list[ast.stmt]
@@ -100,6 +130,7 @@ class Operation:
     writes: list[Access] = field(default_factory=list)
     calls: set[str] = field(default_factory=set)
     variables: dict[str, str] = field(default_factory=dict)
+    constants: dict[int, int] = field(default_factory=dict)
 
 
 def check_operation(instruction: Instruction, state: dict[str, State], parameters: dict[str, int]) -> Operation:
@@ -226,7 +257,7 @@ class _Checker:
             return
         if name in self.operands or name in self.parameters or name in self.state or name in self.fields:
             self.fail(target, f"{name} cannot be assigned", "use another name")
-        if name in FUNCTIONS or name in ("pc", "range", "X") or name.startswith("_"):
+        if name in FUNCTIONS or name in (*_COUNTERS, "range", "X") or name.startswith("_"):
             self.fail(target, f"{name} is not a free name", "use another name")
         kind = "int" if kind == "bool" else kind
         known = self.result.variables.get(name)
@@ -357,13 +388,13 @@ class _Checker:
         name = node.id
         if name in self.result.variables:
             return self.result.variables[name]
-        if name in self.operands or name in self.parameters or name in self.fields or name == "pc":
+        if name in self.operands or name in self.parameters or name in self.fields or name in _COUNTERS:
             return "int"
         if name in self.state:
             if self.state[name].kind == "csr":
                 return "int"
             self.fail(node, f"{name} is a register file", f"index it, as in {name}[operand]")
-        known = {*self.result.variables, *self.operands, *self.parameters, *self.fields, *self.state, "pc"}
+        known = {*self.result.variables, *self.operands, *self.parameters, *self.fields, *self.state, *_COUNTERS}
         near = nearest(name, known)
         self.fail(
             node,
@@ -427,7 +458,7 @@ class _Checker:
         wanted, result = FUNCTIONS[name]
         if node.keywords or len(node.args) != len(wanted):
             self.fail(node, f"{name}() takes {len(wanted)} arguments", "count them")
-        if self.conditional and (name.startswith("load_") or name == "csr_read"):
+        if self.conditional and (name.startswith("load") or name == "csr_read"):
             self.fail(node, f"{name}() inside a condition", "load into a variable first")
         self.result.calls.add(name)
         kinds = [self.argument(node, argument, want) for argument, want in zip(node.args, wanted, strict=True)]
@@ -436,6 +467,13 @@ class _Checker:
         return kinds[0] if result in ("num", "float") else result
 
     def argument(self, call: ast.Call, node: ast.expr, want: str) -> str:
+        if want == "const":
+            self.want(node, "int")
+            low, high = self.interval(node)
+            if low != high:
+                self.fail(node, f"{ast.unparse(node)} is not known when compiled", "write a number or a parameter")
+            self.result.constants[id(node)] = low
+            return "int"
         if want in ("num", "any"):
             kind = self.expr(node)
             return "int" if kind == "bool" else kind

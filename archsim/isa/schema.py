@@ -10,7 +10,8 @@ from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlList, YamlMap
 
 UNITS = (
-    "alu", "mul", "div", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix", "vector", "dma",
+    "alu", "mul", "div", "fpu", "fdiv", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix",
+    "vector", "dma",
 )  # fmt: skip
 TYPES = ("int4", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16", "float32", "float64")
 SHOWN = ("cycles", "time", "instructions", "hart", "extensions", "status", "inhibit")
@@ -39,7 +40,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "version": Key("text", "version of the specification"),
         "source": _must("text", "the document, version and section that specify it"),
         "description": Key("text", "more about it"),
-        "requires": Key("texts", "extensions it needs"),
+        "requires": Key("texts", "extensions it needs; they are loaded with it"),
         "parameters": Key("maps", "numbers a design may set", table="parameter"),
         "state": Key("maps", "register files, CSRs and views", table="state"),
         "formats": Key("maps", "operand fields that instructions share", table="format"),
@@ -107,12 +108,20 @@ TABLES: dict[str, dict[str, Key]] = {
         "format": Key("text", "one of `formats`, its own or those of required extensions"),
         "encoding": _must("map", "its bits", "encoding"),
         "assembly": _must("text", 'operands as they are written, such as "xd, imm(xs1)"'),
-        "unit": _must("text", f"class of execution unit: {', '.join(UNITS)}"),
+        "base": Key("integer", "XLEN of the only base that has it: 32 or 64"),
+        "requires": Key("texts", "extensions without which it is not there"),
+        "unit": Key("text", f"class of execution unit: {', '.join(UNITS)}"),
         "work": Key("map", "what it asks of the unit", table="work"),
         "memory": Key("list", "its bulk accesses", table="memory"),
-        "operation": _must("text", "its meaning, in the operation language"),
+        "operation": Key("text", "its meaning, in the operation language"),
     },
     "encoding": {
+        "match": Key("text", "32 (or 16) of 0, 1 and -, most significant first"),
+        "variables": Key("list", "operand fields besides (or instead of) those of the format", table="variable"),
+        "RV32": Key("map", "its bits where XLEN is 32, instead of `match` and `variables`", table="bits"),
+        "RV64": Key("map", "its bits where XLEN is 64, instead of `match` and `variables`", table="bits"),
+    },
+    "bits": {
         "match": _must("text", "32 (or 16) of 0, 1 and -, most significant first"),
         "variables": Key("list", "operand fields besides (or instead of) those of the format", table="variable"),
     },

@@ -23,9 +23,12 @@ from archsim.machine.layout import (
     LOAD_FAULT,
     RAM,
     RAM_HELD,
+    RESERVATION,
     SPAD,
     SPAD_SIZE,
     SPARE,
+    STORE_FAULT,
+    STORE_MISALIGNED,
     SYNC_WAITING,
     TRAP,
     TRAP_VALUE,
@@ -64,6 +67,18 @@ def address_of_pointer(typing_context, pointer):
         return builder.ptrtoint(arguments[0], ir.IntType(64))
 
     return types.int64(pointer), generate
+
+
+@intrinsic
+def stay_a_branch(typing_context):
+    """Keeps LLVM from turning the branch it stands in into arithmetic: processors predict a branch, but would wait for
+    the data that arithmetic depends on."""
+
+    def generate(context, builder, signature, arguments):
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], True)
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 @intrinsic
@@ -175,6 +190,15 @@ def translate(ctx, address, size):
 
 
 @njit
+def translate_store(ctx, address, size):
+    """As translate(), for a store."""
+    host = translate(ctx, address, size)
+    if ctx[TRAP] == LOAD_FAULT:
+        ctx[TRAP] = STORE_FAULT
+    return host
+
+
+@njit
 def load_i8(ctx, address):
     return get_i8(translate(ctx, address, np.int64(1)))
 
@@ -221,39 +245,39 @@ def load_f16(ctx, address):
 
 @njit
 def store_8(ctx, address, value):
-    put_8(translate(ctx, address, np.int64(1)), value)
+    put_8(translate_store(ctx, address, np.int64(1)), value)
 
 
 @njit
 def store_16(ctx, address, value):
-    put_16(translate(ctx, address, np.int64(2)), value)
+    put_16(translate_store(ctx, address, np.int64(2)), value)
 
 
 @njit
 def store_32(ctx, address, value):
-    put_32(translate(ctx, address, np.int64(4)), value)
+    put_32(translate_store(ctx, address, np.int64(4)), value)
 
 
 @njit
 def store_64(ctx, address, value):
-    put_64(translate(ctx, address, np.int64(8)), value)
+    put_64(translate_store(ctx, address, np.int64(8)), value)
 
 
 @njit
 def store_f32(ctx, address, value):
-    put_f32(translate(ctx, address, np.int64(4)), value)
+    put_f32(translate_store(ctx, address, np.int64(4)), value)
 
 
 @njit
 def store_f16(ctx, address, value):
-    put_f16(translate(ctx, address, np.int64(2)), value)
+    put_f16(translate_store(ctx, address, np.int64(2)), value)
 
 
 @njit
 def copy(ctx, target, source, rows, row_bytes, target_stride, source_stride):
     """Copy rows of bytes between simulated addresses; DRAM and scratchpad do not overlap, rows may repeat."""
     for row in range(rows):
-        to = translate(ctx, target + row * target_stride, row_bytes)
+        to = translate_store(ctx, target + row * target_stride, row_bytes)
         origin = translate(ctx, source + row * source_stride, row_bytes)
         if ctx[TRAP] != 0:
             return
@@ -303,6 +327,29 @@ def ebreak(ctx):
 def trap(ctx, value):
     ctx[TRAP] = CUSTOM
     ctx[TRAP_VALUE] = value
+
+
+@njit
+def misaligned(ctx, address):
+    """An atomic access that is not naturally aligned."""
+    ctx[TRAP] = STORE_MISALIGNED
+    ctx[TRAP_VALUE] = address
+
+
+@njit
+def reserve(ctx, address):
+    """Load-reserved: a hart loses its reservation when another hart's turn comes (scheduler), or at a release."""
+    ctx[RESERVATION] = address
+
+
+@njit
+def reserved(ctx, address):
+    return np.int64(ctx[RESERVATION] == address)
+
+
+@njit
+def release(ctx):
+    ctx[RESERVATION] = -1
 
 
 @njit

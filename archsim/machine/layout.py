@@ -10,12 +10,16 @@ from __future__ import annotations
     CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES, GRANULE_WRITE, GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT,
     BARRIER_DONE, DMA, BLOCKED_ON, MARK_CSR, MARKS, MARK_COUNT, MARK_LIMIT, RECORD_INDEX, RECORD_VALUE, RECORD_COUNT,
     RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE, TRACE_COUNT, TRACE_POSITION, LAST_WEIGHTS, LAST_WEIGHTS_READY, FINISHED,
-    SYNC_WAITING, CONFLICT_CYCLES, FFLAGS, PRIVILEGE, FLOAT_OFF, WAITING,
-) = range(73)  # fmt: skip
-CONTEXT_SIZE = 96
+    SYNC_WAITING, CONFLICT_CYCLES, FFLAGS, VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH,
+    PRIVILEGE, FLOAT_OFF, WAITING,
+) = range(80)  # fmt: skip
+CONTEXT_SIZE = 112
+COLUMNS = 8
+"""Compiled functions per instruction: by element width 8, 16, 32, 64 (COLUMN 0 to 3), and none (4: vtype is vill)."""
+VILL_COLUMN = 4
 
 # -- how the dispatch loop comes back
-RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END = range(8)
+RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END, NEEDS_CODE = range(9)
 
 # -- why a program trapped
 (
@@ -25,7 +29,11 @@ RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END = rang
 ) = range(19)  # fmt: skip
 TRAP_WORDS = {
     ILLEGAL: "illegal instruction",
-    LOAD_FAULT: "access to an address outside memory",
+    LOAD_FAULT: "load from an address outside memory",
+    STORE_FAULT: "store to an address outside memory",
+    FETCH_MISALIGNED: "jump to a misaligned address",
+    LOAD_MISALIGNED: "misaligned load",
+    STORE_MISALIGNED: "misaligned atomic access",
     FETCH_FAULT: "jump outside the program",
     BREAKPOINT: "breakpoint (ebreak)",
     INDEX_FAULT: "register element index out of range",
@@ -39,14 +47,15 @@ TRAP_WORDS = {
 
 # -- execution units, in the order of their ids; the first group executes in the hart's pipeline
 UNITS = (
-    "alu", "mul", "div", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix", "vector", "dma",
+    "alu", "mul", "div", "fpu", "fdiv", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix",
+    "vector", "dma",
 )  # fmt: skip
 UNIT_ID = {name: index for index, name in enumerate(UNITS)}
 FIRST_DECOUPLED = UNIT_ID["tile_lsu"]
 
 # -- stall causes: where a hart's cycles go besides issuing
 STALLS_NAMES = (
-    *(f"dependency_{unit}" for unit in UNITS[:9]),
+    *(f"dependency_{unit}" for unit in UNITS[:11]),
     "l1_miss", "branch", "queue_tile_lsu", "queue_matrix", "queue_vector", "queue_dma", "dma_wait", "sync", "drain",
     "idle",
 )  # fmt: skip

@@ -79,7 +79,7 @@ def test_overlapping_encodings_name_both_places(refused, tmp_path: Path) -> None
         "    assembly: xd, xs1, xs2\n    unit: alu\n    operation: |\n      X[xd] = X[xs1]\n"
     )
     line = refused("isa", "check", "rv64i", "over.yaml")
-    assert "over.yaml" in line and "over.add" in line and "rv64i.yaml:" in line and "add" in line
+    assert "over.yaml" in line and "over.add" in line and "i.yaml:" in line and "add" in line
 
 
 def test_a_scratchpad_too_small_for_any_tiling_says_what_is_needed(refused) -> None:
