@@ -68,6 +68,8 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "reserved": (("int",), "bool"),
     "release": ((), ""),
     "barrier": ((), ""),
+    "mret": ((), ""),
+    "wfi": ((), ""),
     "load": (("const", "int"), "int"),
     "store": (("const", "int", "int"), ""),
     "rounding": (("int",), "int"),

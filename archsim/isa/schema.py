@@ -14,6 +14,8 @@ UNITS = (
     "vector", "dma",
 )  # fmt: skip
 TYPES = ("int4", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16", "float32", "float64")
+SHOWN = ("cycles", "time", "instructions", "hart", "extensions", "status", "inhibit")
+"""What the machine itself can show in a CSR."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,13 @@ TABLES: dict[str, dict[str, Key]] = {
     "csr": {
         "kind": _must("text", "csr"),
         "address": _must("integer", "0 to 0xFFF"),
+        "of": Key("text", "the CSR that it is a window on"),
+        "location": Key("text", "the bits of that CSR that it shows, such as 7-5"),
         "maximum": Key("number", "largest value; greater ones are clamped to it"),
+        "mask": Key("integer", "bits that can be written; the others keep their reset value (default: all)"),
+        "float_flags": Key("boolean", "whether bits 4-0 gather floating-point exceptions"),
+        "shows": Key("word", f"what the machine shows in it: {', '.join(SHOWN)}"),
+        "xlen": Key("integer", "32 or 64: the only register width that has it"),
         "writable": Key("boolean", "whether programs may write it (default true)"),
         "reset": Key("integer", "value at the start (default 0)"),
         "fields": Key("maps", "parts with a meaning of their own", table="field"),
@@ -78,6 +86,7 @@ TABLES: dict[str, dict[str, Key]] = {
     "field": {
         "location": _must("text", "bits, such as 17-14"),
         "values": Key("texts", "names of the values 0, 1, ..."),
+        "legal": Key("integers", "the values it takes, below 16; a write of another leaves it (one field of a CSR)"),
         "description": Key("text", "what it is"),
     },
     "format": {

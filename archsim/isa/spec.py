@@ -63,12 +63,18 @@ class State:
         count: registers in a file.
         shape: elements of one register, parameters already bound; () for a scalar.
         names: assembly names, one per register.
-        of: the register file a view shows.
+        of: the register file a view shows, or the CSR that a CSR is a window on.
         address: of a CSR.
         maximum: largest value a CSR takes (writes are clamped to it: WARL).
         fields: of a CSR: name -> (least significant bit, width, enumerated names).
         reset: value of a CSR after reset.
         vector: whether a register file is that of vectors: elements as wide as the instruction says.
+        window: (least significant bit, width) of the bits of `of` that a CSR shows.
+        mask: bits of a CSR that can be written; the others keep their reset value.
+        legal: field -> values it takes; a write of another leaves it as it is.
+        float_flags: whether the low five bits gather floating-point exceptions.
+        shows: what the machine makes a CSR show: cycles, time, instructions, hart, extensions, status, inhibit, or "".
+        xlen: the only XLEN that has this CSR; 0 for both.
     """
 
     name: str
@@ -85,6 +91,12 @@ class State:
     reset: int = 0
     description: str = ""
     vector: bool = False
+    window: tuple[int, int] | None = None
+    mask: int = 2**64 - 1
+    legal: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    float_flags: bool = False
+    shows: str = ""
+    xlen: int = 0
 
 
 @dataclass(frozen=True)

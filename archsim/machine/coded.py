@@ -71,10 +71,10 @@ class Coded:
 
 def vocabulary() -> str:
     """Import lines for every public name that lowered text may use."""
-    from archsim.machine import arithmetic, host, hostfloat
+    from archsim.machine import arithmetic, csr, host, hostfloat
 
     lines = ["import numpy as np"]
-    for module in (arithmetic, host, hostfloat):
+    for module in (arithmetic, csr, host, hostfloat):
         own = sorted(
             name for name, value in vars(module).items() if callable(value) and name.islower() and name[0] != "_"
         )

@@ -1,4 +1,4 @@
-"""What compiled operations reach the machine by: checked simulated memory and CSRs.
+"""What compiled operations reach the machine by: checked simulated memory.
 
 Contexts are pointers to int64 (see layout). A bad access does not return early: it sets TRAP and works on a spare
 cache line, and whoever called the operation looks at TRAP afterwards.
@@ -17,20 +17,10 @@ from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BARRIER_BLOCK,
     BREAKPOINT,
-    CSR,
-    CSR_MAXIMUM,
-    CSR_READ_ONLY,
     CUSTOM,
     ENVIRONMENT_CALL,
-    HART,
     INDEX_FAULT,
-    INSTRET,
     LOAD_FAULT,
-    MARK_COUNT,
-    MARK_CSR,
-    MARK_LIMIT,
-    MARKS,
-    NOW,
     RAM,
     RAM_HELD,
     RESERVATION,
@@ -320,51 +310,7 @@ def put_nibble(pointer, index, value):
     pointer[index >> 1] = np.int8((byte & ~(15 << shift)) | ((value & 15) << shift))
 
 
-# -- CSRs
-
-CYCLE, TIME_CSR, INSTRET_CSR, MHARTID = 0xC00, 0xC01, 0xC02, 0xF14
-
-
-@njit
-def csr_value(ctx, number):
-    return pointer_int64(ctx[CSR])[number]
-
-
-@njit
-def csr_read(ctx, number):
-    if number in (CYCLE, TIME_CSR):
-        return ctx[NOW]
-    if number == INSTRET_CSR:
-        return ctx[INSTRET]
-    if number == MHARTID:
-        return ctx[HART]
-    if pointer_int64(ctx[CSR_MAXIMUM])[number] == -1:
-        ctx[TRAP] = CSR_READ_ONLY
-        ctx[TRAP_VALUE] = number
-    return pointer_int64(ctx[CSR])[number]
-
-
-@njit
-def csr_set(ctx, number, value):
-    """Write a CSR; values above its maximum are clamped to it (WARL)."""
-    maximum = pointer_int64(ctx[CSR_MAXIMUM])[number]
-    if maximum < 0:
-        ctx[TRAP] = CSR_READ_ONLY
-        ctx[TRAP_VALUE] = number
-        return
-    if value < 0 or value > maximum:
-        value = maximum if maximum != np.int64(0x7FFFFFFFFFFFFFFF) else value
-    pointer_int64(ctx[CSR])[number] = value
-    if number == ctx[MARK_CSR] and ctx[MARK_COUNT] < ctx[MARK_LIMIT]:
-        marks = pointer_int64(ctx[MARKS])
-        marks[2 * ctx[MARK_COUNT]] = value
-        marks[2 * ctx[MARK_COUNT] + 1] = ctx[NOW]
-        ctx[MARK_COUNT] += 1
-
-
-@njit
-def csr_write(ctx, number, value):
-    csr_set(ctx, number, value)
+# -- environment
 
 
 @njit

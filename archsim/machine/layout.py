@@ -4,14 +4,15 @@ from __future__ import annotations
 
 # -- slots of a hart's context (int64 each; "->" marks host addresses)
 (
-    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES, X, CSR, CSR_MAXIMUM, STATE, RAM, RAM_HELD,
+    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES, X, CSR, CSR_FACTS, STATE, RAM, RAM_HELD,
     RAM_SIZE, SPAD, SPAD_SIZE, SPARE, CODE, SCHED, CODE_SIZE, TEXT, FUNCTIONS, PATTERNS, INFO, READY, CAUSE,
     READ_DONE, STALLS, EVENTS, WORK, LIMIT_TIME, LIMIT_COUNT, BRANCH_PENALTY, TAGS, TAG_SETS, TAG_WAYS, LINE_SHIFT,
     CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES, GRANULE_WRITE, GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT,
     BARRIER_DONE, DMA, BLOCKED_ON, MARK_CSR, MARKS, MARK_COUNT, MARK_LIMIT, RECORD_INDEX, RECORD_VALUE, RECORD_COUNT,
     RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE, TRACE_COUNT, TRACE_POSITION, LAST_WEIGHTS, LAST_WEIGHTS_READY, FINISHED,
     SYNC_WAITING, CONFLICT_CYCLES, FFLAGS, VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH,
-) = range(77)  # fmt: skip
+    PRIVILEGE, FLOAT_OFF, WAITING,
+) = range(80)  # fmt: skip
 CONTEXT_SIZE = 112
 COLUMNS = 8
 """Compiled functions per instruction: by element width 8, 16, 32, 64 (COLUMN 0 to 3), and none (4: vtype is vill)."""
@@ -24,7 +25,8 @@ RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END, NEEDS
 (
     NO_TRAP, ILLEGAL, LOAD_FAULT, FETCH_FAULT, BREAKPOINT, INDEX_FAULT, RACE, NO_FORMAT, CSR_READ_ONLY, CUSTOM,
     ENVIRONMENT_CALL, RANGE_FAULT, BARRIER_BLOCK, STORE_FAULT, FETCH_MISALIGNED, LOAD_MISALIGNED, STORE_MISALIGNED,
-) = range(17)  # fmt: skip
+    CSR_FAULT, STATUS_CHANGED,
+) = range(19)  # fmt: skip
 TRAP_WORDS = {
     ILLEGAL: "illegal instruction",
     LOAD_FAULT: "load from an address outside memory",
@@ -37,7 +39,8 @@ TRAP_WORDS = {
     INDEX_FAULT: "register element index out of range",
     RACE: "scratchpad touched while a DMA transfer on it is unfinished (qt.bar.wait is missing)",
     NO_FORMAT: "the design's matrix unit does not multiply this weight format",
-    CSR_READ_ONLY: "write to a read-only or unknown CSR",
+    CSR_READ_ONLY: "write to a read-only CSR",
+    CSR_FAULT: "access to a CSR that does not exist, or not at this privilege",
     CUSTOM: "trap raised by an instruction",
     RANGE_FAULT: "bulk access outside the scratchpad or DRAM",
 }
@@ -100,6 +103,15 @@ INFO_READ0, INFO_WRITE0 = 5, 17
 MAXIMUM_OPERANDS = 6
 INFO_SIZE = 32
 BUILTIN_NONE, BUILTIN_WAIT, BUILTIN_SYNC, BUILTIN_LOAD, BUILTIN_STORE, BUILTIN_SCALAR = range(6)
+
+# -- what is known of a CSR (CSR_FACTS, CSR_FIELDS numbers for each of 4096)
+CSR_FIELDS = 8
+(
+    CSR_KIND, CSR_OWNER, CSR_SHIFT, CSR_BITS, CSR_MASK, CSR_MAXIMUM, CSR_READ_ONLY_BIT, CSR_LEGAL,
+) = range(CSR_FIELDS)  # fmt: skip
+CSR_ABSENT, CSR_VALUE, CSR_FLAGS, CSR_CYCLES, CSR_TIME, CSR_INSTRET, CSR_INHIBIT, CSR_STATUS = range(8)
+USER, MACHINE = 0, 3
+"""Privilege levels."""
 
 # -- fields of a unit's parameters (UNIT, UNIT_FIELDS numbers each)
 UNIT_FIELDS = 16

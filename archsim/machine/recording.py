@@ -18,6 +18,7 @@ from archsim.isa.spec import Isa
 from archsim.machine import layout as at
 from archsim.machine.chip import Chip
 from archsim.machine.compiled import tables_of
+from archsim.machine.csr_table import any_csr
 from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import decode_words
@@ -142,5 +143,4 @@ def _known_only(trace: Trace, illegal: int, fence: int, code: Any) -> int:
 
 def _any_csr(chip: Chip, context: np.ndarray) -> None:
     """Traces of other simulators touch CSRs that the design does not have: take them as plain registers."""
-    maximum = chip.keep[int(context[at.CSR_MAXIMUM])]
-    maximum[maximum == -1] = (1 << 63) - 1
+    any_csr(chip.keep[int(context[at.CSR_FACTS])].reshape(-1, at.CSR_FIELDS))
