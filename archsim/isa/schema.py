@@ -38,6 +38,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "source": _must("text", "the document, version and section that specify it"),
         "description": Key("text", "more about it"),
         "requires": Key("texts", "extensions it needs; they are loaded with it"),
+        "implies": Key("names", "extensions that come with it where another is loaded, as in {D: Zcd}"),
         "parameters": Key("maps", "numbers a design may set", table="parameter"),
         "state": Key("maps", "register files, CSRs and views", table="state"),
         "formats": Key("maps", "operand fields that instructions share", table="format"),
@@ -89,8 +90,19 @@ TABLES: dict[str, dict[str, Key]] = {
         "signed": Key("boolean", "whether an immediate is two's complement"),
         "left_shift": Key("integer", "zero bits below the field"),
         "not": Key("integers", "values the field may not hold"),
+        "add": Key("integer", "what the value is greater by than the field (compressed registers: 8)"),
+        "hexadecimal": Key("boolean", "whether disassembly writes an immediate in base 16"),
+        "written_bits": Key("integer", "bits of the unsigned number that a signed immediate is written as (c.lui: 20)"),
+        "values": Key("words", "words to write the values 0, 1, ... with; null: the field may not hold it"),
+        "default": Key("integer", "value that assembly may leave out at the end"),
+        "suffix": Key("boolean", "whether the word stands behind the mnemonic, as .aq; it is not in `assembly` then"),
+        "parts": Key("list", "pieces of the value, each written as a word of its own", table="part"),
         "letters": Key("text", "one letter per bit, to write the field with, such as iorw"),
         "description": Key("text", "what it is"),
+    },
+    "part": {
+        "location": _must("text", "bits of the value, such as 5-3"),
+        "values": _must("words", "words for 0, 1, ...; null: there is none"),
     },
     "instruction": {
         "long_name": _must("text", "its name in words"),
@@ -103,6 +115,8 @@ TABLES: dict[str, dict[str, Key]] = {
         "unit": Key("text", f"class of execution unit: {', '.join(UNITS)}"),
         "work": Key("map", "what it asks of the unit", table="work"),
         "memory": Key("list", "its bulk accesses", table="memory"),
+        "within": Key("texts", "instructions whose encodings contain its own"),
+        "expands": Key("text", 'the instruction it abbreviates, as "addi xd, xd, imm", instead of unit and operation'),
         "operation": Key("text", "its meaning, in the operation language"),
     },
     "encoding": {
@@ -167,6 +181,14 @@ _KINDS: dict[str, tuple[str, Any]] = {
     "numbers": (
         "a list of integers or expressions",
         lambda v: isinstance(v, YamlList) and all(map(_is_number, v)),
+    ),
+    "names": (
+        "a mapping of names to names",
+        lambda v: isinstance(v, YamlMap) and all(isinstance(name, str) for name in v.values()),
+    ),
+    "words": (
+        "a list of words or null",
+        lambda v: isinstance(v, YamlList) and all(word is None or _is_scalar(word) for word in v),
     ),
     "texts": ("a list of names", lambda v: isinstance(v, YamlList) and all(map(_is_scalar, v))),
     "map": ("a mapping", lambda v: isinstance(v, YamlMap)),
