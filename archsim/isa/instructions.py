@@ -76,10 +76,8 @@ def _parse(
     match = _match(name, encoding)
     variables = parse_variables(name, entry, encoding, formats, around.state, len(match))
     check_bits(name, match, variables, encoding)
-    _check_assembly(name, entry, variables)
-    unit = str(_needed(what, entry, "unit"))
-    if unit not in UNITS:
-        raise unknown(f"unit of {what}", unit, UNITS, **entry.where("unit"))
+    _check_assembly(name, entry, variables, around.state)
+    unit, operation = _meaning(what, entry, tree)
     return Instruction(
         name,
         str(entry["long_name"]),
@@ -88,14 +86,30 @@ def _parse(
         variables,
         str(entry["assembly"]),
         unit,
-        Text(str(_needed(what, entry, "operation")), tree.file, _text_line(entry)),
+        operation,
         _work(what, entry, variables),
         _memory(what, entry),
         tree.file,
         line,
         str(entry.get("description", "")),
         vector=parse_vector(entry, what, around.extensions),
+        within=tuple(str(other) for other in entry.get("within", [])),
     )
+
+
+def _meaning(what: str, entry: YamlMap, tree: YamlMap) -> tuple[str, Text | None]:
+    """Unit and operation; those of an instruction with `expands:` are not known yet."""
+    if "expands" in entry:
+        for key in ("unit", "operation", "work", "memory"):
+            if key in entry:
+                raise InputError(
+                    f"{what} has 'expands' and {key!r}", **entry.where(key), remedy="leave it to what it expands to"
+                )
+        return "", None
+    unit = str(_needed(what, entry, "unit"))
+    if unit not in UNITS:
+        raise unknown(f"unit of {what}", unit, UNITS, **entry.where("unit"))
+    return unit, Text(str(_needed(what, entry, "operation")), tree.file, _text_line(entry))
 
 
 def _needed(what: str, entry: YamlMap, key: str) -> Any:
@@ -145,7 +159,8 @@ def _match(name: str, encoding: YamlMap) -> str:
     return match
 
 
-def _check_assembly(name: str, entry: YamlMap, variables: tuple[Variable, ...]) -> None:
+def _check_assembly(name: str, entry: YamlMap, variables: tuple[Variable, ...], state: dict[str, State]) -> None:
+    """Check that the template has every variable once, and else only registers that are always the same (sp, v0)."""
     where = entry.where("assembly")
     try:
         operands = parse_template(str(entry["assembly"]))
@@ -155,15 +170,17 @@ def _check_assembly(name: str, entry: YamlMap, variables: tuple[Variable, ...]) 
         ) from None
     written = [variable for operand in operands for variable in operand.variables]
     known = [variable.name for variable in variables]
+    suffixes = [variable.name for variable in variables if variable.suffix]
+    registers = {register for file in state.values() for register in file.names}
     for variable in written:
-        if variable not in known:
+        if variable not in known and variable not in registers:
             raise unknown(f"variable in assembly of {name}", variable, known, **where)
     for variable in known:
-        if written.count(variable) != 1:
+        if written.count(variable) != 1 - (variable in suffixes):
             raise InputError(
                 f"assembly of {name} has {variable} {written.count(variable)} times",
                 **where,
-                remedy="write every variable once",
+                remedy="leave out suffixes of the mnemonic" if variable in suffixes else "write every variable once",
             )
 
 

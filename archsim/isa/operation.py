@@ -163,6 +163,7 @@ def check_operation(instruction: Instruction, state: dict[str, State], parameter
         InputError: with file, line and column, and what is allowed.
     """
     text = instruction.operation
+    assert text is not None, "what expands to another instruction has no operation"
     return _Checker(instruction, state, parameters, text).statements()
 
 
