@@ -94,7 +94,7 @@ def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruc
 
 
 def _agreeing(group: list[Instruction]) -> Iterator[tuple[Instruction, Instruction]]:
-    """Pairs of a group whose fixed bits agree: found by splitting it at bits that all of it fix, while there are any."""
+    """Pairs of a group whose fixed bits agree, found by splitting it at bits that all of it fix."""
     fixed, zero, one = -1, -1, 0
     for instruction in group:
         fixed, zero, one = fixed & instruction.mask, zero & instruction.value, one | instruction.value
