@@ -27,6 +27,8 @@ class Latency:
     mul: int = cycles("multiplications", minimum=1)
     div: int = cycles("divisions", minimum=1)
     load: int = cycles("loads that hit the L1 cache", minimum=1)
+    fpu: int = cycles("floating-point operations other than divisions and roots", minimum=1, default=7)
+    fdiv: int = cycles("floating-point divisions and roots", minimum=1, default=56)
     csr: int = cycles("CSR accesses", minimum=1)
 
 

@@ -107,6 +107,9 @@ def _variable(name: str, entry: YamlMap, state: dict[str, State], width: int) ->
         entry.get("default"),
         entry.get("suffix", False),
         tuple(_part(part, what, len(bits) + shift) for part in entry.get("parts", [])),
+        str(entry.get("eew", "")),
+        str(entry.get("group", "")),
+        int(entry.get("fields", 1)),
     )
     if variable.values or variable.parts or variable.suffix or variable.default is not None:
         _check_words(variable, entry)

@@ -13,6 +13,8 @@ from archsim.isa.fields import check_bits, parse_variables
 from archsim.isa.schema import TABLES, UNITS, check_keys
 from archsim.isa.spec import Instruction, State, Text, Variable
 from archsim.isa.template import parse_template
+from archsim.isa.templates import expand_templates
+from archsim.isa.vector_facts import parse_vector
 
 _MNEMONIC = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
 _WORDS: dict[str, tuple[str, ...]] = {"access": ("read", "write"), "space": ("dram", "scratchpad")}
@@ -45,14 +47,17 @@ def parse_instructions(tree: YamlMap, formats: dict[str, YamlMap], around: Surro
         InputError: an entry is wrong; names its line.
     """
     result = {}
-    for name, entry in (tree.get("instructions") or {}).items():
+    if "instructions" not in tree:
+        return {}
+    instructions = expand_templates(tree["instructions"])
+    for name, entry in instructions.items():
         if not _MNEMONIC.fullmatch(name):
             raise InputError(
                 f"{name!r} is no mnemonic", **tree["instructions"].where(name), remedy="use letters, digits, _ and dots"
             )
         check_keys(entry, "instruction", f"instruction {name}")
         if _exists(name, entry, around):
-            result[name] = _parse(name, entry, tree, formats, around)
+            result[name] = _parse(name, entry, tree, formats, around, instructions.lines[name])
     return result
 
 
@@ -63,7 +68,9 @@ def _exists(name: str, entry: YamlMap, around: Surroundings) -> bool:
     return base == around.xlen and all(extension in around.extensions for extension in entry.get("requires", []))
 
 
-def _parse(name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings) -> Instruction:
+def _parse(
+    name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings, line: int
+) -> Instruction:
     what = f"instruction {name}"
     encoding = _encoding(name, entry["encoding"], around.xlen)
     match = _match(name, encoding)
@@ -83,8 +90,9 @@ def _parse(name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap]
         _work(what, entry, variables),
         _memory(what, entry),
         tree.file,
-        tree["instructions"].lines[name],
+        line,
         str(entry.get("description", "")),
+        vector=parse_vector(entry, what, around.extensions),
         within=tuple(str(other) for other in entry.get("within", [])),
     )
 

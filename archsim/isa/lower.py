@@ -10,7 +10,11 @@ check addresses, RISC-V arithmetic) and a few local names that its surroundings 
 ``x``       the integer registers (33: writes to x0 are redirected to slot 32)
 ==========  =====================================================================================
 
-Inline code (inside the dispatch loop) also knows ``pc``, ``ram``, ``limit`` and sets ``target`` to jump.
+Inline code (inside the dispatch loop) also knows ``pc``, ``ram``, ``limit`` and sets ``target`` to jump. The sign of
+``w`` says that the instruction came from a 16-bit one.
+
+Where XLEN is 32, integer registers hold sign-extended 32-bit values: every write is wrapped to that, every address and
+jump target to 32 unsigned bits.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from archsim.isa.operation import Operation, csr_fields, element_bits, view_shape
+from archsim.isa.operation import CONTEXT_FUNCTIONS, FIXED_POINT, Operation, csr_fields, element_bits, view_shape
 from archsim.isa.spec import Instruction, State
 
 SINK = 32
@@ -75,6 +79,7 @@ class Lowering:
         self.temporaries = 0
         self.files: set[tuple[str, str]] = set()
         self.address: str | None = None
+        self.narrow = parameters.get("XLEN") == 32
 
     def statements(self) -> list[str]:
         """The operation's statements, without the prologue."""
@@ -136,6 +141,8 @@ class Lowering:
             self.emit(f"x[{self.slot(_index(target))}] = traced")
             return
         text = self.expr(value)
+        if self.narrow and isinstance(target, ast.Subscript) and _name(target.value) == "X":
+            text = f"sext_32({text})"
         if isinstance(target, ast.Name):
             if target.id in self.state:
                 self.emit(f"csr_set(ctx, np.int64({self.state[target.id].address}), {text})")
@@ -152,13 +159,19 @@ class Lowering:
         if name == "jump":
             if self.replay:
                 return
+            if self.narrow:
+                arguments = [f"zext_32({arguments[0]})"]
             self.emit(f"target = {arguments[0]}" if self.inline else f"ctx[NEXT] = {arguments[0]}")
+        elif name == "store":
+            self.store(f"store_{self.operation.constants[id(call.args[0])]}", arguments[1:])
         elif name.startswith("store_"):
             self.store(name, arguments)
-        elif name in ("ecall", "ebreak", "fence", "barrier", "trap", "copy", "csr_write"):
+        else:
             self.emit(f"{name}({', '.join(['ctx', *arguments])})")
 
     def store(self, name: str, arguments: list[str]) -> None:
+        if self.narrow:
+            arguments = [f"zext_32({arguments[0]})", *arguments[1:]]
         if not self.inline:
             self.emit(f"{name}(ctx, {', '.join(arguments)})")
             return
@@ -207,6 +220,8 @@ class Lowering:
             return f"v_{name}"
         if name == "pc":
             return "pc" if self.inline else "ctx[PC]"
+        if name == "next_pc":
+            return f"({'pc' if self.inline else 'ctx[PC]'} + 4 + ((w >> 63) << 1))"
         if name == self.slots.immediate:
             return "imm"
         if name in self.slots.slot:
@@ -240,9 +255,23 @@ class Lowering:
         width = node.args[1].value if name in ("sext", "zext") and isinstance(node.args[1], ast.Constant) else None
         if width in (8, 16, 32):
             return f"{name}_{width!r}({self.expr(node.args[0])})"
-        arguments = [self.expr(argument) for argument in node.args]
+        constants = [self.operation.constants[id(n)] for n in node.args if id(n) in self.operation.constants]
+        arguments = [self.expr(argument) for argument in node.args[len(constants) :]]
+        if name == "load":
+            return self.load(f"load_i{constants[0]}", arguments[0])
         if name.startswith("load_"):
             return self.load(name, arguments[0])
+        if name in FIXED_POINT:
+            own = ["ctx"] if name.startswith(("sat_", "frac_", "narrow_")) else []
+            bits = [f"np.int64({constant})" for constant in constants]
+            return f"{name}({', '.join([*own, *arguments[:2], *bits, *arguments[2:]])})"
+        if name in ("frec7", "frsqrt7"):
+            return f"{name}({', '.join(['ctx', f'np.int64({constants[0]})', *arguments])})"
+        if name == "set_vtype":
+            width, xlen = self.parameters["VLEN"], self.parameters["XLEN"]
+            return f"set_vtype(ctx, {', '.join(arguments)}, np.int64({width}), np.int64({xlen}))"
+        if name in CONTEXT_FUNCTIONS:
+            return f"{'_'.join([name, *map(str, constants)])}({', '.join(['ctx', *arguments])})"
         if name == "csr_read":
             return f"csr_read(ctx, {arguments[0]})"
         kinds = [self.operation.types.get(id(argument), "int") for argument in node.args]
@@ -256,6 +285,8 @@ class Lowering:
         return f"{name}({', '.join(arguments)})"
 
     def load(self, name: str, address: str) -> str:
+        if self.narrow:
+            address = f"zext_32({address})"
         if not self.inline:
             return f"{name}(ctx, {address})"
         self.address = self.temporary(address)

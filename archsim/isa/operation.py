@@ -20,7 +20,8 @@ from archsim.isa.spec import Instruction, State, Text
 LOOP_LIMIT = 1 << 28
 """Largest number of rounds that one loop may be bounded by."""
 
-# name -> (argument types, result). "num" takes ints or floats alike and gives the same; "" is no result.
+# name -> (argument types, result). "num" takes ints or floats alike and gives the same; "const" is an int known when the
+# operation is compiled, such as a width; "" is no result.
 FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "sext": (("int", "int"), "int"),
     "zext": (("int", "int"), "int"),
@@ -67,7 +68,52 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "reserved": (("int",), "bool"),
     "release": ((), ""),
     "barrier": ((), ""),
+    "mret": ((), ""),
+    "wfi": ((), ""),
+    "load": (("const", "int"), "int"),
+    "store": (("const", "int", "int"), ""),
+    "rounding": (("int",), "int"),
+    "box": (("const", "int"), "int"),
+    "unbox": (("const", "int"), "int"),
+    **{name: (("const", "int", "int", "int"), "int") for name in ("fadd", "fsub", "fmul", "fdiv")},
+    "fsqrt": (("const", "int", "int"), "int"),
+    "fma": (("const", "int", "int", "int", "int"), "int"),
+    **{name: (("const", "int", "int"), "int") for name in ("feq", "flt", "fle", "fmin", "fmax")},
+    "fclass": (("const", "int"), "int"),
+    "fcvt": (("const", "const", "int", "int"), "int"),
+    "to_int": (("const", "int", "int", "int", "int"), "int"),
+    "from_int": (("const", "int", "int", "int"), "int"),
+    "fcvt_odd": (("const", "const", "int"), "int"),
+    "frec7": (("const", "int", "int"), "int"),
+    "frsqrt7": (("const", "int"), "int"),
+    "set_vtype": (("int", "int"), "int"),
+    "set_vl": (("int",), ""),
+    "active": (("int",), "bool"),
+    "mask_bit": (("int",), "int"),
+    "span": (("int",), "int"),
+    "load_row": (("const", "int", "int"), "int"),
+    "store_row": (("const", "int", "int", "int"), ""),
+    "accessible": (("int", "int"), "bool"),
+    **{f"sat_{name}": (("const", "int", "int"), "int") for name in ("add", "addu", "sub", "subu")},
+    **{f"avg_{name}": (("const", "int", "int", "int"), "int") for name in ("add", "addu", "sub", "subu")},
+    "frac_mul": (("const", "int", "int", "int"), "int"),
+    "round_shr": (("int", "int", "int"), "int"),
+    "round_shru": (("const", "int", "int", "int"), "int"),
+    "narrow_clip": (("const", "int", "int", "int"), "int"),
+    "narrow_clipu": (("const", "int", "int", "int"), "int"),
 }
+FIXED_POINT = frozenset(
+    {name for name in FUNCTIONS if name.startswith(("sat_", "avg_", "round_shr"))}
+    | {"frac_mul", "narrow_clip", "narrow_clipu"}
+)
+"""Fixed-point functions: compiled ones take the width, where there is one, behind their two operands."""
+CONTEXT_FUNCTIONS = frozenset(
+    {
+        "reserved", "rounding", "box", "unbox", "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "feq", "flt", "fle",
+        "fmin", "fmax", "fclass", "fcvt", "to_int", "from_int", "fcvt_odd", "frec7", "frsqrt7", "accessible",
+    }
+)  # fmt: skip
+"""Functions with a value that work on the hart: on its flags, its reservation, its rounding mode."""
 
 _COUNTERS = ("pc", "next_pc")
 _BINARY = {
@@ -97,6 +143,7 @@ class Operation:
         reads, writes: register files touched, through which operand.
         calls: functions called.
         variables: local variable -> type.
+        constants: id(node) -> value of arguments that are known when compiled.
     """
 
     body: list[ast.stmt]
@@ -106,6 +153,7 @@ class Operation:
     writes: list[Access] = field(default_factory=list)
     calls: set[str] = field(default_factory=set)
     variables: dict[str, str] = field(default_factory=dict)
+    constants: dict[int, int] = field(default_factory=dict)
 
 
 def check_operation(instruction: Instruction, state: dict[str, State], parameters: dict[str, int]) -> Operation:
@@ -146,6 +194,11 @@ class _Checker:
         self.intervals: dict[str, Interval] = {}
         self.conditional = 0
         self.result = Operation([])
+        # loop variables that are elements of the vector at work
+        self.rounds: set[str] = set()
+        if instruction.vector is not None and instruction.vector.loop:
+            self.rounds.add("i")
+            self.result.variables["i"] = "int"
 
     def fail(self, node: ast.AST | None, message: str, remedy: str) -> NoReturn:
         line = self.text.line + getattr(node, "lineno", 1) - 1
@@ -285,6 +338,8 @@ class _Checker:
         if self.result.variables.setdefault(name, "int") != "int":
             self.fail(statement, f"{name} is {self.result.variables[name]}, a loop variable is int", "rename it")
         self.intervals[name] = (low, max(low, high))
+        if [ast.unparse(argument) for argument in call.args] in (["vl"], ["vstart", "vl"]):
+            self.rounds.add(name)
         # what a loop body assigns may hold any value in the next round
         for node in ast.walk(statement):
             if isinstance(node, (ast.Assign, ast.AugAssign)):
@@ -366,6 +421,8 @@ class _Checker:
             return self.result.variables[name]
         if name in self.operands or name in self.parameters or name in self.fields or name in _COUNTERS:
             return "int"
+        if name == "vlmax" and self.instruction.vector is not None:
+            return "int"
         if name in self.state:
             if self.state[name].kind == "csr":
                 return "int"
@@ -434,7 +491,7 @@ class _Checker:
         wanted, result = FUNCTIONS[name]
         if node.keywords or len(node.args) != len(wanted):
             self.fail(node, f"{name}() takes {len(wanted)} arguments", "count them")
-        if self.conditional and (name.startswith("load_") or name == "csr_read"):
+        if self.conditional and (name.startswith("load") or name == "csr_read"):
             self.fail(node, f"{name}() inside a condition", "load into a variable first")
         self.result.calls.add(name)
         kinds = [self.argument(node, argument, want) for argument, want in zip(node.args, wanted, strict=True)]
@@ -443,6 +500,13 @@ class _Checker:
         return kinds[0] if result in ("num", "float") else result
 
     def argument(self, call: ast.Call, node: ast.expr, want: str) -> str:
+        if want == "const":
+            self.want(node, "int")
+            low, high = self.interval(node)
+            if low != high:
+                self.fail(node, f"{ast.unparse(node)} is not known when compiled", "write a number or a parameter")
+            self.result.constants[id(node)] = low
+            return "int"
         if want in ("num", "any"):
             kind = self.expr(node)
             return "int" if kind == "bool" else kind
@@ -482,6 +546,8 @@ class _Checker:
             self.want(index, "int")
             low, high = self.interval(index)
             inside = inside and low >= 0 and high < size
+        if state.vector:
+            inside = isinstance(indices[1], ast.Name) and indices[1].id in self.rounds
         if inside:
             self.result.safe.add(id(node))
         access = Access(owner.name, operand.id)
@@ -526,6 +592,8 @@ class _Checker:
             return (-span // 2, span // 2 - 1) if variable.signed else (0, span - 1)
         if name in self.fields:
             return 0, 2 ** self.fields[name][2] - 1
+        if name == "vlmax":
+            return 0, self.parameters.get("VLEN", 0)
         if name in self.state and self.state[name].kind == "csr" and self.state[name].maximum < 2**62:
             return 0, self.state[name].maximum
         return ANY

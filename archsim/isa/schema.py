@@ -10,9 +10,12 @@ from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlList, YamlMap
 
 UNITS = (
-    "alu", "mul", "div", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix", "vector", "dma",
+    "alu", "mul", "div", "fpu", "fdiv", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix",
+    "vector", "dma",
 )  # fmt: skip
 TYPES = ("int4", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16", "float32", "float64")
+SHOWN = ("cycles", "time", "instructions", "hart", "extensions", "status", "inhibit")
+"""What the machine itself can show in a CSR."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "type": Key("text", f"type of an element: {', '.join(TYPES)}"),
         "shape": Key("numbers", "elements of a register by dimension, over parameters; none: a single element"),
         "names": Key("texts", "assembly names; default NAME0, NAME1, ..."),
+        "vector": Key("boolean", "whether they are vector registers: elements as wide as the instruction says"),
         "description": Key("text", "what it is"),
     },
     "view": {
@@ -68,7 +72,13 @@ TABLES: dict[str, dict[str, Key]] = {
     "csr": {
         "kind": _must("text", "csr"),
         "address": _must("integer", "0 to 0xFFF"),
+        "of": Key("text", "the CSR that it is a window on"),
+        "location": Key("text", "the bits of that CSR that it shows, such as 7-5"),
         "maximum": Key("number", "largest value; greater ones are clamped to it"),
+        "mask": Key("integer", "bits that can be written; the others keep their reset value (default: all)"),
+        "float_flags": Key("boolean", "whether bits 4-0 gather floating-point exceptions"),
+        "shows": Key("word", f"what the machine shows in it: {', '.join(SHOWN)}"),
+        "xlen": Key("integer", "32 or 64: the only register width that has it"),
         "writable": Key("boolean", "whether programs may write it (default true)"),
         "reset": Key("integer", "value at the start (default 0)"),
         "fields": Key("maps", "parts with a meaning of their own", table="field"),
@@ -77,6 +87,7 @@ TABLES: dict[str, dict[str, Key]] = {
     "field": {
         "location": _must("text", "bits, such as 17-14"),
         "values": Key("texts", "names of the values 0, 1, ..."),
+        "legal": Key("integers", "the values it takes, below 16; a write of another leaves it (one field of a CSR)"),
         "description": Key("text", "what it is"),
     },
     "format": {
@@ -98,6 +109,9 @@ TABLES: dict[str, dict[str, Key]] = {
         "suffix": Key("boolean", "whether the word stands behind the mnemonic, as .aq; it is not in `assembly` then"),
         "parts": Key("list", "pieces of the value, each written as a word of its own", table="part"),
         "letters": Key("text", "one letter per bit, to write the field with, such as iorw"),
+        "eew": Key("number", "of a vector operand: bits of its elements, over SEW (default SEW); 1: a mask"),
+        "group": Key("number", "of a vector operand: registers that it spans, where vtype does not say"),
+        "fields": Key("number", "of a vector operand: groups that follow each other (segments; default 1)"),
         "description": Key("text", "what it is"),
     },
     "part": {
@@ -118,6 +132,16 @@ TABLES: dict[str, dict[str, Key]] = {
         "within": Key("texts", "instructions whose encodings contain its own"),
         "expands": Key("text", 'the instruction it abbreviates, as "addi xd, xd, imm", instead of unit and operation'),
         "operation": Key("text", "its meaning, in the operation language"),
+        "vector": Key("map", "how a vector instruction runs over elements", table="vector"),
+        "for": Key("anything", "axes of a template: a list of lists of {word: text}"),
+    },
+    "vector": {
+        "loop": Key("boolean", "whether the operation is that of one active element, i (default true)"),
+        "sew": Key("texts", "element widths for which it is there, such as [8, 16, 32, 64]; none: it ignores vtype"),
+        "least": Key("number", "smallest of `sew` that counts (for templates)"),
+        "count": Key("number", "elements that it runs over (default vl)"),
+        "disjoint": Key("texts", "source operands that the target may not overlap"),
+        "restarts": Key("boolean", "whether it may start at a vstart other than 0 (default true)"),
     },
     "encoding": {
         "match": Key("text", "32 (or 16) of 0, 1 and -, most significant first"),
@@ -191,6 +215,7 @@ _KINDS: dict[str, tuple[str, Any]] = {
         lambda v: isinstance(v, YamlList) and all(word is None or _is_scalar(word) for word in v),
     ),
     "texts": ("a list of names", lambda v: isinstance(v, YamlList) and all(map(_is_scalar, v))),
+    "anything": ("anything", lambda v: True),
     "map": ("a mapping", lambda v: isinstance(v, YamlMap)),
     "maps": (
         "a mapping of names to {...}",

@@ -38,6 +38,9 @@ class Variable:
         default: the value that assembly may leave out.
         suffix: whether the word is a suffix of the mnemonic (amoadd.w.aq).
         parts: pieces of the value that assembly writes as words of their own (vsetvli: e32, m4, ta, ma).
+        eew: of a vector operand: bits of its elements as an expression over SEW; "": SEW; 1: a mask.
+        group: of a vector operand: registers it spans where vtype does not say, "": as many as EEW and LMUL make.
+        fields: groups that follow each other (segments).
     """
 
     name: str
@@ -54,6 +57,9 @@ class Variable:
     default: int | None = None
     suffix: bool = False
     parts: tuple[Part, ...] = ()
+    eew: str = ""
+    group: str = ""
+    fields: int = 1
 
     @property
     def width(self) -> int:
@@ -82,11 +88,18 @@ class State:
         count: registers in a file.
         shape: elements of one register, parameters already bound; () for a scalar.
         names: assembly names, one per register.
-        of: the register file a view shows.
+        of: the register file a view shows, or the CSR that a CSR is a window on.
         address: of a CSR.
         maximum: largest value a CSR takes (writes are clamped to it: WARL).
         fields: of a CSR: name -> (least significant bit, width, enumerated names).
         reset: value of a CSR after reset.
+        vector: whether a register file is that of vectors: elements as wide as the instruction says.
+        window: (least significant bit, width) of the bits of `of` that a CSR shows.
+        mask: bits of a CSR that can be written; the others keep their reset value.
+        legal: field -> values it takes; a write of another leaves it as it is.
+        float_flags: whether the low five bits gather floating-point exceptions.
+        shows: what the machine makes a CSR show: cycles, time, instructions, hart, extensions, status, inhibit, or "".
+        xlen: the only XLEN that has this CSR; 0 for both.
     """
 
     name: str
@@ -102,6 +115,13 @@ class State:
     fields: dict[str, tuple[int, int, tuple[str, ...]]] = field(default_factory=dict)
     reset: int = 0
     description: str = ""
+    vector: bool = False
+    window: tuple[int, int] | None = None
+    mask: int = 2**64 - 1
+    legal: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    float_flags: bool = False
+    shows: str = ""
+    xlen: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,6 +131,25 @@ class Text:
     source: str
     file: Path
     line: int
+
+
+@dataclass(frozen=True)
+class VectorFacts:
+    """How a vector instruction runs over elements.
+
+    Attributes:
+        loop: whether the operation is that of one active element.
+        widths: SEW for which it is there; () if it does not depend on vtype.
+        disjoint: source operands that the target may not overlap.
+        restarts: whether vstart may be other than 0.
+        count: elements that it runs over as an expression, "": vl.
+    """
+
+    loop: bool
+    widths: tuple[int, ...]
+    disjoint: tuple[str, ...]
+    restarts: bool
+    count: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +193,7 @@ class Instruction:
     file: Path
     line: int
     description: str = ""
+    vector: VectorFacts | None = None
     expansion: Expansion | None = None
     within: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlMap
 from archsim.isa.constants import constant
 from archsim.isa.fields import parse_location
-from archsim.isa.schema import STATE_KINDS, TYPES, check_keys, maps
+from archsim.isa.schema import SHOWN, STATE_KINDS, TYPES, check_keys, maps
 from archsim.isa.spec import State
 
 _REGISTERS = 256  # a predecoded operand is a byte
@@ -66,7 +66,8 @@ def _register_file(name: str, entry: YamlMap, parameters: dict[str, int], elemen
             **entry.where("names"),
             remedy="give one name per register",
         )
-    return State(name, "register_file", element, count, shape, names, description=description)
+    return State(name, "register_file", element, count, shape, names, description=description,
+                 vector=entry.get("vector", False))
 
 
 def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str) -> State:
@@ -74,7 +75,9 @@ def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str
         raise InputError(
             f"address of CSR {name} is {entry['address']:#x}", **entry.where("address"), remedy="use 0 to 0xFFF"
         )
-    maximum = constant(entry.get("maximum", 2**63 - 1), parameters, **entry.where("maximum"))
+    window = _window(name, entry)
+    most = 2**63 - 1 if window is None else 2 ** min(window[1], 63) - 1
+    maximum = constant(entry.get("maximum", most), parameters, **entry.where("maximum"))
     reset = entry.get("reset", 0)
     if not 0 <= reset <= maximum < 2**63:
         raise InputError(
@@ -82,13 +85,54 @@ def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str
             **entry.where("maximum" if "maximum" in entry else "reset"),
             remedy="use 0 <= reset <= maximum < 2**63",
         )
-    fields = {}
+    mask = entry.get("mask", 2**64 - 1)
+    if not 0 <= mask < 2**64:
+        raise InputError(f"mask of CSR {name} is {mask}", **entry.where("mask"), remedy="use 64 bits")
+    shows = str(entry.get("shows", ""))
+    if shows and shows not in SHOWN:
+        raise unknown(f"what CSR {name} shows:", shows, SHOWN, **entry.where("shows"))
+    if entry.get("xlen", 64) not in (32, 64):
+        raise InputError(f"xlen of CSR {name} is {entry['xlen']}", **entry.where("xlen"), remedy="use 32 or 64")
+    fields, legal = {}, {}
     for field, facts in maps(entry, "fields", "field", f"field of {name}").items():
         fields[field] = _field(f"field {name}.{field}", facts)
+        if "legal" in facts:
+            legal[field] = _legal(f"field {name}.{field}", facts, fields[field][1])
+    if len(legal) > 1:
+        raise InputError(f"CSR {name} has {len(legal)} fields with 'legal'", **entry.where("fields"), remedy="use one")
     return State(
-        name, "csr", address=entry["address"], maximum=maximum, writable=entry.get("writable", True),
-        fields=fields, reset=reset, description=description,
+        name, "csr", of=entry.get("of"), address=entry["address"], maximum=maximum,
+        writable=entry.get("writable", True), fields=fields, reset=reset, description=description, window=window,
+        mask=mask, legal=legal, float_flags=entry.get("float_flags", False), shows=shows, xlen=entry.get("xlen", 0),
     )  # fmt: skip
+
+
+def _window(name: str, entry: YamlMap) -> tuple[int, int] | None:
+    """Least significant bit and width of the part of another CSR that a CSR shows."""
+    for key, other in (("of", "location"), ("location", "of")):
+        if key in entry and other not in entry:
+            raise InputError(f"CSR {name} has {key!r} without {other!r}", **entry.where(key), remedy=f"add {other!r}")
+    if "of" not in entry:
+        return None
+    low, width, _ = _field(f"CSR {name}", entry)
+    for key in ("maximum", "mask", "reset", "shows", "float_flags"):
+        if key in entry:
+            raise InputError(
+                f"CSR {name} is a window and has {key!r}", **entry.where(key), remedy=f"set it on {entry['of']}"
+            )
+    return low, width
+
+
+def _legal(what: str, facts: YamlMap, width: int) -> tuple[int, ...]:
+    listed = facts["legal"]
+    values = (listed,) if isinstance(listed, int) else tuple(listed)
+    if width > 4 or not values or not all(0 <= value < 1 << width for value in values):
+        raise InputError(
+            f"legal values of {what} are {list(values)}",
+            **facts.where("legal"),
+            remedy="list values that fit the field, which has at most 4 bits",
+        )
+    return values
 
 
 def _field(what: str, facts: YamlMap) -> tuple[int, int, tuple[str, ...]]:
@@ -115,6 +159,10 @@ def check_state(state: dict[str, State], places: dict[str, dict[str, Any]]) -> N
     for name, entry in state.items():
         if entry.kind == "view" and entry.of not in files:
             raise unknown(f"register file that {name} views", str(entry.of), files, **places[name])
+        if entry.kind == "csr" and entry.of is not None:
+            owners = [other for other, owner in state.items() if owner.kind == "csr" and owner.of is None]
+            if entry.of not in owners:
+                raise unknown(f"CSR that {name} is a window on", entry.of, owners, **places[name])
         if entry.kind == "csr" and addresses.setdefault(entry.address, name) != name:
             other = addresses[entry.address]
             raise InputError(

@@ -11,6 +11,7 @@ from archsim.common.errors import InputError
 from archsim.isa.lower import state_layout
 from archsim.machine import layout as at
 from archsim.machine.compiled import CodeTables
+from archsim.machine.csr_table import csr_table, csr_values
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import Predecoded
 
@@ -124,16 +125,13 @@ class Chip:
         return context
 
     def _csrs(self, context: np.ndarray) -> None:
-        """CSR values, and their largest value: -1 where there is no CSR, -2 where it is read-only."""
-        values, maximum = self.array(4096), self.array(4096)
-        maximum[:] = -1
-        for number in (0xC00, 0xC01, 0xC02, 0xF14):
-            maximum[number] = -2
-        for state in self.tables.coded.isa.state.values():
-            if state.kind == "csr":
-                values[state.address] = state.reset
-                maximum[state.address] = state.maximum if state.writable else -2
-        context[at.CSR], context[at.CSR_MAXIMUM] = values.ctypes.data, maximum.ctypes.data
+        """CSR values and what is known of each; programs start in machine mode unless their environment differs."""
+        isa = self.tables.coded.isa
+        facts, values = self.array(4096 * at.CSR_FIELDS), self.array(4096)
+        facts[:] = csr_table(isa).reshape(-1)
+        values[:] = csr_values(isa, int(context[at.HART]))
+        context[at.CSR], context[at.CSR_FACTS] = values.ctypes.data, facts.ctypes.data
+        context[at.PRIVILEGE] = at.MACHINE
 
     def _timing(self, context: np.ndarray, point: Any) -> None:
         core = self.design.core

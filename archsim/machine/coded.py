@@ -9,8 +9,8 @@ from archsim.isa.lower import state_layout
 from archsim.isa.operation import Operation, check_operation
 from archsim.isa.spec import Isa
 
-INLINE_UNITS = ("alu", "mul", "div", "branch", "load", "store")
-INLINE_EXTENSIONS = ("I", "M")
+INLINE_UNITS = ("alu", "mul", "div", "fpu", "branch", "load", "store")
+INLINE_EXTENSIONS = ("I", "M", "F", "D")
 
 
 @dataclass
@@ -22,6 +22,9 @@ class Coded:
         inline: mnemonics inside the dispatch loop, in the order of their numbers.
         others: all other mnemonics, numbered after them; the last number is the illegal instruction.
         scoreboard: register file -> first entry (X has 33: the last is where writes to x0 go).
+        offsets: register file -> byte offset in a hart's state.
+        floats: whether there is floating point, so that the host's flags matter.
+        alignment: bytes that instructions are aligned to.
     """
 
     isa: Isa
@@ -31,9 +34,15 @@ class Coded:
     scoreboard: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.offsets, _ = state_layout(self.isa.state)
+        self.floats = "F" in self.isa.extensions
+        self.alignment = 2 if any(i.width == 16 for i in self.isa.instructions.values()) else 4
         for name, instruction in self.isa.instructions.items():
+            if instruction.expansion is not None:
+                continue
             inline = instruction.extension in INLINE_EXTENSIONS and instruction.unit in INLINE_UNITS
             (self.inline if inline else self.others).append(name)
+        self.scoreboard["X"] = 0
         position = 33
         for name, state in self.isa.state.items():
             if state.kind == "register_file" and name != "X":
@@ -62,10 +71,10 @@ class Coded:
 
 def vocabulary() -> str:
     """Import lines for every public name that lowered text may use."""
-    from archsim.machine import arithmetic, host
+    from archsim.machine import arithmetic, csr, host, hostfloat
 
     lines = ["import numpy as np"]
-    for module in (arithmetic, host):
+    for module in (arithmetic, csr, host, hostfloat):
         own = sorted(
             name for name, value in vars(module).items() if callable(value) and name.islower() and name[0] != "_"
         )

@@ -29,30 +29,39 @@ class CodeTables:
 
     Attributes:
         coded: the numbered instruction set.
-        functions, patterns: int64 [instructions + 1], host addresses (0 while not compiled).
+        functions: int64 [(instructions + 1) * COLUMNS], host addresses by element width (0 while not compiled).
+        patterns: int64 [instructions + 1], host addresses.
         info: int64 [instructions + 1, INFO_SIZE].
     """
 
     def __init__(self, isa: Isa) -> None:
         self.coded = Coded(isa)
         count = self.coded.illegal + 1
-        self.functions = np.zeros(count, np.int64)
+        self.names = [*self.coded.inline, *self.coded.others]
+        self.functions = np.zeros(count * at.COLUMNS, np.int64)
         self.patterns = np.zeros(count, np.int64)
         self.info = np.zeros((count, at.INFO_SIZE), np.int64)
-        self.functions[self.coded.illegal] = address_of(load_generated("illegal", _ILLEGAL).operation)
+        self._illegal = address_of(load_generated("illegal", _ILLEGAL).operation)
+        self._columns(self.coded.illegal)[:] = self._illegal
         self.info[self.coded.illegal, at.INFO_UNIT] = at.UNIT_ID["system"]
 
-    def prepare(self, names: list[str], *, timed: bool) -> None:
-        """Compile the functions of these instructions, unless they are already."""
+    def _columns(self, number: int) -> np.ndarray:
+        return self.functions[number * at.COLUMNS : (number + 1) * at.COLUMNS]
+
+    def compile(self, number: int, column: int) -> None:
+        """Compile an instruction for an element width (a column), as a program that first executes it needs."""
+        name = self.names[number]
+        columns = self._columns(number)
+        self._describe(name, number)
+        module = load_generated(_word(name), instruction_source(self.coded, name))
+        columns[:] = address_of(module.operation)
+
+    def describe(self, names: list[str]) -> None:
+        """Fill in what timing needs to know of these instructions."""
         inline = set(self.coded.inline)
         for name in names:
             number = self.coded.number[name]
-            if name in inline:
-                continue
-            if not self.functions[number]:
-                module = load_generated(_word(name), instruction_source(self.coded, name))
-                self.functions[number] = address_of(module.operation)
-            if timed and not self.info[number, at.INFO_READ0 + 1] and not self.info[number].any():
+            if name not in inline and not self.info[number].any():
                 self._describe(name, number)
 
     def _describe(self, name: str, number: int) -> None:

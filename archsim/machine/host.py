@@ -1,4 +1,4 @@
-"""What compiled operations reach the machine by: checked simulated memory and CSRs.
+"""What compiled operations reach the machine by: checked simulated memory.
 
 Contexts are pointers to int64 (see layout). A bad access does not return early: it sets TRAP and works on a spare
 cache line, and whoever called the operation looks at TRAP afterwards.
@@ -17,25 +17,18 @@ from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BARRIER_BLOCK,
     BREAKPOINT,
-    CSR,
-    CSR_MAXIMUM,
-    CSR_READ_ONLY,
     CUSTOM,
     ENVIRONMENT_CALL,
-    HART,
     INDEX_FAULT,
-    INSTRET,
     LOAD_FAULT,
-    MARK_COUNT,
-    MARK_CSR,
-    MARK_LIMIT,
-    MARKS,
-    NOW,
     RAM,
     RAM_HELD,
+    RESERVATION,
     SPAD,
     SPAD_SIZE,
     SPARE,
+    STORE_FAULT,
+    STORE_MISALIGNED,
     SYNC_WAITING,
     TRAP,
     TRAP_VALUE,
@@ -74,6 +67,18 @@ def address_of_pointer(typing_context, pointer):
         return builder.ptrtoint(arguments[0], ir.IntType(64))
 
     return types.int64(pointer), generate
+
+
+@intrinsic
+def stay_a_branch(typing_context):
+    """Keeps LLVM from turning the branch it stands in into arithmetic: processors predict a branch, but would wait for
+    the data that arithmetic depends on."""
+
+    def generate(context, builder, signature, arguments):
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], True)
+        return context.get_dummy_value()
+
+    return types.void(), generate
 
 
 @intrinsic
@@ -185,6 +190,15 @@ def translate(ctx, address, size):
 
 
 @njit
+def translate_store(ctx, address, size):
+    """As translate(), for a store."""
+    host = translate(ctx, address, size)
+    if ctx[TRAP] == LOAD_FAULT:
+        ctx[TRAP] = STORE_FAULT
+    return host
+
+
+@njit
 def load_i8(ctx, address):
     return get_i8(translate(ctx, address, np.int64(1)))
 
@@ -231,39 +245,39 @@ def load_f16(ctx, address):
 
 @njit
 def store_8(ctx, address, value):
-    put_8(translate(ctx, address, np.int64(1)), value)
+    put_8(translate_store(ctx, address, np.int64(1)), value)
 
 
 @njit
 def store_16(ctx, address, value):
-    put_16(translate(ctx, address, np.int64(2)), value)
+    put_16(translate_store(ctx, address, np.int64(2)), value)
 
 
 @njit
 def store_32(ctx, address, value):
-    put_32(translate(ctx, address, np.int64(4)), value)
+    put_32(translate_store(ctx, address, np.int64(4)), value)
 
 
 @njit
 def store_64(ctx, address, value):
-    put_64(translate(ctx, address, np.int64(8)), value)
+    put_64(translate_store(ctx, address, np.int64(8)), value)
 
 
 @njit
 def store_f32(ctx, address, value):
-    put_f32(translate(ctx, address, np.int64(4)), value)
+    put_f32(translate_store(ctx, address, np.int64(4)), value)
 
 
 @njit
 def store_f16(ctx, address, value):
-    put_f16(translate(ctx, address, np.int64(2)), value)
+    put_f16(translate_store(ctx, address, np.int64(2)), value)
 
 
 @njit
 def copy(ctx, target, source, rows, row_bytes, target_stride, source_stride):
     """Copy rows of bytes between simulated addresses; DRAM and scratchpad do not overlap, rows may repeat."""
     for row in range(rows):
-        to = translate(ctx, target + row * target_stride, row_bytes)
+        to = translate_store(ctx, target + row * target_stride, row_bytes)
         origin = translate(ctx, source + row * source_stride, row_bytes)
         if ctx[TRAP] != 0:
             return
@@ -296,51 +310,7 @@ def put_nibble(pointer, index, value):
     pointer[index >> 1] = np.int8((byte & ~(15 << shift)) | ((value & 15) << shift))
 
 
-# -- CSRs
-
-CYCLE, TIME_CSR, INSTRET_CSR, MHARTID = 0xC00, 0xC01, 0xC02, 0xF14
-
-
-@njit
-def csr_value(ctx, number):
-    return pointer_int64(ctx[CSR])[number]
-
-
-@njit
-def csr_read(ctx, number):
-    if number in (CYCLE, TIME_CSR):
-        return ctx[NOW]
-    if number == INSTRET_CSR:
-        return ctx[INSTRET]
-    if number == MHARTID:
-        return ctx[HART]
-    if pointer_int64(ctx[CSR_MAXIMUM])[number] == -1:
-        ctx[TRAP] = CSR_READ_ONLY
-        ctx[TRAP_VALUE] = number
-    return pointer_int64(ctx[CSR])[number]
-
-
-@njit
-def csr_set(ctx, number, value):
-    """Write a CSR; values above its maximum are clamped to it (WARL)."""
-    maximum = pointer_int64(ctx[CSR_MAXIMUM])[number]
-    if maximum < 0:
-        ctx[TRAP] = CSR_READ_ONLY
-        ctx[TRAP_VALUE] = number
-        return
-    if value < 0 or value > maximum:
-        value = maximum if maximum != np.int64(0x7FFFFFFFFFFFFFFF) else value
-    pointer_int64(ctx[CSR])[number] = value
-    if number == ctx[MARK_CSR] and ctx[MARK_COUNT] < ctx[MARK_LIMIT]:
-        marks = pointer_int64(ctx[MARKS])
-        marks[2 * ctx[MARK_COUNT]] = value
-        marks[2 * ctx[MARK_COUNT] + 1] = ctx[NOW]
-        ctx[MARK_COUNT] += 1
-
-
-@njit
-def csr_write(ctx, number, value):
-    csr_set(ctx, number, value)
+# -- environment
 
 
 @njit
@@ -357,6 +327,29 @@ def ebreak(ctx):
 def trap(ctx, value):
     ctx[TRAP] = CUSTOM
     ctx[TRAP_VALUE] = value
+
+
+@njit
+def misaligned(ctx, address):
+    """An atomic access that is not naturally aligned."""
+    ctx[TRAP] = STORE_MISALIGNED
+    ctx[TRAP_VALUE] = address
+
+
+@njit
+def reserve(ctx, address):
+    """Load-reserved: a hart loses its reservation when another hart's turn comes (scheduler), or at a release."""
+    ctx[RESERVATION] = address
+
+
+@njit
+def reserved(ctx, address):
+    return np.int64(ctx[RESERVATION] == address)
+
+
+@njit
+def release(ctx):
+    ctx[RESERVATION] = -1
 
 
 @njit

@@ -25,6 +25,8 @@ from archsim.machine.layout import (
     BUILTIN_STORE,
     BUILTIN_SYNC,
     BUILTIN_WAIT,
+    COLUMN,
+    COLUMNS,
     EVENT_MACS,
     EVENT_SCALES,
     EVENT_SPAD_READ,
@@ -122,13 +124,18 @@ def issue(ctx, op, word, immediate, start):
         return _dma(ctx, op, info, word, immediate, start, builtin == BUILTIN_STORE)
     if ctx[VALUES] or unit < FIRST_DECOUPLED:
         ctx[NOW] = start
-        call_at(pointer_int64(ctx[FUNCTIONS])[op], ctx, word, immediate)
+        call_at(_function(ctx, op), ctx, word, immediate)
         ctx[NOW] = start + 1
     if unit >= FIRST_DECOUPLED and ctx[TRAP] == 0:
         _decoupled(ctx, info, unit, word, start)
     elif builtin == BUILTIN_SCALAR:
         _scalar(ctx, info, word, start)
     return RUNNING if ctx[TRAP] == 0 else TRAPPED
+
+
+@njit
+def _function(ctx, op):
+    return pointer_int64(ctx[FUNCTIONS])[op * COLUMNS + ctx[COLUMN]]
 
 
 @njit
@@ -210,7 +217,7 @@ def _dma(ctx, op, info, word, immediate, start, write):
     if ctx[TRAP] != 0:
         return TRAPPED
     if ctx[VALUES]:
-        call_at(pointer_int64(ctx[FUNCTIONS])[op], ctx, word, immediate)
+        call_at(_function(ctx, op), ctx, word, immediate)
         if ctx[TRAP] != 0:
             return TRAPPED
     mark(ctx, spad, not write, INFINITY)

@@ -4,47 +4,58 @@ from __future__ import annotations
 
 # -- slots of a hart's context (int64 each; "->" marks host addresses)
 (
-    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES, X, CSR, CSR_MAXIMUM, STATE, RAM, RAM_HELD,
+    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES, X, CSR, CSR_FACTS, STATE, RAM, RAM_HELD,
     RAM_SIZE, SPAD, SPAD_SIZE, SPARE, CODE, SCHED, CODE_SIZE, TEXT, FUNCTIONS, PATTERNS, INFO, READY, CAUSE,
     READ_DONE, STALLS, EVENTS, WORK, LIMIT_TIME, LIMIT_COUNT, BRANCH_PENALTY, TAGS, TAG_SETS, TAG_WAYS, LINE_SHIFT,
     CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES, GRANULE_WRITE, GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT,
     BARRIER_DONE, DMA, BLOCKED_ON, MARK_CSR, MARKS, MARK_COUNT, MARK_LIMIT, RECORD_INDEX, RECORD_VALUE, RECORD_COUNT,
     RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE, TRACE_COUNT, TRACE_POSITION, LAST_WEIGHTS, LAST_WEIGHTS_READY, FINISHED,
-    SYNC_WAITING, CONFLICT_CYCLES,
-) = range(69)  # fmt: skip
-CONTEXT_SIZE = 96
+    SYNC_WAITING, CONFLICT_CYCLES, FFLAGS, VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH,
+    PRIVILEGE, FLOAT_OFF, WAITING,
+) = range(80)  # fmt: skip
+CONTEXT_SIZE = 112
+COLUMNS = 8
+"""Compiled functions per instruction: by element width 8, 16, 32, 64 (COLUMN 0 to 3), and none (4: vtype is vill)."""
+VILL_COLUMN = 4
 
 # -- how the dispatch loop comes back
-RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END = range(8)
+RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END, NEEDS_CODE = range(9)
 
 # -- why a program trapped
 (
     NO_TRAP, ILLEGAL, LOAD_FAULT, FETCH_FAULT, BREAKPOINT, INDEX_FAULT, RACE, NO_FORMAT, CSR_READ_ONLY, CUSTOM,
-    ENVIRONMENT_CALL, RANGE_FAULT, BARRIER_BLOCK,
-) = range(13)  # fmt: skip
+    ENVIRONMENT_CALL, RANGE_FAULT, BARRIER_BLOCK, STORE_FAULT, FETCH_MISALIGNED, LOAD_MISALIGNED, STORE_MISALIGNED,
+    CSR_FAULT, STATUS_CHANGED,
+) = range(19)  # fmt: skip
 TRAP_WORDS = {
     ILLEGAL: "illegal instruction",
-    LOAD_FAULT: "access to an address outside memory",
+    LOAD_FAULT: "load from an address outside memory",
+    STORE_FAULT: "store to an address outside memory",
+    FETCH_MISALIGNED: "jump to a misaligned address",
+    LOAD_MISALIGNED: "misaligned load",
+    STORE_MISALIGNED: "misaligned atomic access",
     FETCH_FAULT: "jump outside the program",
     BREAKPOINT: "breakpoint (ebreak)",
     INDEX_FAULT: "register element index out of range",
     RACE: "scratchpad touched while a DMA transfer on it is unfinished (qt.bar.wait is missing)",
     NO_FORMAT: "the design's matrix unit does not multiply this weight format",
-    CSR_READ_ONLY: "write to a read-only or unknown CSR",
+    CSR_READ_ONLY: "write to a read-only CSR",
+    CSR_FAULT: "access to a CSR that does not exist, or not at this privilege",
     CUSTOM: "trap raised by an instruction",
     RANGE_FAULT: "bulk access outside the scratchpad or DRAM",
 }
 
 # -- execution units, in the order of their ids; the first group executes in the hart's pipeline
 UNITS = (
-    "alu", "mul", "div", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix", "vector", "dma",
+    "alu", "mul", "div", "fpu", "fdiv", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix",
+    "vector", "dma",
 )  # fmt: skip
 UNIT_ID = {name: index for index, name in enumerate(UNITS)}
 FIRST_DECOUPLED = UNIT_ID["tile_lsu"]
 
 # -- stall causes: where a hart's cycles go besides issuing
 STALLS_NAMES = (
-    *(f"dependency_{unit}" for unit in UNITS[:9]),
+    *(f"dependency_{unit}" for unit in UNITS[:11]),
     "l1_miss", "branch", "queue_tile_lsu", "queue_matrix", "queue_vector", "queue_dma", "dma_wait", "sync", "drain",
     "idle",
 )  # fmt: skip
@@ -92,6 +103,15 @@ INFO_READ0, INFO_WRITE0 = 5, 17
 MAXIMUM_OPERANDS = 6
 INFO_SIZE = 32
 BUILTIN_NONE, BUILTIN_WAIT, BUILTIN_SYNC, BUILTIN_LOAD, BUILTIN_STORE, BUILTIN_SCALAR = range(6)
+
+# -- what is known of a CSR (CSR_FACTS, CSR_FIELDS numbers for each of 4096)
+CSR_FIELDS = 8
+(
+    CSR_KIND, CSR_OWNER, CSR_SHIFT, CSR_BITS, CSR_MASK, CSR_MAXIMUM, CSR_READ_ONLY_BIT, CSR_LEGAL,
+) = range(CSR_FIELDS)  # fmt: skip
+CSR_ABSENT, CSR_VALUE, CSR_FLAGS, CSR_CYCLES, CSR_TIME, CSR_INSTRET, CSR_INHIBIT, CSR_STATUS = range(8)
+USER, MACHINE = 0, 3
+"""Privilege levels."""
 
 # -- fields of a unit's parameters (UNIT, UNIT_FIELDS numbers each)
 UNIT_FIELDS = 16

@@ -1,7 +1,7 @@
 """Source of the dispatch loop and of the scheduler over harts.
 
-The loop holds the hot scalar core (I and M) inline; every other instruction is a function of its own, called by
-address.
+The loop holds the hot scalar core inline; every other instruction is a function of its own, called by address, and
+compiled when it is first executed.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ class Variant:
     timed: bool = False
     record: bool = False
     replay: bool = False
+    step: bool = False
+    """Come back after every instruction."""
 
     @property
     def name(self) -> str:
-        words = [word for word in ("timed", "record", "replay") if getattr(self, word)]
+        words = [word for word in ("timed", "record", "replay", "step") if getattr(self, word)]
         return "_".join(words) or "functional"
 
 
@@ -50,6 +52,10 @@ def loop_source(coded: Coded, variant: Variant) -> str:
         "i = (ctx[PC] - base) >> 1",
         "status = RUNNING",
     ]
+    for owner, kind in sorted(_files(coded)):
+        body.append(f"p_{owner}_{kind} = pointer_{kind}(ctx[STATE] + {coded.offsets[owner]})")
+    if coded.floats:
+        body += ["forget_host_flags()"]
     if variant.timed:
         body += [
             "sched = pointer_int64(ctx[SCHED])",
@@ -82,6 +88,8 @@ def loop_source(coded: Coded, variant: Variant) -> str:
     body += ["if np.uint64(i) >= size:", "    ctx[TRAP] = FETCH_FAULT", "    return TRAPPED"]
     body += ["while True:", *("    " + line for line in _round(coded, variant))]
     body += ["ctx[PC] = base + 2 * i", "ctx[INSTRET] = n"]
+    if coded.floats:
+        body += ["gather_host_flags(ctx)"]
     if variant.timed:
         body += ["ctx[NOW] = now"]
     if variant.record:
@@ -134,6 +142,8 @@ def _round(coded: Coded, variant: Variant) -> list[str]:
     lines.append("else:")
     lines += ["    " + line for line in _outside(variant)]
     lines.append("n += 1")
+    if variant.step:
+        lines += ["if status == RUNNING:", "    status = YIELDED", "break"]
     if variant.record:
         lines += [
             "record_index[k] = at",
@@ -149,21 +159,45 @@ def _round(coded: Coded, variant: Variant) -> list[str]:
     return lines
 
 
+ADVANCE = ["if w < 0:", "    stay_a_branch()", "    i += 1", "else:", "    i += 2"]
+"""Go on behind this instruction, which is 2 or 4 bytes long."""
+
+
+def _lower(coded: Coded, name: str, variant: Variant) -> Lowering:
+    return Lowering(
+        coded.isa.instructions[name],
+        coded.operation(name),
+        coded.isa.state,
+        coded.isa.parameters,
+        inline=True,
+        replay=variant.replay,
+    )
+
+
+def _files(coded: Coded) -> set[tuple[str, str]]:
+    """Register files other than X that inline instructions touch, with the type of their pointer."""
+    files: set[tuple[str, str]] = set()
+    for name in coded.inline:
+        lowering = _lower(coded, name, Variant())
+        lowering.statements()
+        files |= lowering.files
+    return files
+
+
 def _inline(coded: Coded, name: str, variant: Variant) -> list[str]:
     instruction = coded.isa.instructions[name]
     operation = coded.operation(name)
-    lowering = Lowering(
-        instruction, operation, coded.isa.state, coded.isa.parameters, inline=True, replay=variant.replay
-    )
+    lowering = _lower(coded, name, variant)
     lines = lowering.statements()
-    if instruction.unit in ("load", "store"):
+    if instruction.unit in ("load", "store", "fpu"):
         if not variant.replay:
             lines += ["if ctx[TRAP] != 0:", "    status = TRAPPED", "    break"]
+    if instruction.unit in ("load", "store"):
         if variant.timed:
             lines += _cache_lines(str(lowering.address), instruction.unit == "store")
     if "jump" in operation.calls:
-        return lines + _jump_lines(variant)
-    return lines if variant.replay else [*lines, f"i += {instruction.width // 16}"]
+        return lines + _jump_lines(coded, variant)
+    return lines if variant.replay else [*lines, *ADVANCE]
 
 
 def _cache_lines(address: str, store: bool) -> list[str]:
@@ -182,17 +216,17 @@ def _cache_lines(address: str, store: bool) -> list[str]:
     return [*lines, "    if extra > 0:", "        ready[d] += extra", "        cause[d] = STALL_MISS"]
 
 
-def _jump_lines(variant: Variant) -> list[str]:
+def _jump_lines(coded: Coded, variant: Variant) -> list[str]:
     taken = ["    now += penalty", "    stalls[STALL_BRANCH] += penalty"]
     if variant.replay:
-        return ["if k + 1 < trace_count and trace_index[k + 1] != i + 2:", *taken]
+        return ["if k + 1 < trace_count and trace_index[k + 1] != i + 2 + (w >> 63):", *taken]
     lines = ["if target != -1:"]
     if variant.timed:
         lines += taken
     lines += [
         "    after = (target - base) >> 1",
-        "    if np.uint64(after) >= size or target & 1:",
-        "        ctx[TRAP] = FETCH_FAULT",
+        f"    if np.uint64(after) >= size or target & {coded.alignment - 1}:",
+        f"        ctx[TRAP] = FETCH_MISALIGNED if target & {coded.alignment - 1} else FETCH_FAULT",
         "        ctx[TRAP_VALUE] = target",
         "        status = TRAPPED",
         "        break",
@@ -205,12 +239,21 @@ def _jump_lines(variant: Variant) -> list[str]:
     lines += ["        status = YIELDED"]
     if not variant.record:
         lines += ["        n += 1", "        break"]
-    return [*lines, "else:", "    i += 2"]
+    return [*lines, "else:", *("    " + line for line in ADVANCE)]
 
 
 def _outside(variant: Variant) -> list[str]:
     """An instruction that is a function of its own."""
-    lines = ["ctx[PC] = pc", "ctx[INSTRET] = n", "ctx[NEXT] = -1"]
+    lines = [
+        "ctx[PC] = pc",
+        "ctx[INSTRET] = n",
+        "ctx[NEXT] = -1",
+        "function = functions[op * COLUMNS + ctx[COLUMN]]",
+        "if function == 0:",
+        "    status = NEEDS_CODE",
+        *(["    now = start", "    events[(s >> 40) & 255] -= 1"] if variant.timed else []),
+        "    break",
+    ]
     if variant.replay:
         lines += ["x[d] = traced"]
     if variant.timed:
@@ -225,7 +268,7 @@ def _outside(variant: Variant) -> list[str]:
     else:
         lines += [
             "ctx[NOW] = n",
-            "call_at(functions[op], ctxp, w, imm)",
+            "call_at(function, ctxp, w, imm)",
             "if ctx[TRAP] == BARRIER_BLOCK:",
             "    ctx[TRAP] = 0",
             "    status = BLOCKED",
@@ -258,10 +301,11 @@ def _outside(variant: Variant) -> list[str]:
         "    i = (ctx[NEXT] - base) >> 1",
         "    if np.uint64(i) >= size:",
         "        ctx[TRAP] = FETCH_FAULT",
+        "        ctx[TRAP_VALUE] = ctx[NEXT]",
         "        status = TRAPPED",
         "        break",
         "else:",
-        "    i += 2",
+        *("    " + line for line in ADVANCE),
     ]
 
 
@@ -330,6 +374,7 @@ def go(address):
         ctx = pointer_int64(contexts[hart])
         ctx[LIMIT_TIME] = other + QUANTUM if other < INFINITY else INFINITY
         status = run(contexts[hart])
+        ctx[RESERVATION] = -1
         if status == BLOCKED:
             continue
         if status != YIELDED or ctx[INSTRET] >= ctx[LIMIT_COUNT]:

@@ -1,7 +1,7 @@
 """A program's instructions as flat arrays that the dispatch loop reads.
 
 Slot i stands for the address ``text + 2 * i``. ``code[i]`` is (word, immediate): the word holds the instruction's
-number in bits 0-15 and operand slot s in bits 16+8s. ``sched[i]`` is what the scoreboard needs: target, sources,
+number in bits 0-15, operand slot s in bits 16+8s, and its sign says that it is two bytes long. ``sched[i]`` is what the scoreboard needs: target, sources,
 latency and unit.
 """
 
@@ -20,6 +20,10 @@ from archsim.machine.layout import UNIT_ID
 
 TEXT_LIMIT = 64 << 20
 """Largest span of executable bytes."""
+SHORT = -1 << 63
+"""Bit of a code word that says: two bytes long."""
+SCALAR_FILES = ("X", "F")
+"""Register files whose registers the dispatch loop's own scoreboard follows."""
 
 
 @dataclass
@@ -65,34 +69,67 @@ def predecode(coded: Coded, program: Program, latency: dict[str, int]) -> Predec
 
 
 def decode_words(coded: Coded, words: np.ndarray, text: int, latency: dict[str, int]) -> Predecoded:
-    """Decode uint32 words [n] that stand at `text`."""
-    unique, inverse = np.unique(words, return_inverse=True)
+    """Decode uint32 words [n] that stand at `text`: an instruction may start at each halfword."""
+    halves = np.ascontiguousarray(words, "<u4").view("<u2").astype(np.uint32)
+    slots = len(halves)
+    long = (halves & 3) == 3
+    keys = np.where(long, halves | np.append(halves[1:], 0).astype(np.uint32) << 16, halves)
+    step = coded.alignment // 2
+    unique, inverse = np.unique(keys[::step], return_inverse=True)
     code = np.zeros((len(unique), 2), np.int64)
     code[:, 0] = coded.illegal
     sched = np.full(len(unique), SINK, np.int64) | (np.int64(UNIT_ID["system"]) << 40)
-    used = []
+    used: set[str] = set()
+    groups = _groups(unique)
     for name, instruction in coded.isa.instructions.items():
-        if instruction.width != 32:
-            continue
-        found = np.flatnonzero((unique & np.uint32(instruction.mask)) == np.uint32(instruction.value))
+        candidates = groups.get(_group(instruction), np.zeros(0, np.int64))
+        found = candidates[(unique[candidates] & np.uint32(instruction.mask)) == np.uint32(instruction.value)]
         for variable in instruction.variables:
             if variable.forbidden and len(found):
                 values = field_values(unique[found], variable)
                 found = found[~np.isin(values, list(variable.forbidden))]
         if not len(found):
             continue
-        used.append(name)
-        words_found = unique[found]
-        code[found] = _operands(coded, instruction, words_found)
-        sched[found] = _schedule(coded, instruction, words_found, latency)
-    slots = len(words) * 2
+        target, values = _executed(coded, instruction, unique[found])
+        used.add(target.name)
+        code[found] = _operands(coded, target, values, len(found))
+        if instruction.width == 16:
+            code[found, 0] |= SHORT
+        sched[found] = _schedule(coded, target, values, len(found), latency)
     # two more illegal slots, so that running off the end traps
     all_code = np.zeros((slots + 2, 2), np.int64)
     all_code[:, 0] = coded.illegal
     all_sched = np.full(slots + 2, SINK, np.int64)
-    all_code[0:slots:2] = code[inverse]
-    all_sched[0:slots:2] = sched[inverse]
-    return Predecoded(all_code, all_sched, text, slots, used, words)
+    all_code[0:slots:step] = code[inverse]
+    all_sched[0:slots:step] = sched[inverse]
+    return Predecoded(all_code, all_sched, text, slots, sorted(used), words)
+
+
+def _group(instruction: Instruction) -> int:
+    """A coarse key of an encoding: the length and, of 32-bit instructions, the major opcode."""
+    return instruction.value & (3 if instruction.width == 16 else 127)
+
+
+def _groups(unique: np.ndarray) -> dict[int, np.ndarray]:
+    """Indices of words by the key of _group()."""
+    keys = np.where((unique & 3) == 3, unique & 127, unique & 3).astype(np.int64)
+    order = np.argsort(keys, kind="stable")
+    values, starts = np.unique(keys[order], return_index=True)
+    return dict(zip((int(v) for v in values), np.split(order, starts[1:]), strict=True))
+
+
+def _executed(
+    coded: Coded, instruction: Instruction, words: np.ndarray
+) -> tuple[Instruction, dict[str, np.ndarray]]:
+    """The instruction that words of one execute as (that of the expansion of a 16-bit one), and its operands."""
+    own = {variable.name: field_values(words, variable) for variable in instruction.variables}
+    if instruction.expansion is None:
+        return instruction, own
+    operands = {
+        name: own[source] if isinstance(source, str) else np.full(len(words), source, np.int64)
+        for name, source in instruction.expansion.operands.items()
+    }
+    return coded.isa.instructions[instruction.expansion.mnemonic], operands
 
 
 def field_values(words: np.ndarray, variable: Variable) -> np.ndarray:
@@ -106,8 +143,8 @@ def field_values(words: np.ndarray, variable: Variable) -> np.ndarray:
     return value << variable.left_shift
 
 
-def _operands(coded: Coded, instruction: Instruction, words: np.ndarray) -> np.ndarray:
-    """Word and immediate per instruction word: int64 [n, 2]."""
+def _operands(coded: Coded, instruction: Instruction, values: dict[str, np.ndarray], count: int) -> np.ndarray:
+    """Word and immediate of instructions with these operands: int64 [count, 2]."""
     slots = operand_slots(instruction)
     if len(slots.slot) > SLOTS:
         raise InputError(
@@ -117,34 +154,36 @@ def _operands(coded: Coded, instruction: Instruction, words: np.ndarray) -> np.n
             remedy="merge some",
         )
     written = {access.variable for access in coded.operation(instruction.name).writes if access.register_file == "X"}
-    result = np.zeros((len(words), 2), np.int64)
+    result = np.zeros((count, 2), np.int64)
     result[:, 0] = coded.number[instruction.name]
     for name, slot in slots.slot.items():
-        value = field_values(words, instruction.variable(name))
+        value = values[name]
         if name in written:
             value = np.where(value == 0, SINK, value)
         result[:, 0] |= (value & 255) << (16 + 8 * slot)
     if slots.immediate:
-        result[:, 1] = field_values(words, instruction.variable(slots.immediate))
+        result[:, 1] = values[slots.immediate]
     return result
 
 
-def _schedule(coded: Coded, instruction: Instruction, words: np.ndarray, latency: dict[str, int]) -> np.ndarray:
-    """Scoreboard word per instruction word: int64 [n]."""
+def _schedule(
+    coded: Coded, instruction: Instruction, values: dict[str, np.ndarray], count: int, latency: dict[str, int]
+) -> np.ndarray:
+    """Scoreboard word of instructions with these operands: int64 [count]."""
     operation = coded.operation(instruction.name)
-    writes = [a.variable for a in operation.writes if a.register_file == "X"]
-    reads = {a.variable for a in operation.reads if a.register_file == "X"}
+    writes = [a for a in operation.writes if a.register_file in SCALAR_FILES]
+    reads = {(a.variable, a.register_file) for a in operation.reads if a.register_file in SCALAR_FILES}
     for access in instruction.memory:
-        reads |= {v.name for v in instruction.variables if v.register == "X" and f"X[{v.name}]" in str(access)}
-    result = np.full(len(words), 0, np.int64)
+        reads |= {(v.name, "X") for v in instruction.variables if v.register == "X" and f"X[{v.name}]" in str(access)}
+    result = np.full(count, 0, np.int64)
     if writes:
-        target = field_values(words, instruction.variable(writes[0]))
+        target = values[writes[0].variable] + coded.scoreboard[writes[0].register_file]
         result |= np.where(target == 0, SINK, target)
     else:
         # an environment call answers in a0
         result |= 10 if "ecall" in operation.calls else SINK
-    for name, shift in zip(sorted(reads), (8, 16, 48), strict=False):
-        result |= field_values(words, instruction.variable(name)) << shift
+    for (name, owner), shift in zip(sorted(reads), (8, 16, 48), strict=False):
+        result |= (values[name] + coded.scoreboard[owner]) << shift
     cycles = int(str(instruction.work.get("latency", 0))) if str(instruction.work.get("latency", "")).isdigit() else 0
     result |= np.int64(cycles or latency.get(instruction.unit, 1)) << 24
     result |= np.int64(UNIT_ID[instruction.unit]) << 40

@@ -18,6 +18,7 @@ from archsim.isa.spec import Isa
 from archsim.machine import layout as at
 from archsim.machine.chip import Chip
 from archsim.machine.compiled import tables_of
+from archsim.machine.csr_table import any_csr
 from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import decode_words
@@ -111,7 +112,7 @@ def replay(trace: Trace, design: Any, *, isa: Isa | None = None) -> tuple[RunRes
     tables = tables_of(isa)
     code = decode_words(tables.coded, trace.words, trace.text, latency_table(design))
     unknown = _known_only(trace, tables.coded.illegal, tables.coded.number["fence"], code)
-    tables.prepare([*code.used, "fence"], timed=True)
+    tables.describe([*code.used, "fence"])
     chip = Chip(design, tables, code, MainMemory(1 << 16), values=False, timed=True)
     for hart in range(chip.harts):
         context = chip.contexts[hart]
@@ -142,5 +143,4 @@ def _known_only(trace: Trace, illegal: int, fence: int, code: Any) -> int:
 
 def _any_csr(chip: Chip, context: np.ndarray) -> None:
     """Traces of other simulators touch CSRs that the design does not have: take them as plain registers."""
-    maximum = chip.keep[int(context[at.CSR_MAXIMUM])]
-    maximum[maximum == -1] = (1 << 63) - 1
+    any_csr(chip.keep[int(context[at.CSR_FACTS])].reshape(-1, at.CSR_FIELDS))

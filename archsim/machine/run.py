@@ -78,7 +78,8 @@ def run(
         raise InputError("a functional run has no trace of time", remedy="record with a timed run")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
-    tables.prepare(code.used, timed=timed)
+    if timed:
+        tables.describe(code.used)
     held = (
         min(HELD_ADDRESSES, design.memory.size)
         if fidelity == "addresses"
@@ -106,7 +107,7 @@ def run(
 def latency_table(design: Any) -> dict[str, int]:
     """Cycles from issue to result by unit, of a design's harts."""
     latency = design.core.hart.latency
-    return {name: int(getattr(latency, name)) for name in ("alu", "mul", "div", "load", "csr")}
+    return {name: int(getattr(latency, name)) for name in ("alu", "mul", "div", "fpu", "fdiv", "load", "csr")}
 
 
 def _last_address(memory: Mapping[int, bytes | np.ndarray] | None) -> int:
@@ -169,6 +170,8 @@ class Session:
                 self._call(hart)
             elif status == at.TRAPPED:
                 raise SimulationError(self._message(hart, self._cause(hart)))
+            elif status == at.NEEDS_CODE:
+                self._compile(hart)
             elif status == at.RECORD_FULL:
                 self.recorder.flush(hart)
             elif status == at.TRACE_END:
@@ -180,6 +183,12 @@ class Session:
                 raise SimulationError(
                     f"{self.program.name}: stopped after {retired} instructions (the limit is {self.maximum})"
                 )
+
+    def _compile(self, hart: int) -> None:
+        """Compile the instruction that a hart stands at."""
+        context = self.chip.contexts[hart]
+        slot = (int(context[at.PC]) - self.chip.code.text) >> 1
+        self.chip.tables.compile(int(self.chip.code.code[slot, 0]) & 0xFFFF, int(context[at.COLUMN]))
 
     def _slice(self) -> int:
         return SLICE if self.maximum is None else min(SLICE, self.maximum)
