@@ -68,7 +68,9 @@ class VectorLowering(Lowering):
         }
         self.assigned = assigned
         if self.facts.count:
-            self.counted = check_expression(self.facts.count, instruction.line, instruction, state, parameters)
+            self.counted = check_expression(
+                self.facts.count, instruction.line, instruction, state, parameters
+            )
 
     # -- the function
 

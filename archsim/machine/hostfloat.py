@@ -129,11 +129,7 @@ def gather_host_flags(ctx):
     status = np.int64(host_status())
     if status & 0x3D:
         ctx[FFLAGS] |= (
-            ((status & 1) << 4)
-            | ((status & 4) << 1)
-            | ((status & 8) >> 1)
-            | ((status & 16) >> 3)
-            | ((status & 32) >> 5)
+            ((status & 1) << 4) | ((status & 4) << 1) | ((status & 8) >> 1) | ((status & 16) >> 3) | ((status & 32) >> 5)
         )
         set_host_status(np.uint32(status & 0xFFFFFFC0))
 
@@ -421,7 +417,6 @@ def from_int_32(ctx, value, rm, signed):
     if rm != 0 or (value < 0 and not signed):
         return soft_from_int(ctx, np.int64(32), value, np.int64(rm), np.int64(signed))
     return np.int64(f32_bits(np.float32(np.int64(value))))
-
 
 # -- the other widths (16: binary16, 17: bfloat16), and what needs no host arithmetic
 

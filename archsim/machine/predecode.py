@@ -118,7 +118,9 @@ def _groups(unique: np.ndarray) -> dict[int, np.ndarray]:
     return dict(zip((int(v) for v in values), np.split(order, starts[1:]), strict=True))
 
 
-def _executed(coded: Coded, instruction: Instruction, words: np.ndarray) -> tuple[Instruction, dict[str, np.ndarray]]:
+def _executed(
+    coded: Coded, instruction: Instruction, words: np.ndarray
+) -> tuple[Instruction, dict[str, np.ndarray]]:
     """The instruction that words of one execute as (that of the expansion of a 16-bit one), and its operands."""
     own = {variable.name: field_values(words, variable) for variable in instruction.variables}
     if instruction.expansion is None:
