@@ -78,14 +78,14 @@ def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str
     window = _window(name, entry)
     most = 2**63 - 1 if window is None else 2 ** min(window[1], 63) - 1
     maximum = constant(entry.get("maximum", most), parameters, **entry.where("maximum"))
-    reset = entry.get("reset", 0)
+    reset = constant(entry.get("reset", 0), parameters, **entry.where("reset"))
     if not 0 <= reset <= maximum < 2**63:
         raise InputError(
             f"CSR {name} starts at {reset} with maximum {maximum}",
             **entry.where("maximum" if "maximum" in entry else "reset"),
             remedy="use 0 <= reset <= maximum < 2**63",
         )
-    mask = entry.get("mask", 2**64 - 1)
+    mask = constant(entry.get("mask", 2**64 - 1), parameters, **entry.where("mask"))
     if not 0 <= mask < 2**64:
         raise InputError(f"mask of CSR {name} is {mask}", **entry.where("mask"), remedy="use 64 bits")
     shows = str(entry.get("shows", ""))

@@ -78,8 +78,6 @@ def run(
         raise InputError("a functional run has no trace of time", remedy="record with a timed run")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
-    if timed:
-        tables.describe(code.used)
     held = (
         min(HELD_ADDRESSES, design.memory.size)
         if fidelity == "addresses"
