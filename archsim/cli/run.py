@@ -49,6 +49,7 @@ def run(
     from archsim.common.errors import InputError
     from archsim.design import load_design
     from archsim.isa.load import load_isa
+    from archsim.machine.environment import Options
     from archsim.machine.run import run as run_program
 
     if functional and addresses:
@@ -65,7 +66,7 @@ def run(
             fidelity=fidelity,
             record=record is not None,
             max_instructions=max_instructions,
-            echo=not json,
+            options=Options(echo=not json),
             progress=lambda count: say(f"running {program}: {count:,} instructions"),
         )
     if record is not None:
