@@ -159,10 +159,11 @@ class Assembler:
         return pseudo.expand(name, operands, is_register)
 
     def emit(self, name: str, operands: list[str]) -> None:
-        instruction = self.isa.instructions.get(name)
-        if instruction is None:
+        found = self.isa.mnemonics.get(name)
+        if found is None:
             self.unknown(name, len(operands))
-        fill = Fill(self.here(), self.line, instruction.width // 8, operands, instruction)
+        instruction, given = found
+        fill = Fill(self.here(), self.line, instruction.width // 8, operands, instruction, given)
         for operand in operands:
             if "%pcrel_hi" in operand:
                 self.highs.append((fill.place, operand))
@@ -174,7 +175,7 @@ class Assembler:
         if forms is not None or name in pseudo.NAMES:
             counts = " or ".join(str(number) for number in forms or (2,))
             raise InputError(f"{name} takes {counts} operands, not {count}", remedy="see the assembler's manual")
-        near = nearest(name, [*self.isa.instructions, *pseudo.NAMES])
+        near = nearest(name, [*self.isa.mnemonics, *pseudo.NAMES])
         remedy = f"did you mean {near!r}?" if near else "load the extension that has it"
         raise InputError(f"unknown instruction {name!r}", remedy=remedy)
 
@@ -192,7 +193,8 @@ class Assembler:
 
     def fill(self, section: Section, fill: Fill) -> None:
         if fill.instruction is not None:
-            value = encode(fill.instruction, self.reader.read(fill.instruction, fill.texts, fill.place))
+            operands = self.reader.read(fill.instruction, fill.texts, fill.place) | fill.given
+            value = encode(fill.instruction, operands)
         else:
             value = self.reader.number(fill.texts[0], fill.place)
             bits = 8 * fill.size

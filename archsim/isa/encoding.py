@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import combinations
+
 from archsim.common.errors import InputError, unknown
 from archsim.isa.spec import Instruction, Isa, Variable
 
@@ -36,17 +39,17 @@ def operand_range(variable: Variable) -> tuple[int, int, int]:
     step = 1 << variable.left_shift
     span = 1 << variable.width
     low, high = (-span // 2, span // 2 - 1) if variable.signed else (0, span - 1)
-    return low * step, high * step, step
+    return low * step + variable.add, high * step + variable.add, step
 
 
 def _field(instruction: Instruction, variable: Variable, value: int) -> int:
     low, high, step = operand_range(variable)
-    if not low <= value <= high or value % step:
+    if not low <= value <= high or (value - variable.add) % step:
         multiple = f" in steps of {step}" if step > 1 else ""
         raise InputError(f"{variable.name} of {instruction.name} is {value}", remedy=f"use {low} to {high}{multiple}")
     if value in variable.forbidden:
         raise InputError(f"{variable.name} of {instruction.name} may not be {value}", remedy="use another value")
-    return (value >> variable.left_shift) & ((1 << variable.width) - 1)
+    return ((value - variable.add) >> variable.left_shift) & ((1 << variable.width) - 1)
 
 
 def decode(isa: Isa, word: int) -> tuple[Instruction, dict[str, int]] | None:
@@ -71,18 +74,43 @@ def _value(variable: Variable, word: int) -> int:
         value = value << 1 | (word >> bit & 1)
     if variable.signed and value >> (variable.width - 1):
         value -= 1 << variable.width
-    return value << variable.left_shift
+    return (value << variable.left_shift) + variable.add
 
 
 def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruction]]:
-    """Pairs whose patterns some word fits both of."""
-    pairs = []
-    for index, one in enumerate(instructions):
-        for two in instructions[:index]:
-            same = one.width == two.width and not (one.value ^ two.value) & one.mask & two.mask
-            if same and not (_excludes(one, two) or _excludes(two, one)):
-                pairs.append((two, one))
-    return pairs
+    """Pairs whose patterns some word fits both of, the earlier first, unless one is a declared case of the other."""
+    order = {id(instruction): index for index, instruction in enumerate(instructions)}
+    found = {
+        tuple(sorted(order[id(instruction)] for instruction in pair))
+        for width in (16, 32)
+        for pair in _agreeing([one for one in instructions if one.width == width], 0, width)
+    }
+    pairs = [(instructions[one], instructions[two]) for one, two in sorted(found)]
+    return [
+        (one, two)
+        for one, two in pairs
+        if not (_excludes(one, two) or _excludes(two, one) or _is_case(one, two) or _is_case(two, one))
+    ]
+
+
+def _agreeing(group: list[Instruction], bit: int, width: int) -> Iterator[tuple[Instruction, Instruction]]:
+    """Pairs of a group whose fixed bits from `bit` on agree: by splitting it at each bit, in 0 and 1."""
+    if len(group) < 2:
+        return
+    if bit == width:
+        yield from combinations(group, 2)
+        return
+    selected = 1 << bit
+    zeros = [one for one in group if not one.value & selected]
+    ones = [one for one in group if one.value & selected or not one.mask & selected]
+    if len(ones) < len(group) or len(zeros) < len(group):
+        yield from _agreeing(ones, bit + 1, width)
+    yield from _agreeing(zeros, bit + 1, width)
+
+
+def _is_case(one: Instruction, two: Instruction) -> bool:
+    """Whether `one` is a case of `two`: it says so, and fixes all that `two` fixes, and more."""
+    return two.name in one.within and one.mask & two.mask == two.mask != one.mask
 
 
 def _excludes(one: Instruction, two: Instruction) -> bool:

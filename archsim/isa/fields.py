@@ -7,7 +7,7 @@ import re
 from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlMap
 from archsim.isa.schema import check_keys, maps
-from archsim.isa.spec import State, Variable
+from archsim.isa.spec import Part, State, Variable
 
 _PART = re.compile(r"\s*(\d{1,3})(?:-(\d{1,3}))?\s*")
 
@@ -77,6 +77,12 @@ def _variable(name: str, entry: YamlMap, state: dict[str, State], width: int) ->
     forbidden = entry.get("not", [])
     forbidden = frozenset(forbidden if isinstance(forbidden, list) else [forbidden])
     shift, letters = entry.get("left_shift", 0), str(entry.get("letters", ""))
+    if entry.get("add", 0) and "register" not in entry:
+        raise InputError(f"{what} is an immediate with 'add'", **entry.where("add"), remedy="leave it to registers")
+    if not 0 <= entry.get("written_bits", 0) < 64:
+        raise InputError(
+            f"written_bits of {what} is {entry['written_bits']}", **entry.where("written_bits"), remedy="use 1 to 63"
+        )
     if not 0 <= shift < 32:
         raise InputError(f"left_shift of {what} is {shift}", **entry.where("left_shift"), remedy="use 0 to 31")
     if letters and (len(letters) != len(bits) or len(set(letters)) != len(letters) or not letters.isalpha()):
@@ -85,10 +91,70 @@ def _variable(name: str, entry: YamlMap, state: dict[str, State], width: int) ->
             **entry.where("letters"),
             remedy=f"give {len(bits)} different letters, one per bit",
         )
-    variable = Variable(name, bits, entry.get("register"), entry.get("signed", False), shift, forbidden, letters)
+    words = _words(entry, what, len(bits))
+    variable = Variable(
+        name,
+        bits,
+        entry.get("register"),
+        entry.get("signed", False),
+        shift,
+        forbidden | {value for value, word in enumerate(words) if word is None},
+        letters,
+        entry.get("add", 0),
+        entry.get("hexadecimal", False),
+        entry.get("written_bits", 0),
+        words,
+        entry.get("default"),
+        entry.get("suffix", False),
+        tuple(_part(part, what, len(bits) + shift) for part in entry.get("parts", [])),
+        str(entry.get("eew", "")),
+        str(entry.get("group", "")),
+        int(entry.get("fields", 1)),
+    )
+    if variable.values or variable.parts or variable.suffix or variable.default is not None:
+        _check_words(variable, entry)
     if variable.register is not None:
         _check_register(variable, entry, state)
     return variable
+
+
+def _part(entry: YamlMap, what: str, width: int) -> Part:
+    check_keys(entry, "part", f"part of {what}")
+    bits = parse_location(entry, f"part of {what}", width)
+    if bits != tuple(range(bits[0], bits[-1] - 1, -1)):
+        raise InputError(f"part of {what} is in pieces", **entry.where("location"), remedy="use one range, such as 5-3")
+    return Part(bits[-1], len(bits), _words(entry, f"part of {what}", len(bits)))
+
+
+def _words(entry: YamlMap, what: str, width: int) -> tuple[str | None, ...]:
+    """The words under `values:`: different ones, at most as many as the field has values."""
+    words = tuple(None if word is None else str(word) for word in entry.get("values", []))
+    named = [word for word in words if word is not None]
+    if len(words) > 1 << min(width, 16) or len(set(named)) != len(named):
+        raise InputError(
+            f"values of {what} are {len(words)} words",
+            **entry.where("values"),
+            remedy=f"give at most {1 << min(width, 16)} different ones",
+        )
+    return words
+
+
+def _check_words(variable: Variable, entry: YamlMap) -> None:
+    what = f"variable {variable.name}"
+    if variable.register is not None:
+        raise InputError(
+            f"{what} selects a register, and has 'values', 'parts', 'suffix' or 'default'",
+            **entry.where(),
+            remedy="leave them to immediates",
+        )
+    if variable.suffix and not variable.values:
+        raise InputError(f"{what} has 'suffix' without 'values'", **entry.where("suffix"), remedy="add 'values:'")
+    low, high = (-1 << variable.width - 1, 1 << variable.width) if variable.signed else (0, 1 << variable.width)
+    shifted = variable.default is not None and variable.default >> variable.left_shift
+    if variable.default is not None and not low <= shifted < high:
+        raise InputError(
+            f"default of {what} is {variable.default}", **entry.where("default"), remedy="use one that fits"
+        )
 
 
 def _check_register(variable: Variable, entry: YamlMap, state: dict[str, State]) -> None:
@@ -102,10 +168,10 @@ def _check_register(variable: Variable, entry: YamlMap, state: dict[str, State])
             **entry.where(),
             remedy="leave them to immediates",
         )
-    largest = (1 << variable.width) - 1
+    largest = (1 << variable.width) - 1 + variable.add
     while largest in variable.forbidden:
         largest -= 1
-    if largest >= state[name].count:
+    if largest >= state[name].count or variable.add < 0:
         raise InputError(
             f"variable {variable.name} can be {largest}, {name} has {state[name].count} registers",
             **entry.where("location"),

@@ -14,7 +14,6 @@ from archsim.common.errors import unknown
 from archsim.isa.encoding import operand_range
 from archsim.isa.operation import Operation, check_operation, csr_fields
 from archsim.isa.spec import Extension, Instruction, Isa, Variable
-from archsim.isa.template import parse_template
 
 _FIELDS = {"rd": range(11, 6, -1), "rs1": range(19, 14, -1), "rs2": range(24, 19, -1), "rs3": range(31, 26, -1)}
 _PURE_UNITS = ("alu", "mul", "div")
@@ -25,8 +24,8 @@ _PROLOGUE = """\
 #ifndef {guard}
 #define {guard}
 
-#if !defined(__riscv) || __riscv_xlen != 64
-#error "this header is for RV64"
+#if !defined(__riscv) || __riscv_xlen != {xlen}
+#error "this header is for RV{xlen}"
 #endif
 
 #define ARCHSIM_TEXT_(x) #x
@@ -73,7 +72,7 @@ def c_header(isa: Isa, extension: str) -> str:
         raise unknown("extension", extension, isa.extensions)
     found = isa.extensions[extension]
     guard = f"ARCHSIM_{extension.upper()}_H"
-    parts = [_PROLOGUE.format(long_name=_title(found), file=found.file.name, guard=guard)]
+    parts = [_PROLOGUE.format(long_name=_title(found), file=found.file.name, guard=guard, xlen=isa.xlen)]
     functions, left_out = [], []
     for instruction in found.instructions.values():
         shape = _shape(isa, instruction)
@@ -100,15 +99,17 @@ def _comment(text: str) -> str:
 
 
 def _shape(isa: Isa, instruction: Instruction) -> _Shape | None:
+    if instruction.operation is None or instruction.width != 32:
+        return None
     operation = check_operation(instruction, isa.state, isa.parameters)
     names = {node.id for statement in operation.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
-    if "jump" in operation.calls or "pc" in names or instruction.width != 32:
+    if "jump" in operation.calls or names & {"pc", "next_pc"}:
         return None
     integers = [variable.name for variable in instruction.variables if variable.register == "X"]
     written = [access.variable for access in operation.writes if access.register_file == "X"]
     if len(set(written)) > 1 or any(name not in integers for name in written):
         return None
-    order = [name for operand in parse_template(instruction.assembly) for name in operand.variables]
+    order = instruction.written
     target = written[0] if written else None
     read = {access.variable for access in operation.reads if access.register_file == "X"}
     return _Shape(
@@ -128,7 +129,7 @@ def _is_pure(isa: Isa, instruction: Instruction, operation: Operation, names: se
 
 
 def _function(isa: Isa, instruction: Instruction, shape: _Shape) -> str:
-    order = [name for operand in parse_template(instruction.assembly) for name in operand.variables]
+    order = instruction.written
     parameters = [name for name in order if name in shape.sources or name in shape.constants]
     numbers = _placeholders(shape)
     text = _insn(instruction, numbers) or _word(instruction, numbers)

@@ -13,6 +13,8 @@ from archsim.isa.fields import check_bits, parse_variables
 from archsim.isa.schema import TABLES, UNITS, check_keys
 from archsim.isa.spec import Instruction, State, Text, Variable
 from archsim.isa.template import parse_template
+from archsim.isa.templates import expand_templates
+from archsim.isa.vector_facts import parse_vector
 
 _MNEMONIC = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
 _WORDS: dict[str, tuple[str, ...]] = {"access": ("read", "write"), "space": ("dram", "scratchpad")}
@@ -45,14 +47,17 @@ def parse_instructions(tree: YamlMap, formats: dict[str, YamlMap], around: Surro
         InputError: an entry is wrong; names its line.
     """
     result = {}
-    for name, entry in (tree.get("instructions") or {}).items():
+    if "instructions" not in tree:
+        return {}
+    instructions = expand_templates(tree["instructions"])
+    for name, entry in instructions.items():
         if not _MNEMONIC.fullmatch(name):
             raise InputError(
                 f"{name!r} is no mnemonic", **tree["instructions"].where(name), remedy="use letters, digits, _ and dots"
             )
         check_keys(entry, "instruction", f"instruction {name}")
         if _exists(name, entry, around):
-            result[name] = _parse(name, entry, tree, formats, around)
+            result[name] = _parse(name, entry, tree, formats, around, instructions.lines[name])
     return result
 
 
@@ -63,16 +68,16 @@ def _exists(name: str, entry: YamlMap, around: Surroundings) -> bool:
     return base == around.xlen and all(extension in around.extensions for extension in entry.get("requires", []))
 
 
-def _parse(name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings) -> Instruction:
+def _parse(
+    name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings, line: int
+) -> Instruction:
     what = f"instruction {name}"
     encoding = _encoding(name, entry["encoding"], around.xlen)
     match = _match(name, encoding)
     variables = parse_variables(name, entry, encoding, formats, around.state, len(match))
     check_bits(name, match, variables, encoding)
-    _check_assembly(name, entry, variables)
-    unit = str(_needed(what, entry, "unit"))
-    if unit not in UNITS:
-        raise unknown(f"unit of {what}", unit, UNITS, **entry.where("unit"))
+    _check_assembly(name, entry, variables, around.state)
+    unit, operation = _meaning(what, entry, tree)
     return Instruction(
         name,
         str(entry["long_name"]),
@@ -81,13 +86,30 @@ def _parse(name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap]
         variables,
         str(entry["assembly"]),
         unit,
-        Text(str(_needed(what, entry, "operation")), tree.file, _text_line(entry)),
+        operation,
         _work(what, entry, variables),
         _memory(what, entry),
         tree.file,
-        tree["instructions"].lines[name],
+        line,
         str(entry.get("description", "")),
+        vector=parse_vector(entry, what, around.extensions),
+        within=tuple(str(other) for other in entry.get("within", [])),
     )
+
+
+def _meaning(what: str, entry: YamlMap, tree: YamlMap) -> tuple[str, Text | None]:
+    """Unit and operation; those of an instruction with `expands:` are not known yet."""
+    if "expands" in entry:
+        for key in ("unit", "operation", "work", "memory"):
+            if key in entry:
+                raise InputError(
+                    f"{what} has 'expands' and {key!r}", **entry.where(key), remedy="leave it to what it expands to"
+                )
+        return "", None
+    unit = str(_needed(what, entry, "unit"))
+    if unit not in UNITS:
+        raise unknown(f"unit of {what}", unit, UNITS, **entry.where("unit"))
+    return unit, Text(str(_needed(what, entry, "operation")), tree.file, _text_line(entry))
 
 
 def _needed(what: str, entry: YamlMap, key: str) -> Any:
@@ -137,7 +159,8 @@ def _match(name: str, encoding: YamlMap) -> str:
     return match
 
 
-def _check_assembly(name: str, entry: YamlMap, variables: tuple[Variable, ...]) -> None:
+def _check_assembly(name: str, entry: YamlMap, variables: tuple[Variable, ...], state: dict[str, State]) -> None:
+    """Check that the template has every variable once, and else only registers that are always the same (sp, v0)."""
     where = entry.where("assembly")
     try:
         operands = parse_template(str(entry["assembly"]))
@@ -147,15 +170,17 @@ def _check_assembly(name: str, entry: YamlMap, variables: tuple[Variable, ...]) 
         ) from None
     written = [variable for operand in operands for variable in operand.variables]
     known = [variable.name for variable in variables]
+    suffixes = [variable.name for variable in variables if variable.suffix]
+    registers = {register for file in state.values() for register in file.names}
     for variable in written:
-        if variable not in known:
+        if variable not in known and variable not in registers:
             raise unknown(f"variable in assembly of {name}", variable, known, **where)
     for variable in known:
-        if written.count(variable) != 1:
+        if written.count(variable) != 1 - (variable in suffixes):
             raise InputError(
                 f"assembly of {name} has {variable} {written.count(variable)} times",
                 **where,
-                remedy="write every variable once",
+                remedy="leave out suffixes of the mnemonic" if variable in suffixes else "write every variable once",
             )
 
 

@@ -14,6 +14,8 @@ def json_schema() -> dict[str, Any]:
     for kind in STATE_KINDS:
         tables[kind]["properties"]["kind"] = {"const": kind}
     tables["instruction"]["properties"]["unit"]["enum"] = list(UNITS)
+    tables["instruction"]["anyOf"] = [{"required": ["expands"]}, {"required": ["unit", "operation"]}]
+    tables["encoding"]["anyOf"] = [{"required": [key]} for key in ("match", "RV32", "RV64")]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "An instruction set extension of archsim",
@@ -45,6 +47,8 @@ def _value(key: Key) -> dict[str, Any]:
         "number": number,
         "integers": {"anyOf": [{"type": "integer"}, integers]},
         "numbers": {"type": "array", "items": number},
+        "names": {"type": "object", "additionalProperties": {"type": "string"}},
+        "words": {"type": "array", "items": {"type": ["string", "number", "null"]}},
         "texts": {"type": "array", "items": scalar},
         "map": reference,
         "maps": {"type": "object", "additionalProperties": reference},

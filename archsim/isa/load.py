@@ -13,6 +13,7 @@ from archsim.common.resources import shipped
 from archsim.common.yamlfile import YamlMap, load_yaml
 from archsim.isa.constants import bind, parse_parameter
 from archsim.isa.encoding import check_encodings
+from archsim.isa.expansion import expand_all
 from archsim.isa.instructions import Surroundings, parse_instructions
 from archsim.isa.names import resolve
 from archsim.isa.operation import FUNCTIONS, check_expression, check_operation
@@ -84,6 +85,7 @@ def _load(
         name: _extension(tree, declared[name], states[name], _formats(tree, trees), Surroundings(xlen, state, trees))
         for name, tree in trees.items()
     }
+    expand_all(extensions, trees, state)
     instructions = _instructions(extensions)
     check_encodings(list(instructions.values()))
     isa = Isa("+".join(names), extensions, parameters, state, instructions, xlen)
@@ -111,24 +113,30 @@ def _read(paths: tuple[Path, ...]) -> dict[str, YamlMap]:
 
     def add(tree: YamlMap) -> None:
         name = tree["extension"]
-        if name in started:
-            return
-        started.add(name)
-        for needed in tree.get("requires", []):
-            if needed in asked:
-                add(asked[needed])
-            elif str(needed).lower() in known:
-                add(_tree(known[str(needed).lower()]))
-            else:
-                raise InputError(
-                    f"extension {name} requires {needed}, which is not loaded",
-                    **tree.where("requires"),
-                    remedy=f"load {needed}, too",
-                )
-        trees[name] = tree
+        if name not in started:
+            started.add(name)
+            for needed in tree.get("requires", []):
+                named(str(needed), tree, "requires")
+            trees[name] = tree
+
+    def named(name: str, tree: YamlMap, key: str) -> None:
+        if name in asked:
+            add(asked[name])
+        elif name.lower() in known:
+            add(_tree(known[name.lower()]))
+        else:
+            raise InputError(
+                f"extension {tree['extension']} {key} {name}, which is not loaded",
+                **tree.where(key),
+                remedy=f"load {name}, too",
+            )
 
     for tree in asked.values():
         add(tree)
+    for tree in list(trees.values()):
+        for other, name in (tree.get("implies") or {}).items():
+            if other in trees:
+                named(name, tree, "implies")
     return trees
 
 
@@ -213,7 +221,8 @@ def _instructions(extensions: dict[str, Extension]) -> dict[str, Instruction]:
                     remedy="rename one, or load only one of the extensions",
                 )
             result[name] = instruction
-    return result
+    # a case of another comes after it
+    return dict(sorted(result.items(), key=lambda item: bool(item[1].within)))
 
 
 def _check_meaning(isa: Isa, instruction: Instruction) -> None:
@@ -227,6 +236,8 @@ def _check_meaning(isa: Isa, instruction: Instruction) -> None:
                 line=instruction.line,
                 remedy="rename it",
             )
+    if instruction.operation is None:
+        return
     check_operation(instruction, isa.state, isa.parameters)
     for key, value in instruction.work.items():
         if key not in ("format", "class", "weights"):

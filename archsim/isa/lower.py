@@ -22,7 +22,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from archsim.isa.operation import CONTEXT_FUNCTIONS, Operation, csr_fields, element_bits, view_shape
+from archsim.isa.operation import CONTEXT_FUNCTIONS, FIXED_POINT, Operation, csr_fields, element_bits, view_shape
 from archsim.isa.spec import Instruction, State
 
 SINK = 32
@@ -261,6 +261,15 @@ class Lowering:
             return self.load(f"load_i{constants[0]}", arguments[0])
         if name.startswith("load_"):
             return self.load(name, arguments[0])
+        if name in FIXED_POINT:
+            own = ["ctx"] if name.startswith(("sat_", "frac_", "narrow_")) else []
+            bits = [f"np.int64({constant})" for constant in constants]
+            return f"{name}({', '.join([*own, *arguments[:2], *bits, *arguments[2:]])})"
+        if name in ("frec7", "frsqrt7"):
+            return f"{name}({', '.join(['ctx', f'np.int64({constants[0]})', *arguments])})"
+        if name == "set_vtype":
+            width, xlen = self.parameters["VLEN"], self.parameters["XLEN"]
+            return f"set_vtype(ctx, {', '.join(arguments)}, np.int64({width}), np.int64({xlen}))"
         if name in CONTEXT_FUNCTIONS:
             return f"{'_'.join([name, *map(str, constants)])}({', '.join(['ctx', *arguments])})"
         if name == "csr_read":

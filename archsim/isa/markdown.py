@@ -96,9 +96,16 @@ def _instruction(instruction: Instruction) -> str:
         f"### {instruction.name}\n\n{instruction.long_name}.{described}\n\n"
         f"```asm\n{instruction.name} {instruction.assembly}".rstrip()
         + f"\n```\n\n```text\n{bit_diagram(instruction)}\n```\n\n"
-        f"Unit: {instruction.unit}{f'; work: {work}' if work else ''}.{memory}\n\n"
-        f"```python\n{instruction.operation.source.rstrip()}\n```\n"
+        f"Unit: {instruction.unit}{f'; work: {work}' if work else ''}.{memory}\n\n{_meaning(instruction)}"
     )
+
+
+def _meaning(instruction: Instruction) -> str:
+    if instruction.operation is not None:
+        return f"```python\n{instruction.operation.source.rstrip()}\n```\n"
+    assert instruction.expansion is not None
+    given = ", ".join(f"{name} = {value}" for name, value in instruction.expansion.operands.items())
+    return f"Stands for `{instruction.expansion.mnemonic}`{f' with {given}' if given else ''}.\n"
 
 
 def _access(access: dict[str, Any]) -> str:

@@ -20,6 +20,16 @@ _RELOCATIONS = ("hi", "lo", "pcrel_hi", "pcrel_lo")
 _Plan = tuple[tuple[Operand, Variable | None, Variable | None], ...]
 
 
+def _combined(variable: Variable, text: str) -> int | None:
+    """The value of parts written as words in their order, such as "e32, m4, ta, ma"; parts left out are 0."""
+    words = [word.strip() for word in text.split(",")]
+    value = 0
+    for part in variable.parts:
+        if words and words[0] in part.values:
+            value |= part.values.index(words.pop(0)) << part.low
+    return None if words else value
+
+
 @dataclass
 class OperandReader:
     """Reads operands; raises InputError without a place, which the assembler adds.
@@ -49,27 +59,66 @@ class OperandReader:
             InputError: wrong number of operands, or one that means nothing.
         """
         plan = self._plan(instruction)
-        if len(plan) != len(texts):
-            count = f"{len(plan)} operand{'s' if len(plan) != 1 else ''}"
-            form = f"{instruction.name} {instruction.assembly}".rstrip()
-            raise InputError(f"{instruction.name} takes {count}, not {len(texts)}", remedy=f"write it as {form}")
         result: dict[str, int] = {}
-        for (operand, variable, base), text in zip(plan, texts, strict=True):
-            if base is not None:
+        for (operand, variable, base), text in zip(plan, self._filled(instruction, plan, texts), strict=True):
+            if text is None:
+                assert variable is not None and variable.default is not None
+                result[variable.name] = variable.default
+                continue
+            if operand.base is not None:
                 match = _ADDRESS.fullmatch(text)
                 if not match:
                     raise InputError(f"{text!r} is no address", remedy=f"write it as {operand}")
                 text = match[1].strip() or "0"
-                result[base.name] = self.register(base, match[2])
-            if variable is None:
-                if text != "0":
-                    raise InputError(f"{text!r} is an offset, {instruction.name} takes none", remedy="leave it out")
-            elif variable.register is not None:
-                result[variable.name] = self.register(variable, text)
-            else:
+                self._base(base, operand.base, match[2], result)
+            if variable is not None:
                 relative = instruction.unit == "branch" and base is None
-                result[variable.name] = self.immediate(instruction, variable, text, here, relative)
+                result[variable.name] = self.value(instruction, variable, text, here, relative)
+            elif operand.name is not None:
+                self._same(operand.name, text)
+            elif text != "0":
+                raise InputError(f"{text!r} is an offset, {instruction.name} takes none", remedy="leave it out")
         return result
+
+    def _filled(self, instruction: Instruction, plan: _Plan, texts: list[str]) -> list[str | None]:
+        """One text per operand: None for those left out at the end, parts of the last one joined."""
+        last = plan[-1][1] if plan else None
+        if last is not None and last.parts and len(texts) > len(plan):
+            texts = [*texts[: len(plan) - 1], ",".join(texts[len(plan) - 1 :])]
+        missing = len(plan) - len(texts)
+        optional = [variable is not None and variable.default is not None for _, variable, _ in plan]
+        if missing >= 0 and all(optional[len(texts) :]):
+            return [*texts, *[None] * missing]
+        count = f"{len(plan)} operand{'s' if len(plan) != 1 else ''}"
+        form = f"{instruction.name} {instruction.assembly}".rstrip()
+        raise InputError(f"{instruction.name} takes {count}, not {len(texts)}", remedy=f"write it as {form}")
+
+    def _base(self, variable: Variable | None, name: str, text: str, result: dict[str, int]) -> None:
+        if variable is None:
+            self._same(name, text)
+        else:
+            result[variable.name] = self.register(variable, text)
+
+    def _same(self, name: str, text: str) -> None:
+        """Check an operand that is always the same register."""
+        for numbers in self.isa.register_numbers.values():
+            if name in numbers and numbers.get(text) == numbers[name]:
+                return
+        raise InputError(f"{text!r} stands where only {name} may", remedy=f"write {name}")
+
+    def value(self, instruction: Instruction, variable: Variable, text: str, here: Place, relative: bool) -> int:
+        """Value of an operand: a register, words, or an immediate."""
+        if variable.register is not None:
+            return self.register(variable, text)
+        if text in variable.values:
+            return variable.values.index(text)
+        if variable.parts and (combined := _combined(variable, text)) is not None:
+            return combined
+        value = self.immediate(instruction, variable, text, here, relative)
+        if variable.written_bits:
+            half = 1 << variable.written_bits - 1
+            return value - 2 * half if half <= value < 2 * half else value
+        return value
 
     def _plan(self, instruction: Instruction) -> _Plan:
         plan = self._plans.get(instruction.name)

@@ -83,11 +83,34 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "fcvt": (("const", "const", "int", "int"), "int"),
     "to_int": (("const", "int", "int", "int", "int"), "int"),
     "from_int": (("const", "int", "int", "int"), "int"),
+    "fcvt_odd": (("const", "const", "int"), "int"),
+    "frec7": (("const", "int", "int"), "int"),
+    "frsqrt7": (("const", "int"), "int"),
+    "set_vtype": (("int", "int"), "int"),
+    "set_vl": (("int",), ""),
+    "active": (("int",), "bool"),
+    "mask_bit": (("int",), "int"),
+    "span": (("int",), "int"),
+    "load_row": (("const", "int", "int"), "int"),
+    "store_row": (("const", "int", "int", "int"), ""),
+    "accessible": (("int", "int"), "bool"),
+    **{f"sat_{name}": (("const", "int", "int"), "int") for name in ("add", "addu", "sub", "subu")},
+    **{f"avg_{name}": (("const", "int", "int", "int"), "int") for name in ("add", "addu", "sub", "subu")},
+    "frac_mul": (("const", "int", "int", "int"), "int"),
+    "round_shr": (("int", "int", "int"), "int"),
+    "round_shru": (("const", "int", "int", "int"), "int"),
+    "narrow_clip": (("const", "int", "int", "int"), "int"),
+    "narrow_clipu": (("const", "int", "int", "int"), "int"),
 }
+FIXED_POINT = frozenset(
+    {name for name in FUNCTIONS if name.startswith(("sat_", "avg_", "round_shr"))}
+    | {"frac_mul", "narrow_clip", "narrow_clipu"}
+)
+"""Fixed-point functions: compiled ones take the width, where there is one, behind their two operands."""
 CONTEXT_FUNCTIONS = frozenset(
     {
         "reserved", "rounding", "box", "unbox", "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "feq", "flt", "fle",
-        "fmin", "fmax", "fclass", "fcvt", "to_int", "from_int",
+        "fmin", "fmax", "fclass", "fcvt", "to_int", "from_int", "fcvt_odd", "frec7", "frsqrt7", "accessible",
     }
 )  # fmt: skip
 """Functions with a value that work on the hart: on its flags, its reservation, its rounding mode."""
@@ -140,6 +163,7 @@ def check_operation(instruction: Instruction, state: dict[str, State], parameter
         InputError: with file, line and column, and what is allowed.
     """
     text = instruction.operation
+    assert text is not None, "what expands to another instruction has no operation"
     return _Checker(instruction, state, parameters, text).statements()
 
 
@@ -170,6 +194,11 @@ class _Checker:
         self.intervals: dict[str, Interval] = {}
         self.conditional = 0
         self.result = Operation([])
+        # loop variables that are elements of the vector at work
+        self.rounds: set[str] = set()
+        if instruction.vector is not None and instruction.vector.loop:
+            self.rounds.add("i")
+            self.result.variables["i"] = "int"
 
     def fail(self, node: ast.AST | None, message: str, remedy: str) -> NoReturn:
         line = self.text.line + getattr(node, "lineno", 1) - 1
@@ -309,6 +338,8 @@ class _Checker:
         if self.result.variables.setdefault(name, "int") != "int":
             self.fail(statement, f"{name} is {self.result.variables[name]}, a loop variable is int", "rename it")
         self.intervals[name] = (low, max(low, high))
+        if [ast.unparse(argument) for argument in call.args] in (["vl"], ["vstart", "vl"]):
+            self.rounds.add(name)
         # what a loop body assigns may hold any value in the next round
         for node in ast.walk(statement):
             if isinstance(node, (ast.Assign, ast.AugAssign)):
@@ -389,6 +420,8 @@ class _Checker:
         if name in self.result.variables:
             return self.result.variables[name]
         if name in self.operands or name in self.parameters or name in self.fields or name in _COUNTERS:
+            return "int"
+        if name == "vlmax" and self.instruction.vector is not None:
             return "int"
         if name in self.state:
             if self.state[name].kind == "csr":
@@ -513,6 +546,8 @@ class _Checker:
             self.want(index, "int")
             low, high = self.interval(index)
             inside = inside and low >= 0 and high < size
+        if state.vector:
+            inside = isinstance(indices[1], ast.Name) and indices[1].id in self.rounds
         if inside:
             self.result.safe.add(id(node))
         access = Access(owner.name, operand.id)
@@ -557,6 +592,8 @@ class _Checker:
             return (-span // 2, span // 2 - 1) if variable.signed else (0, span - 1)
         if name in self.fields:
             return 0, 2 ** self.fields[name][2] - 1
+        if name == "vlmax":
+            return 0, self.parameters.get("VLEN", 0)
         if name in self.state and self.state[name].kind == "csr" and self.state[name].maximum < 2**62:
             return 0, self.state[name].maximum
         return ANY

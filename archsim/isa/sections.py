@@ -26,6 +26,7 @@ class Fill:
         line: of the source.
         size: in bytes.
         texts: operands, or the one expression.
+        given: operands that the mnemonic's suffix gives.
     """
 
     place: Place
@@ -33,6 +34,7 @@ class Fill:
     size: int
     texts: list[str]
     instruction: Instruction | None = None
+    given: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass

@@ -7,6 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from archsim.isa.template import parse_template
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bits of an operand's value, and the words that assembly writes them with (None: there is none)."""
+
+    low: int
+    width: int
+    values: tuple[str | None, ...]
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -20,6 +31,16 @@ class Variable:
         left_shift: zero bits below the field (branch offsets: 1).
         forbidden: values the field may not hold.
         letters: one letter per bit, most significant first, with which assembly writes the field (fence: iorw).
+        add: what the value is greater by than the field (registers of compressed instructions: 8).
+        hexadecimal: whether disassembly writes an immediate in base 16.
+        written_bits: where assembly writes a signed immediate as an unsigned number of so many bits (c.lui: 20).
+        values: words that assembly writes the values 0, 1, ... with; None where there is no word.
+        default: the value that assembly may leave out.
+        suffix: whether the word is a suffix of the mnemonic (amoadd.w.aq).
+        parts: pieces of the value that assembly writes as words of their own (vsetvli: e32, m4, ta, ma).
+        eew: of a vector operand: bits of its elements as an expression over SEW; "": SEW; 1: a mask.
+        group: of a vector operand: registers it spans where vtype does not say, "": as many as EEW and LMUL make.
+        fields: groups that follow each other (segments).
     """
 
     name: str
@@ -29,6 +50,16 @@ class Variable:
     left_shift: int = 0
     forbidden: frozenset[int] = frozenset()
     letters: str = ""
+    add: int = 0
+    hexadecimal: bool = False
+    written_bits: int = 0
+    values: tuple[str | None, ...] = ()
+    default: int | None = None
+    suffix: bool = False
+    parts: tuple[Part, ...] = ()
+    eew: str = ""
+    group: str = ""
+    fields: int = 1
 
     @property
     def width(self) -> int:
@@ -62,6 +93,7 @@ class State:
         maximum: largest value a CSR takes (writes are clamped to it: WARL).
         fields: of a CSR: name -> (least significant bit, width, enumerated names).
         reset: value of a CSR after reset.
+        vector: whether a register file is that of vectors: elements as wide as the instruction says.
         window: (least significant bit, width) of the bits of `of` that a CSR shows.
         mask: bits of a CSR that can be written; the others keep their reset value.
         legal: field -> values it takes; a write of another leaves it as it is.
@@ -83,6 +115,7 @@ class State:
     fields: dict[str, tuple[int, int, tuple[str, ...]]] = field(default_factory=dict)
     reset: int = 0
     description: str = ""
+    vector: bool = False
     window: tuple[int, int] | None = None
     mask: int = 2**64 - 1
     legal: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -101,17 +134,50 @@ class Text:
 
 
 @dataclass(frozen=True)
+class VectorFacts:
+    """How a vector instruction runs over elements.
+
+    Attributes:
+        loop: whether the operation is that of one active element.
+        widths: SEW for which it is there; () if it does not depend on vtype.
+        disjoint: source operands that the target may not overlap.
+        restarts: whether vstart may be other than 0.
+        count: elements that it runs over as an expression, "": vl.
+    """
+
+    loop: bool
+    widths: tuple[int, ...]
+    disjoint: tuple[str, ...]
+    restarts: bool
+    count: str = ""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The instruction that a short one stands for.
+
+    Attributes:
+        mnemonic: of it.
+        operands: every variable of it -> a value, or the name of the short instruction's own variable.
+    """
+
+    mnemonic: str
+    operands: dict[str, int | str]
+
+
+@dataclass(frozen=True)
 class Instruction:
     """One instruction as its YAML says.
 
     Attributes:
         match: 32 (or 16) characters of 0, 1 and -, most significant bit first.
         assembly: operand template, such as "xd, imm(xs1)".
-        operation: its meaning, in the operation language; None where the engine itself acts (see `builtin`).
+        operation: its meaning, in the operation language; None where it has an expansion.
         unit: class of execution unit (alu, mul, div, branch, load, store, csr, system, tile_lsu, matrix, vector, dma).
         work: what it asks of the unit: name -> expression or word (macs, elements, bits, format, class, ...).
         memory: bulk accesses: a list of {access, address, rows, row_bytes, stride} of expressions.
-        scaled: whether state of bulk kind (tiles, scratchpad) is touched, so that address-only runs skip values.
+        expansion: the instruction that it stands for, if it has no operation of its own.
+        within: instructions whose encodings contain its own: it is a case of them with a name and meaning of its own.
     """
 
     name: str
@@ -121,12 +187,15 @@ class Instruction:
     variables: tuple[Variable, ...]
     assembly: str
     unit: str
-    operation: Text
+    operation: Text | None
     work: dict[str, Any]
     memory: tuple[dict[str, Any], ...]
     file: Path
     line: int
     description: str = ""
+    vector: VectorFacts | None = None
+    expansion: Expansion | None = None
+    within: tuple[str, ...] = ()
 
     @cached_property
     def width(self) -> int:
@@ -140,6 +209,14 @@ class Instruction:
     @cached_property
     def value(self) -> int:
         return int(self.match.replace("-", "0"), 2)
+
+    @cached_property
+    def written(self) -> tuple[str, ...]:
+        """Names of the variables in the order that assembly has them, suffixes of the mnemonic first."""
+        names = {variable.name for variable in self.variables}
+        suffixes = tuple(variable.name for variable in self.variables if variable.suffix)
+        operands = parse_template(self.assembly)
+        return suffixes + tuple(name for operand in operands for name in operand.variables if name in names)
 
     def variable(self, name: str) -> Variable:
         for variable in self.variables:
@@ -183,11 +260,26 @@ class Isa:
 
     @cached_property
     def decode_tables(self) -> dict[int, list[tuple[int, dict[int, Instruction]]]]:
-        """Width in bits -> per mask, fixed bits -> instruction."""
+        """Width in bits -> per mask, those of most bits first, fixed bits -> instruction."""
         tables: dict[int, dict[int, dict[int, Instruction]]] = {16: {}, 32: {}}
         for instruction in self.instructions.values():
             tables[instruction.width].setdefault(instruction.mask, {})[instruction.value] = instruction
-        return {width: list(by_mask.items()) for width, by_mask in tables.items()}
+        return {
+            width: sorted(by_mask.items(), key=lambda entry: -entry[0].bit_count()) for width, by_mask in tables.items()
+        }
+
+    @cached_property
+    def mnemonics(self) -> dict[str, tuple[Instruction, dict[str, int]]]:
+        """What may be written -> instruction, and the operands that its suffix gives (amoadd.w.aq: ordering 2)."""
+        result: dict[str, tuple[Instruction, dict[str, int]]] = {}
+        for name, instruction in self.instructions.items():
+            result[name] = instruction, {}
+            for variable in instruction.variables:
+                if variable.suffix:
+                    for value, word in enumerate(variable.values):
+                        if word is not None:
+                            result[name + word] = instruction, {variable.name: value}
+        return result
 
     @cached_property
     def register_numbers(self) -> dict[str, dict[str, int]]:

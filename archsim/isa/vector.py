@@ -1,4 +1,4 @@
-"""Vector instructions: what the engine must know beside the operation, and lowering for one element width.
+"""Vector instructions lowered for one element width.
 
 An operation says what happens to element ``i``; masking, tail, vstart, register groups and their legality are the
 engine's (V 1.0, sections 3.4 and 5). Lowered text is specialised for one SEW; LMUL, vl and the mask are run-time
@@ -8,47 +8,14 @@ values. Tail and inactive elements stay undisturbed, which both policies allow.
 from __future__ import annotations
 
 import ast
-import re
 
-from archsim.common.errors import InputError
-from archsim.common.yamlfile import YamlMap
 from archsim.isa.constants import constant
 from archsim.isa.lower import Lowering
-from archsim.isa.operation import Operation, check_operation
-from archsim.isa.schema import check_keys
-from archsim.isa.spec import Instruction, Isa, State, Variable, VectorFacts
+from archsim.isa.operation import Operation, check_expression, check_operation
+from archsim.isa.spec import Instruction, Isa, State, Variable
 
 VECTOR_FILE = "V"
-ELEMENT_WIDTHS = (8, 16, 32, 64)
-_SEW_ITEM = re.compile(r"(\d+)(?: if (\w+))?")
 _LIMIT_REGISTERS = 32
-
-
-def parse_vector(entry: YamlMap, what: str, extensions: tuple[str, ...]) -> VectorFacts | None:
-    """The `vector:` mapping of an instruction; None where there is none.
-
-    Args:
-        extensions: those loaded: an element width may depend on one ("16 if Zvfh").
-    """
-    facts = entry.get("vector")
-    if facts is None:
-        return None
-    check_keys(facts, "vector", f"vector of {what}")
-    widths = []
-    for item in facts.get("sew", []):
-        match = _SEW_ITEM.fullmatch(str(item))
-        if match is None or int(match[1]) not in ELEMENT_WIDTHS:
-            raise InputError(
-                f"sew of {what} has {item!r}", **facts.where("sew"), remedy="write 8, 16, 32, 64 or '16 if Zvfh'"
-            )
-        if match[2] is None or match[2] in extensions:
-            widths.append(int(match[1]))
-    return VectorFacts(
-        facts.get("loop", True),
-        tuple(widths),
-        tuple(str(name) for name in facts.get("disjoint", [])),
-        facts.get("restarts", True),
-    )
 
 
 def element_bits(variable: Variable, sew: int) -> int:
@@ -100,6 +67,10 @@ class VectorLowering(Lowering):
             if isinstance(target, ast.Name)
         }
         self.assigned = assigned
+        if self.facts.count:
+            self.counted = check_expression(
+                self.facts.count, instruction.line, instruction, state, parameters
+            )
 
     # -- the function
 
@@ -117,12 +88,25 @@ class VectorLowering(Lowering):
         bad = self._illegal()
         if bad:
             lines += [f"if {' or '.join(bad)}:", "    ctx[TRAP] = ILLEGAL", "    return 0"]
+        if self.facts.count:
+            lines += self._counted()
         lines += self._pointers()
         lines += [f"{name} = {text}" for text, name in self.hoisted.items()]
         lines += body
         if any(name.startswith(("sat_", "frac_", "narrow_clip")) for name in self.operation.calls):
             lines += ["keep_saturation(ctx)"]
         return [*lines, "csr[VSTART_CSR] = 0"]
+
+    def _counted(self) -> list[str]:
+        """Let vl be the number of elements asked for, as far as registers reach."""
+        saved, self.operation = self.operation, self.counted
+        text = self.expression()
+        self.operation = saved
+        lines = [f"vl = {text}"]
+        for variable in self.vectors:
+            most = f"({_LIMIT_REGISTERS} - r_{variable.name}) * np.int64(VLENB * 8 // {self.bits[variable.name]})"
+            lines.append(f"vl = min(vl, {most})")
+        return lines
 
     def _slots(self) -> list[str]:
         lines = []
