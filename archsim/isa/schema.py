@@ -75,7 +75,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "of": Key("text", "the CSR that it is a window on"),
         "location": Key("text", "the bits of that CSR that it shows, such as 7-5"),
         "maximum": Key("number", "largest value; greater ones are clamped to it"),
-        "mask": Key("integer", "bits that can be written; the others keep their reset value (default: all)"),
+        "mask": Key("number", "bits that can be written; the others keep their reset value (default: all)"),
         "float_flags": Key("boolean", "whether bits 4-0 gather floating-point exceptions"),
         "shows": Key("word", f"what the machine shows in it: {', '.join(SHOWN)}"),
         "xlen": Key("integer", "32 or 64: the only register width that has it"),

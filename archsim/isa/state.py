@@ -85,7 +85,7 @@ def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str
             **entry.where("maximum" if "maximum" in entry else "reset"),
             remedy="use 0 <= reset <= maximum < 2**63",
         )
-    mask = entry.get("mask", 2**64 - 1)
+    mask = constant(entry.get("mask", 2**64 - 1), parameters, **entry.where("mask"))
     if not 0 <= mask < 2**64:
         raise InputError(f"mask of CSR {name} is {mask}", **entry.where("mask"), remedy="use 64 bits")
     shows = str(entry.get("shows", ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -14,9 +14,11 @@ from archsim.isa.spec import Isa
 from archsim.machine import layout as at
 from archsim.machine.bare_metal import BareMetal
 from archsim.machine.chip import Chip
+from archsim.machine.commit_log import CommitLog
 from archsim.machine.compiled import tables_of
 from archsim.machine.energy import energy_of
 from archsim.machine.environment import Clock, Environment, Options
+from archsim.machine.instruction_set import instruction_set_for
 from archsim.machine.linux import LinuxProcess
 from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
@@ -46,13 +48,15 @@ def run(
     max_instructions: int | None = None,
     options: Options = DEFAULT_OPTIONS,
     progress: Callable[[int], None] | None = None,
+    log: TextIO | None = None,
 ) -> RunResult:
     """Run a program on a design, bit-exactly.
 
     Args:
-        program: what to run; every hart starts at its entry.
+        program: what to run. Every hart starts at its entry; of a Linux program out of an ELF file, the first only.
         design: a Design, or the name of one.
-        isa: another instruction set than the design's own (its parameters must fit the program).
+        isa: another instruction set than the design's own, or, for programs out of ELF files, than the design's own and
+            every standard extension that ships (its parameters must fit the program).
         fidelity: "functional" (values only), "timed" (values and cycles), or "addresses" (cycles; tiles, vectors and
             DMA payload are not held).
         memory: initial contents of main memory by address.
@@ -60,6 +64,7 @@ def run(
         max_instructions: stop with an error after so many.
         options: what the program is granted: arguments, files, input.
         progress: called with the instructions retired so far.
+        log: takes a line per executed instruction, as Spike's commit log has them (functional runs only).
 
     Returns:
         RunResult.
@@ -73,10 +78,13 @@ def run(
     if fidelity not in FIDELITIES:
         raise InputError(f"unknown fidelity {fidelity!r}", remedy=f"use one of {', '.join(FIDELITIES)}")
     design = load_design(design) if isinstance(design, str) else design
-    isa = isa or isa_of(design)
+    if isa is None:
+        isa = instruction_set_for(program, design) if program.headers else isa_of(design)
     timed = fidelity != "functional"
     if record and not timed:
         raise InputError("a functional run has no trace of time", remedy="record with a timed run")
+    if log is not None and timed:
+        raise InputError("a commit log is written by functional runs only", remedy="use fidelity functional")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
     if timed:
@@ -90,8 +98,8 @@ def run(
         context = chip.contexts[hart]
         return round(int(context[at.NOW]) / design.clock * 1e9) if timed else int(context[at.INSTRET])
 
-    environment = environment_of(chip, program, options, clock)
-    variant = Variant(timed=timed, record=record)
+    environment = environment_of(chip, program, options, clock, timed)
+    variant = Variant(timed=timed, record=record, step=log is not None)
     session = Session(
         chip,
         tables.go(variant),
@@ -105,6 +113,8 @@ def run(
         from archsim.machine.recording import Recorder
 
         session.recorder = Recorder(chip)
+    if log is not None:
+        session.tracer = CommitLog(chip, program, log)
     try:
         session.run()
     finally:
@@ -137,7 +147,7 @@ def load_program(main: MainMemory, program: Program, memory: Mapping[int, bytes 
         main.write(address, data)
 
 
-def environment_of(chip: Chip, program: Program, options: Options, clock: Clock) -> Environment:
+def environment_of(chip: Chip, program: Program, options: Options, clock: Clock, timed: bool) -> Environment:
     """What surrounds a program: the bare machine where it has a symbol `tohost`, Linux for all others."""
     code = chip.code
     if not code.text <= program.entry < code.text + 2 * code.slots:
@@ -145,7 +155,7 @@ def environment_of(chip: Chip, program: Program, options: Options, clock: Clock)
     for context in chip.contexts:
         context[at.PC] = program.entry
     if "tohost" in program.symbols:
-        return BareMetal(chip, program, options)
+        return BareMetal(chip, program, options, timed=timed)
     return LinuxProcess(chip, program, options, clock)
 
 

@@ -9,6 +9,7 @@ from archsim.common.errors import SimulationError
 from archsim.isa.program import Program
 from archsim.machine import layout as at
 from archsim.machine.chip import Chip
+from archsim.machine.commit_log import CommitLog
 from archsim.machine.environment import Environment
 
 SHARED_SLICE = 1_000_000
@@ -41,7 +42,7 @@ class Session:
         self.chip, self.go, self.program, self.environment = chip, go, program, environment
         self.timed, self.maximum, self.progress = timed, max_instructions, progress
         self.recorder: Any = None
-        self.tracer: Any = None
+        self.tracer: CommitLog | None = None
 
     def run(self) -> None:
         """Run to the end.
@@ -54,11 +55,11 @@ class Session:
         while True:
             self._set_limits(retired)
             hart, status = self.go(self.chip.address)
-            if self.tracer is not None:
-                self.tracer.after(hart, status)
             if status == at.EXITED:
                 return
             self._answer(hart, status)
+            if self.tracer is not None:
+                self.tracer.after(hart)
             self.environment.poll()
             retired = sum(int(context[at.INSTRET]) for context in contexts)
             if self.progress:
@@ -78,6 +79,7 @@ class Session:
             limit = min(limit, SHARED_SLICE)
         if self.tracer is not None:
             limit = 1
+            self.tracer.before()
         for context in self.chip.contexts:
             context[at.LIMIT_COUNT] = context[at.INSTRET] + limit
             if not self.timed:
