@@ -227,6 +227,7 @@ def _instructions(extensions: dict[str, Extension]) -> dict[str, Instruction]:
 
 def _check_meaning(isa: Isa, instruction: Instruction) -> None:
     """Check an instruction's operation and the expressions of its work and memory."""
+    parameters = isa.parameters_of(instruction)
     for variable in instruction.variables:
         taken = variable.name in isa.state or variable.name in isa.parameters or variable.name in FUNCTIONS
         if taken or keyword.iskeyword(variable.name) or variable.name in _NAMES:
@@ -238,10 +239,10 @@ def _check_meaning(isa: Isa, instruction: Instruction) -> None:
             )
     if instruction.operation is None:
         return
-    check_operation(instruction, isa.state, isa.parameters)
+    check_operation(instruction, isa.state, parameters)
     for key, value in instruction.work.items():
         if key not in ("format", "class", "weights"):
-            check_expression(value, instruction.line, instruction, isa.state, isa.parameters)
+            check_expression(value, instruction.line, instruction, isa.state, parameters)
     for access in instruction.memory:
         for key in ("address", "rows", "row_bytes", "stride"):
-            check_expression(access[key], instruction.line, instruction, isa.state, isa.parameters)
+            check_expression(access[key], instruction.line, instruction, isa.state, parameters)

@@ -80,7 +80,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "shows": Key("word", f"what the machine shows in it: {', '.join(SHOWN)}"),
         "xlen": Key("integer", "32 or 64: the only register width that has it"),
         "writable": Key("boolean", "whether programs may write it (default true)"),
-        "reset": Key("integer", "value at the start (default 0)"),
+        "reset": Key("number", "value at the start (default 0)"),
         "fields": Key("maps", "parts with a meaning of their own", table="field"),
         "description": Key("text", "what it is"),
     },

@@ -281,6 +281,12 @@ class Isa:
                             result[name + word] = instruction, {variable.name: value}
         return result
 
+    def parameters_of(self, instruction: Instruction) -> dict[str, int]:
+        """What an operation may name: the parameters, and for vector instructions the widest SEW that they have."""
+        if instruction.vector is None:
+            return self.parameters
+        return {**self.parameters, "SEW": max(instruction.vector.widths, default=8)}
+
     @cached_property
     def register_numbers(self) -> dict[str, dict[str, int]]:
         """Register file -> assembly name -> number (X also by x0 to x31 and fp)."""

@@ -78,7 +78,7 @@ def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str
     window = _window(name, entry)
     most = 2**63 - 1 if window is None else 2 ** min(window[1], 63) - 1
     maximum = constant(entry.get("maximum", most), parameters, **entry.where("maximum"))
-    reset = entry.get("reset", 0)
+    reset = constant(entry.get("reset", 0), parameters, **entry.where("reset"))
     if not 0 <= reset <= maximum < 2**63:
         raise InputError(
             f"CSR {name} starts at {reset} with maximum {maximum}",

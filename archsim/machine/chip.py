@@ -90,7 +90,13 @@ class Chip:
         point(at.X, self.array(34))
         point(at.STATE, self.array(state_layout(isa.state)[1], np.uint8))
         point(at.SPARE, self.array(512))
+        if "vtype" in isa.state:
+            # up to three operands of eight registers
+            point(at.VSCRATCH, self.array(4 * 8 * isa.parameters["VLEN"] // 8 + 64, np.uint8))
         self._csrs(context)
+        if "vtype" in isa.state:
+            context[at.COLUMN] = at.VILL_COLUMN
+            self.keep[int(context[at.CSR])][isa.state["vtype"].address] = -1 << isa.xlen - 1
         context[at.RAM], context[at.RAM_HELD] = self.memory.address, self.memory.held
         context[at.RAM_SIZE] = max(self.memory.held, design.memory.size)
         scratchpad = design.core.scratchpad

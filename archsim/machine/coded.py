@@ -10,6 +10,8 @@ from archsim.isa.operation import Operation, check_operation
 from archsim.isa.spec import Isa
 
 INLINE_UNITS = ("alu", "mul", "div", "fpu", "branch", "load", "store")
+SCALAR_FILES = ("X", "F")
+"""Register files whose registers the dispatch loop's own scoreboard follows."""
 INLINE_EXTENSIONS = ("I", "M", "F", "D")
 
 
@@ -54,7 +56,9 @@ class Coded:
         """The checked operation of an instruction."""
         if name not in self.operations:
             instruction = self.isa.instructions[name]
-            self.operations[name] = check_operation(instruction, self.isa.state, self.isa.parameters)
+            self.operations[name] = check_operation(
+                instruction, self.isa.state, self.isa.parameters_of(instruction)
+            )
         return self.operations[name]
 
     @cached_property
@@ -71,10 +75,10 @@ class Coded:
 
 def vocabulary() -> str:
     """Import lines for every public name that lowered text may use."""
-    from archsim.machine import arithmetic, csr, host, hostfloat
+    from archsim.machine import arithmetic, csr, estimates, fixedpoint, host, hostfloat, vector
 
     lines = ["import numpy as np"]
-    for module in (arithmetic, csr, host, hostfloat):
+    for module in (arithmetic, csr, estimates, fixedpoint, host, hostfloat, vector):
         own = sorted(
             name for name, value in vars(module).items() if callable(value) and name.islower() and name[0] != "_"
         )

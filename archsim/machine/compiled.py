@@ -11,7 +11,7 @@ from archsim.isa.lower import operand_slots
 from archsim.isa.spec import Isa
 from archsim.machine import layout as at
 from archsim.machine.coded import Coded
-from archsim.machine.functions import instruction_source, pattern_source, register_operands
+from archsim.machine.functions import instruction_source, pattern_source, register_operands, vector_source
 from archsim.machine.jit import address_of, load_generated
 from archsim.machine.loop import Variant, loop_source, scheduler_source
 
@@ -49,20 +49,26 @@ class CodeTables:
         return self.functions[number * at.COLUMNS : (number + 1) * at.COLUMNS]
 
     def compile(self, number: int, column: int) -> None:
-        """Compile an instruction for an element width (a column), as a program that first executes it needs."""
-        name = self.names[number]
-        columns = self._columns(number)
-        self._describe(name, number)
-        module = load_generated(_word(name), instruction_source(self.coded, name))
-        columns[:] = address_of(module.operation)
+        """Compile an instruction that a program executes for the first time.
 
-    def describe(self, names: list[str]) -> None:
-        """Fill in what timing needs to know of these instructions."""
-        inline = set(self.coded.inline)
-        for name in names:
-            number = self.coded.number[name]
-            if name not in inline and not self.info[number].any():
-                self._describe(name, number)
+        Args:
+            number: of the instruction.
+            column: element width 8 << column that vtype asks for, or VILL_COLUMN.
+        """
+        name = self.names[number]
+        if not self.info[number].any():
+            self._describe(name, number)
+        vector = self.coded.isa.instructions[name].vector
+        columns = self._columns(number)
+        if vector is None:
+            columns[:] = address_of(load_generated(_word(name), instruction_source(self.coded, name)).operation)
+        elif not vector.widths:
+            columns[:] = address_of(load_generated(_word(name), vector_source(self.coded, name, 8)).operation)
+        elif 8 << column in vector.widths:
+            source = vector_source(self.coded, name, 8 << column)
+            columns[column] = address_of(load_generated(f"{_word(name)}_{8 << column}", source).operation)
+        else:
+            columns[column] = self._illegal
 
     def _describe(self, name: str, number: int) -> None:
         instruction = self.coded.isa.instructions[name]
@@ -80,6 +86,7 @@ class CodeTables:
                 info[first + 2 * index] = slots[access.variable]
                 info[first + 2 * index + 1] = self.coded.scoreboard[access.register_file]
         info[at.INFO_BUILTIN] = self._builtin(name)
+        info[at.INFO_ALWAYS] = int(self.coded.isa.instructions[name].vector is not None)
 
     def _builtin(self, name: str) -> int:
         instruction = self.coded.isa.instructions[name]

@@ -5,11 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from archsim.common.errors import InputError
-from archsim.isa.lower import Lowering, operand_slots, state_layout
+from archsim.isa.lower import Lowering, operand_slots
 from archsim.isa.operation import Access, check_expression
 from archsim.isa.spec import Instruction
-from archsim.machine.coded import Coded, vocabulary
+from archsim.isa.vector import VectorLowering, specialised
+from archsim.machine.coded import SCALAR_FILES, Coded, vocabulary
 from archsim.machine.layout import CLASS_ID, FIRST_DECOUPLED, FORMAT_ID, FORMATS, MAXIMUM_ACCESSES, UNIT_ID
+
+
+def vector_source(coded: Coded, name: str, sew: int) -> str:
+    """Source of the function ``operation(ctx, w, imm)`` of a vector instruction for one element width."""
+    isa, instruction = coded.isa, coded.isa.instructions[name]
+    operation, parameters = specialised(isa, instruction, sew)
+    lowering = VectorLowering(instruction, operation, isa.state, parameters)
+    body = lowering.source()
+    lines = [
+        vocabulary() + "from archsim.machine.layout import *",
+        "from archsim.machine.vector import VL_CSR, VSTART_CSR",
+        f"VLENB = np.int64({isa.parameters['VLEN'] // 8})",
+        *(f"OFFSET_{owner} = {coded.offsets[owner]}" for owner in sorted({"V", *(o for o, _ in lowering.files)})),
+        "",
+        "",
+        "def operation(ctx, w, imm):",
+        "    x = pointer_int64(ctx[X])",
+        *("    " + line for line in lowering.prologue()),
+        *("    " + line for line in body),
+        "    return 0",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def instruction_source(coded: Coded, name: str) -> str:
@@ -17,10 +40,9 @@ def instruction_source(coded: Coded, name: str) -> str:
     instruction = coded.isa.instructions[name]
     lowering = Lowering(instruction, coded.operation(name), coded.isa.state, coded.isa.parameters)
     body = lowering.statements()
-    offsets, _ = state_layout(coded.isa.state)
     lines = [
         vocabulary() + "from archsim.machine.layout import NEXT, PC, STATE, X",
-        *(f"OFFSET_{owner} = {offsets[owner]}" for owner in sorted({owner for owner, _ in lowering.files})),
+        *(f"OFFSET_{owner} = {coded.offsets[owner]}" for owner in sorted({owner for owner, _ in lowering.files})),
         "",
         "",
         "def operation(ctx, w, imm):",
@@ -43,6 +65,10 @@ def pattern_source(coded: Coded, name: str) -> str | None:
     for key in ("macs", "rows", "columns", "depth", "scales", "elements", "bits", "latency"):
         value = instruction.work.get(key, 0)
         lines.append(f"work[WORK_{key.upper()}] = {_expression(coded, instruction, value)}")
+    if instruction.vector is not None and not instruction.work:
+        # vl elements as wide as vtype says
+        lines.append("work[WORK_ELEMENTS] = pointer_int64(ctx[CSR])[VL_CSR]")
+        lines.append("work[WORK_BITS] = np.int64(8) << (ctx[COLUMN] & 3)")
     lines.append(f"work[WORK_FORMAT] = {_format(coded, instruction)}")
     lines.append(f"work[WORK_CLASS] = {_word(instruction, 'class', CLASS_ID)}")
     lines.append(f"work[WORK_WEIGHTS] = {_weights(coded, instruction)}")
@@ -62,6 +88,7 @@ def pattern_source(coded: Coded, name: str) -> str | None:
             lines.append(f"work[{base} + ACCESS_{slot}] = {_expression(coded, instruction, access[key])}")
     header = [
         vocabulary() + "from archsim.machine.layout import *",
+        "from archsim.machine.vector import VL_CSR",
         "",
         "",
         "def pattern(ctx, w, imm):",
@@ -121,9 +148,13 @@ def _weights(coded: Coded, instruction: Instruction) -> str:
 
 
 def register_operands(coded: Coded, name: str) -> tuple[list[Access], list[Access]]:
-    """Registers other than X that an instruction reads and writes."""
+    """Registers that a unit waits for, and those that it writes.
+
+    The hart itself waits for scalar sources before it hands an instruction over.
+    """
     operation = coded.operation(name)
+    decoupled = UNIT_ID[coded.isa.instructions[name].unit] >= FIRST_DECOUPLED
     return (
-        [access for access in operation.reads if access.register_file != "X"],
-        [access for access in operation.writes if access.register_file != "X"],
+        [access for access in operation.reads if access.register_file not in SCALAR_FILES],
+        [access for access in operation.writes if decoupled or access.register_file not in SCALAR_FILES],
     )

@@ -39,6 +39,7 @@ from archsim.machine.layout import (
     FUNCTIONS,
     INFINITY,
     INFO,
+    INFO_ALWAYS,
     INFO_BUILTIN,
     INFO_HAS_PATTERN,
     INFO_READ0,
@@ -122,7 +123,8 @@ def issue(ctx, op, word, immediate, start):
         return _sync(ctx, start)
     if builtin in (BUILTIN_LOAD, BUILTIN_STORE):
         return _dma(ctx, op, info, word, immediate, start, builtin == BUILTIN_STORE)
-    if ctx[VALUES] or unit < FIRST_DECOUPLED:
+    # vector registers are held at every fidelity: they are small, and scalars come out of them
+    if ctx[VALUES] or unit < FIRST_DECOUPLED or info[INFO_ALWAYS]:
         ctx[NOW] = start
         call_at(_function(ctx, op), ctx, word, immediate)
         ctx[NOW] = start + 1

@@ -15,15 +15,13 @@ from archsim.common.errors import InputError
 from archsim.isa.lower import SINK, SLOTS, operand_slots
 from archsim.isa.program import Program
 from archsim.isa.spec import Instruction, Variable
-from archsim.machine.coded import Coded
+from archsim.machine.coded import SCALAR_FILES, Coded
 from archsim.machine.layout import UNIT_ID
 
 TEXT_LIMIT = 64 << 20
 """Largest span of executable bytes."""
 SHORT = -1 << 63
 """Bit of a code word that says: two bytes long."""
-SCALAR_FILES = ("X", "F")
-"""Register files whose registers the dispatch loop's own scoreboard follows."""
 
 
 @dataclass

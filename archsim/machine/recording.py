@@ -114,7 +114,6 @@ def replay(trace: Trace, design: Any, *, isa: Isa | None = None) -> tuple[RunRes
     tables = tables_of(isa)
     code = decode_words(tables.coded, trace.words, trace.text, latency_table(design))
     unknown = _known_only(trace, tables.coded.illegal, tables.coded.number["fence"], code)
-    tables.describe([*code.used, "fence"])
     chip = Chip(design, tables, code, MainMemory(1 << 16), values=False, timed=True)
     for hart in range(chip.harts):
         context = chip.contexts[hart]

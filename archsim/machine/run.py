@@ -87,8 +87,6 @@ def run(
         raise InputError("a commit log is written by functional runs only", remedy="use fidelity functional")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
-    if timed:
-        tables.describe(code.used)
     held = min(HELD_ADDRESSES, design.memory.size) if fidelity == "addresses" else HELD_FUNCTIONAL
     main = MainMemory(max(held, _last_address(program, memory)))
     load_program(main, program, memory)
