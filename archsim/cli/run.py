@@ -17,10 +17,10 @@ def register(app: typer.Typer) -> None:
 
 def load_program(path: Path, isa: Any) -> Any:
     """A program from an ELF file or from assembly source (told apart by the first bytes)."""
-    return _elf(path) or _assembled(path, isa)
+    return elf_program(path) or assembled(path, isa)
 
 
-def _elf(path: Path) -> Any:
+def elf_program(path: Path) -> Any:
     """The program of an ELF file, None if it is no such file."""
     from archsim.common.errors import InputError
     from archsim.machine.elf import load_elf
@@ -33,7 +33,8 @@ def _elf(path: Path) -> Any:
     return load_elf(path) if head == b"\x7fELF" or path.suffix in (".elf", ".out", ".o") else None
 
 
-def _assembled(path: Path, isa: Any) -> Any:
+def assembled(path: Path, isa: Any) -> Any:
+    """The program of an assembly source."""
     from archsim.common.errors import InputError
 
     try:
@@ -77,14 +78,14 @@ def run(
     if functional and addresses:
         raise InputError("--functional (or --trace) and --addresses exclude each other", remedy="choose one")
     chosen = load_design(design, parse_settings(set_ or []))
-    loaded = _elf(program)
+    loaded = elf_program(program)
     if loaded is not None:
         instruction_set = instruction_set_for(loaded, chosen, isa or [], vlen)
     else:
         if arguments or vlen:
             raise InputError("arguments and --vlen are for ELF programs", remedy="take them out")
         instruction_set = load_isa(*chosen.isa, *(isa or []), parameters=chosen.parameters)
-        loaded = _assembled(program, instruction_set)
+        loaded = assembled(program, instruction_set)
     options = Options(
         tuple(arguments or []), tuple(allow or []), tuple(allow_write or []), 0 if stdin else b"", echo=not json
     )

@@ -34,6 +34,15 @@ class ProgramHeaders:
 
 
 @dataclass(frozen=True)
+class CodeSection:
+    """A stretch of bytes that are instructions, `size` of them."""
+
+    name: str
+    address: int
+    size: int
+
+
+@dataclass(frozen=True)
 class Program:
     """What a machine runs.
 
@@ -46,6 +55,7 @@ class Program:
         xlen: width of its integer registers, 32 or 64.
         arch: the instruction set it was compiled for, such as "rv64i2p1_m2p0", where its file says so.
         headers: of a program out of an ELF file; None for assembled ones.
+        sections: those that hold instructions, where the file has sections.
     """
 
     segments: tuple[Segment, ...]
@@ -56,11 +66,19 @@ class Program:
     xlen: int = 64
     arch: str | None = None
     headers: ProgramHeaders | None = None
+    sections: tuple[CodeSection, ...] = ()
+
+    @property
+    def code_sections(self) -> tuple[CodeSection, ...]:
+        """Where instructions stand: sections, or else executable segments."""
+        return self.sections or tuple(
+            CodeSection(".text", segment.address, len(segment.data)) for segment in self.segments if segment.executable
+        )
 
     @cached_property
     def labels(self) -> tuple[list[int], list[str]]:
         """Addresses in rising order, and the name at each, of the symbols in executable segments."""
-        code = [(s.address, s.address + s.memory_size) for s in self.segments if s.executable]
+        code = [(s.address, s.address + s.size) for s in self.code_sections]
         names: dict[int, str] = {}
         for name, address in self.symbols.items():
             if any(first <= address < last for first, last in code):
@@ -72,7 +90,7 @@ class Program:
         """The nearest symbol at or before an address, such as ``main+0x10``; "" where there is none."""
         addresses, names = self.labels
         index = bisect_right(addresses, address) - 1
-        code = any(s.executable and s.address <= address < s.address + s.memory_size for s in self.segments)
+        code = any(s.address <= address < s.address + s.size for s in self.code_sections)
         if index < 0 or not code:
             return ""
         distance = address - addresses[index]

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from archsim.common.errors import InputError
-from archsim.isa.program import Program, ProgramHeaders, Segment
+from archsim.isa.program import CodeSection, Program, ProgramHeaders, Segment
 
 ADDRESS_LIMIT = 1 << 32
 """Programs are held below this address."""
@@ -25,6 +25,7 @@ _RISCV, _EXECUTABLE_FILE = 243, 2
 _LOAD, _INTERPRETER, _HEADERS = 1, 3, 6
 _SYMBOLS, _ATTRIBUTES = 2, 0x70000003
 _EXECUTE = 1
+_CONTENT, _INSTRUCTIONS = 1, 4
 _MACHINES = {3: "EM_386", 8: "EM_MIPS", 21: "EM_PPC64", 22: "EM_S390", 40: "EM_ARM", 62: "EM_X86_64", 183: "EM_AARCH64"}
 _TYPES = {0: "no type", 1: "an object file", 3: "a shared or position-independent file", 4: "a core file"}
 
@@ -51,6 +52,7 @@ class _Part:
     memory_size: int = 0
     link: int = 0
     entry_size: int = 0
+    name: int = 0
 
 
 def load_elf(path: str | Path) -> Program:
@@ -93,7 +95,7 @@ class _Reader:
             self.fail(f"has class {self.data[4]}", "link it for 32 or 64 bits")
         if self.data[5] != 1:
             self.fail("is not little-endian", "compile for riscv64 or riscv32")
-        kind, machine, _, entry, programs, sections, _, _, size, count, section_size, section_count, _ = self.unpack(
+        kind, machine, _, entry, programs, sections, _, _, size, count, section_size, section_count, names = self.unpack(
             _HEADER[self.xlen], 16, "its header"
         )
         if machine != _RISCV:
@@ -109,8 +111,9 @@ class _Reader:
         symbols = self.symbols(headers)
         place = ProgramHeaders(_headers_address(parts, programs, size * count), size, count)
         return Program(
-            tuple(segments), entry, symbols, {}, self.path.name, self.xlen, self.architecture(headers), place
-        )
+            tuple(segments), entry, symbols, {}, self.path.name, self.xlen, self.architecture(headers), place,
+            self.code_sections(headers, names),
+        )  # fmt: skip
 
     def program_headers(self, offset: int, size: int, count: int) -> list[_Part]:
         form = _PROGRAM[self.xlen]
@@ -171,10 +174,10 @@ class _Reader:
             self.cut("its section table", offset + count * form.size)
         parts = []
         for index in range(count):
-            _, kind, flags, address, start, length, link, _, _, entry = form.unpack_from(
+            name, kind, flags, address, start, length, link, _, _, entry = form.unpack_from(
                 self.data, offset + index * form.size
             )
-            parts.append(_Part(kind, flags, start, address, length, 0, link, entry))
+            parts.append(_Part(kind, flags, start, address, length, 0, link, entry, name))
         return parts
 
     def content(self, section: _Part, what: str) -> bytes:
@@ -206,6 +209,16 @@ class _Reader:
                 rank = (kind != _FUNCTION, kind != _OBJECT, bound != _GLOBAL, bound != _LOCAL)
                 found.append((fields["value"], rank, name))
         return {name: address for address, _, name in sorted(found)}
+
+    def code_sections(self, sections: list[_Part], names: int) -> tuple[CodeSection, ...]:
+        """Sections that hold instructions, in the order of their addresses."""
+        table = self.content(sections[names], "its section names") if names < len(sections) else b""
+        found = [
+            CodeSection(_text(table, section.name), section.address, section.size)
+            for section in sections
+            if section.kind == _CONTENT and section.flags & _INSTRUCTIONS and section.size
+        ]
+        return tuple(sorted(found, key=lambda section: section.address))
 
     def architecture(self, sections: list[_Part]) -> str | None:
         """The arch string of the attributes section; None where it is missing or is not understood."""

@@ -34,10 +34,14 @@ def instruction_set_for(program: Program, design: Any, extra: Sequence[str] = ()
     Raises:
         InputError: an extension is unknown or does not fit the others.
     """
-    known = shipped("isa", ".yaml")
-    base = f"rv{program.xlen}i" + "_".join(["", *(name for name in STANDARD if name in known)])
     own = [name for name in design.isa if not _BASE.fullmatch(name)] if program.xlen == 64 else []
     parameters = dict(design.parameters)
     needed = max((int(length) for length in _VECTOR_LENGTH.findall(program.arch or "")), default=0)
     parameters["VLEN"] = vlen or max(parameters.get("VLEN", VLEN), needed)
-    return load_isa(base, *own, *extra, parameters=parameters)
+    return load_isa(standard_name(program.xlen), *own, *extra, parameters=parameters)
+
+
+def standard_name(xlen: int) -> str:
+    """The name of a base with every standard extension that ships."""
+    known = shipped("isa", ".yaml")
+    return f"rv{xlen}i" + "_".join(["", *(name for name in STANDARD if name in known)])
