@@ -138,7 +138,7 @@ def field_values(words: np.ndarray, variable: Variable) -> np.ndarray:
         value = (value << 1) | ((wide >> bit) & 1)
     if variable.signed:
         value = np.where(value >> (variable.width - 1), value - (1 << variable.width), value)
-    return value << variable.left_shift
+    return (value << variable.left_shift) + variable.add
 
 
 def _operands(coded: Coded, instruction: Instruction, values: dict[str, np.ndarray], count: int) -> np.ndarray:
