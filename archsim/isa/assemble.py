@@ -149,14 +149,15 @@ class Assembler:
             return None
         if name == "li" and len(operands) == 2:
             try:
-                return pseudo.load_immediate(operands[0], self.constant(operands[1]))
+                return pseudo.load_immediate(operands[0], self.constant(operands[1]), self.isa.xlen)
             except ValueError as error:
-                raise InputError(str(error), remedy="use -2**63 to 2**64 - 1") from None
+                span = f"use -2**{self.isa.xlen - 1} to 2**{self.isa.xlen} - 1"
+                raise InputError(str(error), remedy=span) from None
         last = operands[-1] if operands else ""
         is_register = last in self.isa.register_numbers.get("X", {})
         if name in pseudo.IMMEDIATE_FORMS and last.isidentifier() and last not in self.symbols.constants:
             is_register = True
-        return pseudo.expand(name, operands, is_register)
+        return pseudo.expand(self.isa, name, operands, is_register)
 
     def emit(self, name: str, operands: list[str]) -> None:
         found = self.isa.mnemonics.get(name)

@@ -83,7 +83,7 @@ def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruc
     found = {
         tuple(sorted(order[id(instruction)] for instruction in pair))
         for width in (16, 32)
-        for pair in _agreeing([one for one in instructions if one.width == width], 0, width)
+        for pair in _agreeing([one for one in instructions if one.width == width])
     }
     pairs = [(instructions[one], instructions[two]) for one, two in sorted(found)]
     return [
@@ -93,19 +93,20 @@ def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruc
     ]
 
 
-def _agreeing(group: list[Instruction], bit: int, width: int) -> Iterator[tuple[Instruction, Instruction]]:
-    """Pairs of a group whose fixed bits from `bit` on agree: by splitting it at each bit, in 0 and 1."""
-    if len(group) < 2:
+def _agreeing(group: list[Instruction]) -> Iterator[tuple[Instruction, Instruction]]:
+    """Pairs of a group whose fixed bits agree, found by splitting it at bits that all of it fix."""
+    fixed, zero, one = -1, -1, 0
+    for instruction in group:
+        fixed, zero, one = fixed & instruction.mask, zero & instruction.value, one | instruction.value
+    differing = fixed & one & ~zero
+    if differing:
+        bit = differing & -differing
+        yield from _agreeing([one for one in group if one.value & bit])
+        yield from _agreeing([one for one in group if not one.value & bit])
         return
-    if bit == width:
-        yield from combinations(group, 2)
-        return
-    selected = 1 << bit
-    zeros = [one for one in group if not one.value & selected]
-    ones = [one for one in group if one.value & selected or not one.mask & selected]
-    if len(ones) < len(group) or len(zeros) < len(group):
-        yield from _agreeing(ones, bit + 1, width)
-    yield from _agreeing(zeros, bit + 1, width)
+    for first, second in combinations(group, 2):
+        if not (first.value ^ second.value) & first.mask & second.mask:
+            yield first, second
 
 
 def _is_case(one: Instruction, two: Instruction) -> bool:

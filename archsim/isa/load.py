@@ -20,6 +20,7 @@ from archsim.isa.operation import FUNCTIONS, check_expression, check_operation
 from archsim.isa.schema import check_keys, maps
 from archsim.isa.spec import Extension, Instruction, Isa, Parameter, State
 from archsim.isa.state import check_state, parse_state
+from archsim.isa.store import stored
 
 _NAMES = {
     "pc": "the program counter",
@@ -49,7 +50,7 @@ def load_isa(*names: str, parameters: dict[str, int] | None = None) -> Isa:
     files = (*request.paths, *shipped("isa", ".yaml").values())
     stamps = tuple(path.stat().st_mtime_ns for path in files)
     given = _at_least(parameters or {}, request.least)
-    return _load(names, request.xlen, tuple(request.paths), stamps, tuple(sorted(given.items())))
+    return _load(names, request.xlen, tuple(request.paths), files, stamps, tuple(sorted(given.items())))
 
 
 def _at_least(given: dict[str, int], least: dict[str, int]) -> dict[str, int]:
@@ -67,9 +68,15 @@ def _load(
     names: tuple[str, ...],
     xlen: int,
     paths: tuple[Path, ...],
+    files: tuple[Path, ...],
     stamps: tuple[int, ...],
     given: tuple[tuple[str, int], ...],
 ) -> Isa:
+    """The Isa of files as they are: `stamps` are their times of change."""
+    return stored((names, xlen, paths, given), files, lambda: _make(names, xlen, paths, given))
+
+
+def _make(names: tuple[str, ...], xlen: int, paths: tuple[Path, ...], given: tuple[tuple[str, int], ...]) -> Isa:
     trees = _read(paths)
     declared = {
         tree["extension"]: {name: parse_parameter(name, entry) for name, entry in _parameters(tree).items()}

@@ -23,6 +23,24 @@ def _bitcast(result: types.Type, argument: types.Type, llvm: ir.Type):
     return cast
 
 
+def _bits(generate_bits):
+    """An intrinsic int64 -> int64 out of an LLVM instruction on 64 bits."""
+
+    @intrinsic
+    def function(typing_context, value):
+        def generate(context, builder, signature, arguments):
+            return generate_bits(builder, arguments[0])
+
+        return types.int64(types.int64), generate
+
+    return function
+
+
+_leading_zeros = _bits(lambda builder, value: builder.ctlz(value, ir.Constant(ir.IntType(1), 0)))
+_trailing_zeros = _bits(lambda builder, value: builder.cttz(value, ir.Constant(ir.IntType(1), 0)))
+_set_bits = _bits(lambda builder, value: builder.ctpop(value))
+_reversed_bytes = _bits(lambda builder, value: builder.bswap(value))
+_reversed_bits = _bits(lambda builder, value: builder.bitreverse(value))
 _bits_to_f32 = _bitcast(types.float32, types.uint32, ir.FloatType())
 _f32_to_bits = _bitcast(types.uint32, types.float32, ir.IntType(32))
 
@@ -131,6 +149,89 @@ def remu(a, b):
     if b == 0:
         return a
     return np.int64(np.uint64(a) % np.uint64(b))
+
+
+# -- bit manipulation (chapter "B" and the scalar cryptography chapter); `bits` is the width of the operands
+
+
+@njit
+def clz(value, bits):
+    """Leading zeros among the lowest `bits`."""
+    return min_i(_leading_zeros(np.int64(value) << np.int64(64 - bits)), np.int64(bits))
+
+
+@njit
+def ctz(value, bits):
+    """Trailing zeros among the lowest `bits`."""
+    return min_i(_trailing_zeros(np.int64(value)), np.int64(bits))
+
+
+@njit
+def cpop(value):
+    """Set bits."""
+    return _set_bits(np.int64(value))
+
+
+@njit
+def orc_b(value):
+    """Every byte that is not 0 becomes 255."""
+    low = np.int64(0x7F7F7F7F7F7F7F7F)
+    bits = ((np.int64(value) & low) + low | np.int64(value)) & ~low
+    return shr(bits, np.int64(7)) * np.int64(255)
+
+
+@njit
+def rev8(value, bits):
+    """The lowest `bits` with their bytes in the opposite order."""
+    return shr(_reversed_bytes(np.int64(value)), np.int64(64 - bits))
+
+
+@njit
+def brev8(value):
+    """The bits of each byte in the opposite order."""
+    return _reversed_bytes(_reversed_bits(np.int64(value)))
+
+
+@njit
+def zip_bits(value):
+    """Bits 0-15 go to even places of 32, bits 16-31 to odd ones."""
+    result = np.int64(0)
+    for i in range(16):
+        result |= ((value >> i) & 1) << (2 * i) | ((value >> (i + 16)) & 1) << (2 * i + 1)
+    return result
+
+
+@njit
+def unzip_bits(value):
+    """The inverse of zip_bits."""
+    result = np.int64(0)
+    for i in range(16):
+        result |= ((value >> (2 * i)) & 1) << i | ((value >> (2 * i + 1)) & 1) << (i + 16)
+    return result
+
+
+@njit
+def clmul(a, b):
+    """Product of polynomials over GF(2), its lowest 64 bits."""
+    result = np.int64(0)
+    for i in range(64):
+        result ^= (np.int64(a) << i) & -((np.int64(b) >> i) & 1)
+    return result
+
+
+@njit
+def clmulr(a, b, bits):
+    """Product of polynomials over GF(2) of `bits` coefficients, its bits from `bits` - 1 on."""
+    result = np.int64(0)
+    for i in range(bits):
+        result ^= shr(a, np.int64(bits - 1 - i)) & -((np.int64(b) >> i) & 1)
+    return result
+
+
+@njit
+def clmulh(a, b, bits):
+    """Product of polynomials over GF(2) of `bits` coefficients, its bits from `bits` on."""
+    return shr(clmulr(a, b, bits), np.int64(1))
 
 
 @njit
