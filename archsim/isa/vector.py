@@ -145,7 +145,7 @@ class VectorLowering(Lowering):
         if not self.facts.restarts:
             bad.append("start != 0")
         for target in self.writes:
-            if self.masked and not self._single(target):
+            if self.masked and (not self._single(target) or "v0" in self.facts.disjoint):
                 bad.append(f"(vm == 0 and r_{target} == 0)")
             elif "mask_bit" in self.operation.calls and self.bits[target] != 1:
                 bad.append(f"r_{target} == 0")

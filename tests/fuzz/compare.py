@@ -91,6 +91,9 @@ def compare(program: Fuzzed, isa: Isa, folder: Path, vlen: int) -> str:
     expected = subprocess.run(
         [f"qemu-riscv{isa.xlen}", "-cpu", _cpu(isa, vlen), path], capture_output=True, timeout=60
     )
+    if b"Assertion" in expected.stderr:
+        # qemu 7.2 itself fell over (translate.c, decode_save_opc)
+        return ""
     try:
         result = archsim.run(archsim.load_elf(path), "edge-npu", isa=isa, fidelity="functional")
     except (SimulationError, InputError) as error:

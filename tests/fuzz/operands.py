@@ -123,6 +123,8 @@ def _allowed(
     names = {variable.name for variable in instruction.variables}
     uses_mask = (masked and "vm" in names) or "v0m" in names
     first, count = chosen["vd"], sizes["vd"][0]
+    if uses_mask and first == 0 and "v0" in facts.disjoint:
+        return False
     if uses_mask and first == 0 and bits != 1 and not (target.group == "1" and "red" in instruction.name):
         return False
     for name, register in chosen.items():
