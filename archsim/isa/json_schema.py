@@ -51,6 +51,7 @@ def _value(key: Key) -> dict[str, Any]:
         "words": {"type": "array", "items": {"type": ["string", "number", "null"]}},
         "texts": {"type": "array", "items": scalar},
         "map": reference,
+        "anything": {},
         "maps": {"type": "object", "additionalProperties": reference},
         "list": {"type": "array", "items": reference},
     }
