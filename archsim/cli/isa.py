@@ -94,19 +94,21 @@ def asm(source: Annotated[Path, typer.Argument(help="Assembly source.")], isa: I
 
 @app.command()
 def disasm(program: Annotated[Path, typer.Argument(help="ELF or assembly file.")], isa: IsaNames = None) -> None:
-    """Disassemble a program. Example: archsim isa disasm prog.elf"""
-    from archsim.cli.run import load_program
+    """Disassemble a program as GNU objdump does. Example: archsim isa disasm prog.elf"""
+    from archsim.cli.run import assembled, elf_program
+    from archsim.isa.listing import listing
+    from archsim.isa.load import load_isa
+    from archsim.machine.instruction_set import standard_name
 
-    loaded = _load(isa)
-    content = load_program(program, loaded)
-    labels = {address: name for name, address in content.symbols.items()}
-    for segment in content.segments:
-        for offset in range(0, len(segment.data) // 4 * 4, 4) if segment.executable else ():
-            address = segment.address + offset
-            if address in labels:
-                print(f"\n{address:016x} <{labels[address]}>:")
-            word = int.from_bytes(segment.data[offset : offset + 4], "little")
-            print(f"{address:8x}:\t{word:08x}\t{loaded.disassemble(word, address)}")
+    content = elf_program(program)
+    if content is None:
+        loaded = _load(isa)
+        content = assembled(program, loaded)
+    else:
+        loaded = load_isa(standard_name(content.xlen), *(isa or (["xqt"] if content.xlen == 64 else [])))
+    print(f"\n{program}:     file format elf{content.xlen}-littleriscv")
+    for line in listing(loaded, content):
+        print(line)
 
 
 @app.command()

@@ -52,7 +52,7 @@ from archsim.machine.layout import (
 )
 
 NO_MAXIMUM = np.int64(0x7FFFFFFFFFFFFFFF)
-MSTATUS, MCOUNTEREN, MCOUNTINHIBIT, MEPC = 0x300, 0x306, 0x320, 0x341
+MSTATUS, MTVEC, MCOUNTEREN, MCOUNTINHIBIT, MEPC, MCAUSE, MTVAL = 0x300, 0x305, 0x306, 0x320, 0x341, 0x342, 0x343
 # bits of mstatus
 MIE, MPIE, VS, MPP, FS, XS, MPRV = 3, 7, 9, 11, 13, 15, 17
 
@@ -104,6 +104,12 @@ def csr_value(ctx, number):
 
 
 @njit
+def _off(status):
+    """Which of the vector unit (1) and floating point (2) a value of mstatus switches off."""
+    return np.int64((status >> VS) & 3 == 0) + 2 * np.int64((status >> FS) & 3 == 0)
+
+
+@njit
 def csr_set(ctx, number, value):
     """Give a CSR a value as far as it takes it (WARL), whoever may write it."""
     facts = csr_facts(ctx, number)
@@ -132,7 +138,7 @@ def csr_set(ctx, number, value):
     values[owner] = new
     if kind == CSR_FLAGS:
         clear_flags(ctx)
-    elif kind == CSR_STATUS and (((old >> FS) & 3 == 0) != ((new >> FS) & 3 == 0)):
+    elif kind == CSR_STATUS and _off(old) != _off(new):
         ctx[FLOAT_OFF] = np.int64((new >> FS) & 3 == 0)
         ctx[TRAP] = STATUS_CHANGED
     if number == ctx[MARK_CSR] and ctx[MARK_COUNT] < ctx[MARK_LIMIT]:

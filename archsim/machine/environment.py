@@ -1,56 +1,80 @@
-"""The system calls a simulated program may make (RISC-V Linux numbers); all others answer ENOSYS and are counted."""
+"""What surrounds a simulated program: who answers its calls and its traps, and how it ends."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-READ, WRITE, EXIT, EXIT_GROUP, BRK = 63, 64, 93, 94, 214
-ENOSYS, EBADF, EFAULT = 38, 9, 14
+from archsim.machine.chip import Chip
+
+SLICE = 50_000_000
+"""Instructions between two returns to Python, so that an interrupt is heard."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user grants a program.
+
+    Attributes:
+        arguments: its arguments, after its name.
+        allow: files and folders it may read.
+        allow_write: files and folders it may read, create and change.
+        stdin: bytes it reads from its standard input, or a file descriptor of this process (-1: nothing).
+        echo: whether what it writes also goes to this process's standard output and error at once.
+    """
+
+    arguments: tuple[str, ...] = ()
+    allow: tuple[Path, ...] = ()
+    allow_write: tuple[Path, ...] = ()
+    stdin: bytes | int = b""
+    echo: bool = False
 
 
 class Environment:
-    """Answers system calls of one program.
+    """The base of all environments: output, exit code, what was asked for in vain.
 
-    Args:
-        memory: simulated memory with read(address, size) and write(address, data).
-        heap: first address that brk() hands out.
-        echo: whether what the program writes also goes to this process's standard output at once.
+    Attributes:
+        slice: instructions between two polls.
+        exit_code: of the program; None while it runs.
+        stdout, stderr: what it wrote.
+        failed_test: number of the test that failed, of programs that say so.
+        unknown: number of a system call that is not there -> how often it was made.
     """
 
-    def __init__(self, memory: Any, heap: int, *, echo: bool = False) -> None:
-        self.memory, self.echo = memory, echo
-        self.break_address = heap
-        self.stdout = bytearray()
+    slice = SLICE
+    failed_test = 0
+
+    def __init__(self, chip: Chip, options: Options) -> None:
+        self.chip, self.options = chip, options
         self.exit_code: int | None = None
+        self.stdout, self.stderr = bytearray(), bytearray()
         self.unknown: Counter[int] = Counter()
 
-    def call(self, number: int, arguments: list[int]) -> int | None:
-        """Answer a call; None when the hart exits."""
-        if number in (EXIT, EXIT_GROUP):
-            code = arguments[0] & 255
-            self.exit_code = code if not self.exit_code else self.exit_code
-            return None
-        if number == WRITE:
-            return self.write(*arguments[:3])
-        if number == READ:
-            return 0 if arguments[0] == 0 else -EBADF
-        if number == BRK:
-            if arguments[0] >= self.break_address:
-                self.break_address = arguments[0]
-            return self.break_address
-        self.unknown[number] += 1
-        return -ENOSYS
+    def call(self, hart: int) -> None:
+        """Answer an environment call of a hart, which stands behind it."""
+        raise NotImplementedError
 
-    def write(self, descriptor: int, address: int, size: int) -> int:
-        if descriptor not in (1, 2):
-            return -EBADF
-        try:
-            data = self.memory.read(address, size)
-        except ValueError:
-            return -EFAULT
-        self.stdout += data
-        if self.echo:
-            os.write(descriptor, bytes(data))
-        return size
+    def trap(self, hart: int) -> bool:
+        """Handle a trap of a hart, which stands at it; False where the run must end with an error."""
+        return False
+
+    def poll(self) -> None:
+        """Look, between slices, whether the program wants something."""
+
+    def finish(self) -> None:
+        """Give back what the program held of this computer."""
+
+    def output(self, descriptor: int, data: bytes) -> None:
+        """The program writes to its standard output (1) or error (2)."""
+        (self.stdout if descriptor == 1 else self.stderr).extend(data)
+        if self.options.echo:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+
+
+Clock = Callable[[int], int]
+"""Nanoseconds of simulated time that a hart has run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 
 import numpy as np
 
@@ -58,3 +59,14 @@ class MainMemory:
         if address < 0 or size < 0 or address + size > self.held:
             raise ValueError(f"{size} bytes at {address:#x} lie outside memory")
         return self.bytes[address : address + size].tobytes()
+
+    def clear(self, address: int, size: int) -> None:
+        """Let bytes be zero again; whole pages of them cost nothing afterwards."""
+        end = min(address + size, self.held)
+        first, last = -(-address // 4096) * 4096, end // 4096 * 4096
+        if last > first and sys.platform == "linux":
+            self.bytes[address:first] = 0
+            self.bytes[last:end] = 0
+            self._map.madvise(mmap.MADV_DONTNEED, first, last - first)
+        else:
+            self.bytes[address:end] = 0

@@ -19,6 +19,7 @@ from archsim.machine import layout as at
 from archsim.machine.chip import Chip
 from archsim.machine.compiled import tables_of
 from archsim.machine.csr_table import any_csr
+from archsim.machine.environment import Environment, Options
 from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import decode_words
@@ -101,7 +102,8 @@ def replay(trace: Trace, design: Any, *, isa: Isa | None = None) -> tuple[RunRes
     Raises:
         InputError: the trace has more harts than the design, or slots outside its words.
     """
-    from archsim.machine.run import Session, collect, isa_of, latency_table
+    from archsim.machine.run import collect, isa_of, latency_table
+    from archsim.machine.session import Session
 
     if len(trace.harts) > design.cores:
         raise InputError(
@@ -128,9 +130,10 @@ def replay(trace: Trace, design: Any, *, isa: Isa | None = None) -> tuple[RunRes
         context[at.TRACE_INDEX], context[at.TRACE_VALUE] = index.ctypes.data, value.ctypes.data
         context[at.TRACE_COUNT] = len(index)
         _any_csr(chip, context)
-    session = Session(chip, tables.go(Variant(timed=True, replay=True)), Program((), trace.text, name=trace.name))
-    session.run()
-    return collect(chip, design, "addresses", chip.memory, session.environment), unknown
+    environment = Environment(chip, Options())
+    go = tables.go(Variant(timed=True, replay=True))
+    Session(chip, go, Program((), trace.text, name=trace.name), environment, timed=True).run()
+    return collect(chip, design, "addresses", chip.memory, environment), unknown
 
 
 def _known_only(trace: Trace, illegal: int, fence: int, code: Any) -> int:

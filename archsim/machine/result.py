@@ -53,7 +53,8 @@ class RunResult:
         dram: counters of the DRAM (activates, row_hits, refreshes).
         regions: stretches marked by qmark, of hart 0.
         exit_code: what the program exited with.
-        stdout: what it wrote.
+        failed_test: number of the test that failed, of bare-metal programs that say so (0: none).
+        stdout, stderr: what it wrote.
         unknown_calls: system call number -> times it was answered with ENOSYS.
     """
 
@@ -75,7 +76,9 @@ class RunResult:
     dram: dict[str, int] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
     exit_code: int = 0
+    failed_test: int = 0
     stdout: bytes = b""
+    stderr: bytes = b""
     unknown_calls: dict[int, int] = field(default_factory=dict)
     memory: Any = None
     trace: Any = None

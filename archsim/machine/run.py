@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
-from archsim.common.errors import InputError, SimulationError
+from archsim.common.errors import InputError
 from archsim.isa.load import load_isa
 from archsim.isa.program import Program
 from archsim.isa.spec import Isa
 from archsim.machine import layout as at
+from archsim.machine.bare_metal import BareMetal
 from archsim.machine.chip import Chip
+from archsim.machine.commit_log import CommitLog
 from archsim.machine.compiled import tables_of
 from archsim.machine.energy import energy_of
-from archsim.machine.environment import Environment
+from archsim.machine.environment import Clock, Environment, Options
+from archsim.machine.instruction_set import instruction_set_for
+from archsim.machine.linux import LinuxProcess
 from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
+from archsim.machine.session import Session
 
 FIDELITIES = ("functional", "timed", "addresses")
-STACK_BYTES = 1 << 20
 HELD_FUNCTIONAL = 4 << 30
 HELD_ADDRESSES = 256 << 20
-SLICE = 50_000_000
-"""Instructions between two returns to Python, so that an interrupt is heard."""
+DEFAULT_OPTIONS = Options()
 
 
 def isa_of(design: Any) -> Isa:
@@ -43,22 +46,25 @@ def run(
     memory: Mapping[int, bytes | np.ndarray] | None = None,
     record: bool = False,
     max_instructions: int | None = None,
-    echo: bool = False,
+    options: Options = DEFAULT_OPTIONS,
     progress: Callable[[int], None] | None = None,
+    log: TextIO | None = None,
 ) -> RunResult:
     """Run a program on a design, bit-exactly.
 
     Args:
-        program: what to run; every hart starts at its entry.
+        program: what to run. Every hart starts at its entry; of a Linux program out of an ELF file, the first only.
         design: a Design, or the name of one.
-        isa: another instruction set than the design's own (its parameters must fit the program).
+        isa: another instruction set than the design's own, or, for programs out of ELF files, than the design's own and
+            every standard extension that ships (its parameters must fit the program).
         fidelity: "functional" (values only), "timed" (values and cycles), or "addresses" (cycles; tiles, vectors and
             DMA payload are not held).
         memory: initial contents of main memory by address.
         record: keep an instruction trace in the result (timed fidelities).
         max_instructions: stop with an error after so many.
-        echo: pass on what the program writes at once.
+        options: what the program is granted: arguments, files, input.
         progress: called with the instructions retired so far.
+        log: takes a line per executed instruction, as Spike's commit log has them (functional runs only).
 
     Returns:
         RunResult.
@@ -72,31 +78,46 @@ def run(
     if fidelity not in FIDELITIES:
         raise InputError(f"unknown fidelity {fidelity!r}", remedy=f"use one of {', '.join(FIDELITIES)}")
     design = load_design(design) if isinstance(design, str) else design
-    isa = isa or isa_of(design)
+    if isa is None:
+        isa = instruction_set_for(program, design) if program.headers else isa_of(design)
     timed = fidelity != "functional"
     if record and not timed:
         raise InputError("a functional run has no trace of time", remedy="record with a timed run")
+    if log is not None and timed:
+        raise InputError("a commit log is written by functional runs only", remedy="use fidelity functional")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
-    held = (
-        min(HELD_ADDRESSES, design.memory.size)
-        if fidelity == "addresses"
-        else (max(HELD_FUNCTIONAL, _last_address(memory)))
-    )
-    main = MainMemory(held)
+    held = min(HELD_ADDRESSES, design.memory.size) if fidelity == "addresses" else HELD_FUNCTIONAL
+    main = MainMemory(max(held, _last_address(program, memory)))
     load_program(main, program, memory)
     chip = Chip(design, tables, code, main, values=fidelity != "addresses", timed=timed)
-    _start(chip, program)
-    variant = Variant(timed=timed, record=record)
+
+    def clock(hart: int) -> int:
+        context = chip.contexts[hart]
+        return round(int(context[at.NOW]) / design.clock * 1e9) if timed else int(context[at.INSTRET])
+
+    environment = environment_of(chip, program, options, clock, timed)
+    variant = Variant(timed=timed, record=record, step=log is not None)
     session = Session(
-        chip, tables.go(variant), program, max_instructions=max_instructions, echo=echo, progress=progress
+        chip,
+        tables.go(variant),
+        program,
+        environment,
+        timed=timed,
+        max_instructions=max_instructions,
+        progress=progress,
     )
     if record:
         from archsim.machine.recording import Recorder
 
         session.recorder = Recorder(chip)
-    session.run()
-    result = collect(chip, design, fidelity, main, session.environment)
+    if log is not None:
+        session.tracer = CommitLog(chip, program, log)
+    try:
+        session.run()
+    finally:
+        environment.finish()
+    result = collect(chip, design, fidelity, main, environment)
     if record:
         result.trace = session.recorder.trace(program.name, code.words)
     return result
@@ -108,11 +129,11 @@ def latency_table(design: Any) -> dict[str, int]:
     return {name: int(getattr(latency, name)) for name in ("alu", "mul", "div", "fpu", "fdiv", "load", "csr")}
 
 
-def _last_address(memory: Mapping[int, bytes | np.ndarray] | None) -> int:
-    last = 0
-    for address, data in (memory or {}).items():
-        last = max(last, address + (data.nbytes if isinstance(data, np.ndarray) else len(data)))
-    return last + (1 << 20)
+def _last_address(program: Program, memory: Mapping[int, bytes | np.ndarray] | None) -> int:
+    """The end of what is loaded, and some room."""
+    ends = [segment.address + segment.memory_size for segment in program.segments]
+    ends += [start + (data.nbytes if isinstance(data, np.ndarray) else len(data)) for start, data in (memory or {}).items()]
+    return max(ends, default=0) + (1 << 20)
 
 
 def load_program(main: MainMemory, program: Program, memory: Mapping[int, bytes | np.ndarray] | None) -> None:
@@ -124,97 +145,16 @@ def load_program(main: MainMemory, program: Program, memory: Mapping[int, bytes 
         main.write(address, data)
 
 
-def _start(chip: Chip, program: Program) -> None:
-    """Set every hart to the entry with a stack of its own at the top of held memory."""
-    top = min(chip.memory.held, 1 << 31) & ~0xFFFF
-    for hart, context in enumerate(chip.contexts):
+def environment_of(chip: Chip, program: Program, options: Options, clock: Clock, timed: bool) -> Environment:
+    """What surrounds a program: the bare machine where it has a symbol `tohost`, Linux for all others."""
+    code = chip.code
+    if not code.text <= program.entry < code.text + 2 * code.slots:
+        raise InputError(f"{program.name}: the entry {program.entry:#x} is not in an executable part")
+    for context in chip.contexts:
         context[at.PC] = program.entry
-        registers = chip.view(hart, at.X, 33)
-        registers[2] = top - 4096 - hart * STACK_BYTES
-        if not chip.code.text <= program.entry < chip.code.text + 2 * chip.code.slots:
-            raise InputError(f"{program.name}: the entry {program.entry:#x} is not in an executable part")
-
-
-class Session:
-    """One run from start to end: calls compiled code, answers what it comes back with."""
-
-    def __init__(
-        self,
-        chip: Chip,
-        go: Callable[[int], tuple[int, int]],
-        program: Program,
-        *,
-        max_instructions: int | None = None,
-        echo: bool = False,
-        progress: Callable[[int], None] | None = None,
-    ) -> None:
-        self.chip, self.go, self.program = chip, go, program
-        heap = max((s.address + s.memory_size for s in program.segments), default=0)
-        self.environment = Environment(chip.memory, (heap + 0xFFFF) & ~0xFFFF, echo=echo)
-        self.maximum, self.progress = max_instructions, progress
-        self.recorder: Any = None
-
-    def run(self) -> None:
-        contexts = self.chip.contexts
-        while True:
-            for context in contexts:
-                context[at.LIMIT_COUNT] = context[at.INSTRET] + self._slice()
-            hart, status = self.go(self.chip.address)
-            if status == at.EXITED:
-                return
-            if status == at.BLOCKED:
-                raise SimulationError(self._message(hart, "every hart waits: a barrier or qt.sync nobody can reach"))
-            if status == at.ECALL:
-                self._call(hart)
-            elif status == at.TRAPPED:
-                raise SimulationError(self._message(hart, self._cause(hart)))
-            elif status == at.NEEDS_CODE:
-                self._compile(hart)
-            elif status == at.RECORD_FULL:
-                self.recorder.flush(hart)
-            elif status == at.TRACE_END:
-                contexts[hart][at.FINISHED] = 1
-            retired = sum(int(context[at.INSTRET]) for context in contexts)
-            if self.progress:
-                self.progress(retired)
-            if self.maximum is not None and retired >= self.maximum:
-                raise SimulationError(
-                    f"{self.program.name}: stopped after {retired} instructions (the limit is {self.maximum})"
-                )
-
-    def _compile(self, hart: int) -> None:
-        """Compile the instruction that a hart stands at."""
-        context = self.chip.contexts[hart]
-        slot = (int(context[at.PC]) - self.chip.code.text) >> 1
-        self.chip.tables.compile(int(self.chip.code.code[slot, 0]) & 0xFFFF, int(context[at.COLUMN]))
-
-    def _slice(self) -> int:
-        return SLICE if self.maximum is None else min(SLICE, self.maximum)
-
-    def _call(self, hart: int) -> None:
-        registers = self.chip.view(hart, at.X, 33)
-        arguments = [int(value) for value in registers[10:16]]
-        answer = self.environment.call(int(registers[17]), arguments)
-        if answer is None:
-            self.chip.contexts[hart][at.FINISHED] = 1
-        else:
-            registers[10] = answer
-        if self.recorder is not None:
-            self.recorder.call(hart, int(registers[10]))
-
-    def _cause(self, hart: int) -> str:
-        context = self.chip.contexts[hart]
-        cause = int(context[at.TRAP])
-        words = at.TRAP_WORDS.get(cause, f"trap {cause}")
-        return f"{words} ({int(context[at.TRAP_VALUE]):#x})" if context[at.TRAP_VALUE] else words
-
-    def _message(self, hart: int, what: str) -> str:
-        pc = int(self.chip.contexts[hart][at.PC])
-        place = f" at {pc:#x}"
-        if pc in self.program.lines:
-            file, line = self.program.lines[pc]
-            place = f" at {file}:{line} ({pc:#x})"
-        return f"{self.program.name}: hart {hart}{place}: {what}"
+    if "tohost" in program.symbols:
+        return BareMetal(chip, program, options, timed=timed)
+    return LinuxProcess(chip, program, options, clock)
 
 
 def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environment: Environment) -> RunResult:
@@ -225,6 +165,8 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
         instructions=sum(int(context[at.INSTRET]) for context in chip.contexts),
         exit_code=environment.exit_code or 0,
         stdout=bytes(environment.stdout),
+        stderr=bytes(environment.stderr),
+        failed_test=environment.failed_test,
         unknown_calls=dict(environment.unknown),
         memory=main,
     )
