@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archsim.machine import arithmetic
@@ -27,6 +27,7 @@ def product(a: int, b: int) -> int:
 
 
 @pytest.mark.parametrize("bits", [32, 64])
+@settings(deadline=None)
 @given(word=WORDS)
 @example(word=0)
 def test_counts_and_byte_order(bits: int, word: int) -> None:
@@ -37,6 +38,7 @@ def test_counts_and_byte_order(bits: int, word: int) -> None:
     assert arithmetic.rev8(operand, width) & MASK == reversed_bytes
 
 
+@settings(deadline=None)
 @given(word=WORDS)
 def test_bytes(word: int) -> None:
     content, operand = word.to_bytes(8, "little"), signed(word)
@@ -47,6 +49,7 @@ def test_bytes(word: int) -> None:
     assert arithmetic.brev8(operand) & MASK == int.from_bytes(mirrored, "little")
 
 
+@settings(deadline=None)
 @given(word=st.integers(0, (1 << 32) - 1))
 def test_zip(word: int) -> None:
     text = f"{word:032b}"
@@ -55,6 +58,7 @@ def test_zip(word: int) -> None:
     assert arithmetic.unzip_bits(np.int64(int(zipped, 2))) == word
 
 
+@settings(deadline=None)
 @given(a=WORDS, b=WORDS)
 def test_carryless_products(a: int, b: int) -> None:
     assert arithmetic.clmul(signed(a), signed(b)) & MASK == product(a, b) & MASK
