@@ -37,7 +37,7 @@ def _bits(generate_bits):
 
 
 _leading_zeros = _bits(lambda builder, value: builder.ctlz(value, ir.Constant(ir.IntType(1), 0)))
-_trailing_zeros = _bits(lambda builder, value: builder.cttz(value, ir.Constant(ir.IntType(1), 0)))
+trailing_zeros = _bits(lambda builder, value: builder.cttz(value, ir.Constant(ir.IntType(1), 0)))
 _set_bits = _bits(lambda builder, value: builder.ctpop(value))
 _reversed_bytes = _bits(lambda builder, value: builder.bswap(value))
 _reversed_bits = _bits(lambda builder, value: builder.bitreverse(value))
@@ -163,7 +163,7 @@ def clz(value, bits):
 @njit
 def ctz(value, bits):
     """Trailing zeros among the lowest `bits`."""
-    return min_i(_trailing_zeros(np.int64(value)), np.int64(bits))
+    return min_i(trailing_zeros(np.int64(value)), np.int64(bits))
 
 
 @njit
