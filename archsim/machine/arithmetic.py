@@ -41,6 +41,29 @@ trailing_zeros = _bits(lambda builder, value: builder.cttz(value, ir.Constant(ir
 _set_bits = _bits(lambda builder, value: builder.ctpop(value))
 _reversed_bytes = _bits(lambda builder, value: builder.bswap(value))
 _reversed_bits = _bits(lambda builder, value: builder.bitreverse(value))
+
+
+def _wrapping(operation):
+    """An intrinsic int64, int64 -> int64 that wraps around.
+
+    Numba marks + - * of int64 as never overflowing ("nsw"), and LLVM concludes from that: it takes
+    sext_32(zext_32(a) * zext_32(b) >> 32) for positive, whatever a and b are.
+    """
+
+    @intrinsic
+    def function(typing_context, left, right):
+        def generate(context, builder, signature, arguments):
+            return getattr(builder, operation)(*arguments)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return function
+
+
+wrap_add = _wrapping("add")
+wrap_sub = _wrapping("sub")
+wrap_mul = _wrapping("mul")
+
 _bits_to_f32 = _bitcast(types.float32, types.uint32, ir.FloatType())
 _f32_to_bits = _bitcast(types.uint32, types.float32, ir.IntType(32))
 
@@ -111,13 +134,13 @@ def mulhu(a, b):
 
 
 @njit
-def mulh(a, b):
-    return mulhu(a, b) - (b if a < 0 else np.int64(0)) - (a if b < 0 else np.int64(0))
+def mulhsu(a, b):
+    return wrap_sub(mulhu(a, b), b if a < 0 else np.int64(0))
 
 
 @njit
-def mulhsu(a, b):
-    return mulhu(a, b) - (b if a < 0 else np.int64(0))
+def mulh(a, b):
+    return wrap_sub(mulhsu(a, b), a if b < 0 else np.int64(0))
 
 
 @njit
@@ -125,7 +148,7 @@ def div(a, b):
     if b == 0:
         return np.int64(-1)
     if b == -1:
-        return np.int64(0) - a
+        return wrap_sub(np.int64(0), a)
     quotient = a // b
     return quotient + 1 if quotient < 0 and quotient * b != a else quotient
 
@@ -134,7 +157,7 @@ def div(a, b):
 def rem(a, b):
     if b == 0:
         return a
-    return a - div(a, b) * b
+    return np.int64(0) if b == -1 else a - div(a, b) * b
 
 
 @njit

@@ -1,4 +1,4 @@
-"""Bit manipulation of compiled code against Python's unbounded integers."""
+"""Integer arithmetic and bit manipulation of compiled code against Python's unbounded integers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archsim.machine import arithmetic
+from archsim.machine.jit import njit
 
 MASK = (1 << 64) - 1
 WORDS = st.integers(0, MASK) | st.sampled_from([0, 1, MASK, 1 << 63, 1 << 31, 0x80, 0xFF00, MASK >> 32])
@@ -67,3 +68,35 @@ def test_carryless_products(a: int, b: int) -> None:
         whole, left, right = product(a & mask, b & mask), signed(a & mask), signed(b & mask)
         assert arithmetic.clmulh(left, right, np.int64(bits)) & MASK == whole >> bits
         assert arithmetic.clmulr(left, right, np.int64(bits)) & MASK == whole >> bits - 1 & mask
+
+
+@settings(deadline=None)
+@given(a=WORDS, b=WORDS)
+def test_products_and_quotients(a: int, b: int) -> None:
+    """RISC-V's: by zero, and of the most negative number by -1."""
+    left, right = signed(a), signed(b)
+    x, y = int(left), int(right)
+    assert arithmetic.mulhu(left, right) & MASK == a * b >> 64
+    assert arithmetic.mulh(left, right) == x * y >> 64
+    assert arithmetic.mulhsu(left, right) == x * b >> 64
+    quotient = -1 if y == 0 else abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
+    assert arithmetic.div(left, right) == signed(quotient & MASK)
+    assert arithmetic.rem(left, right) == x - quotient * y if y else x
+    assert wrapped_add(left, right) == signed(a + b & MASK)
+    assert wrapped_sub(left, right) == signed(a - b & MASK)
+    assert wrapped_mul(left, right) == signed(a * b & MASK)
+
+
+@njit
+def wrapped_add(a: int, b: int) -> int:
+    return arithmetic.wrap_add(a, b)
+
+
+@njit
+def wrapped_sub(a: int, b: int) -> int:
+    return arithmetic.wrap_sub(a, b)
+
+
+@njit
+def wrapped_mul(a: int, b: int) -> int:
+    return arithmetic.wrap_mul(a, b)
