@@ -81,7 +81,7 @@ def test_products_and_quotients(a: int, b: int) -> None:
     assert arithmetic.mulhsu(left, right) == x * b >> 64
     quotient = -1 if y == 0 else abs(x) // abs(y) * (1 if (x < 0) == (y < 0) else -1)
     assert arithmetic.div(left, right) == signed(quotient & MASK)
-    assert arithmetic.rem(left, right) == x - quotient * y if y else x
+    assert arithmetic.rem(left, right) == (x - quotient * y if y else x)
     assert wrapped_add(left, right) == signed(a + b & MASK)
     assert wrapped_sub(left, right) == signed(a - b & MASK)
     assert wrapped_mul(left, right) == signed(a * b & MASK)
