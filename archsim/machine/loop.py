@@ -224,7 +224,7 @@ def _jump_lines(coded: Coded, variant: Variant) -> list[str]:
     if variant.timed:
         lines += taken
     lines += [
-        "    after = (target - base) >> 1",
+        "    after = wrap_sub(target, base) >> 1",
         f"    if np.uint64(after) >= size or target & {coded.alignment - 1}:",
         f"        ctx[TRAP] = FETCH_MISALIGNED if target & {coded.alignment - 1} else FETCH_FAULT",
         "        ctx[TRAP_VALUE] = target",
@@ -298,7 +298,7 @@ def _outside(variant: Variant) -> list[str]:
     return [
         *lines,
         "if ctx[NEXT] != -1:",
-        "    i = (ctx[NEXT] - base) >> 1",
+        "    i = wrap_sub(ctx[NEXT], base) >> 1",
         "    if np.uint64(i) >= size:",
         "        ctx[TRAP] = FETCH_FAULT",
         "        ctx[TRAP_VALUE] = ctx[NEXT]",
