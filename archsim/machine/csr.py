@@ -216,5 +216,5 @@ def mret(ctx):
 
 @njit
 def wfi(ctx):
-    """Wait for an interrupt: the environment looks whether one can come."""
-    ctx[WAITING] = 1
+    """Wait for an interrupt: goes on at once, as it may; counted, because none comes."""
+    ctx[WAITING] += 1
