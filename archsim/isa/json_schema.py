@@ -50,6 +50,7 @@ def _value(key: Key) -> dict[str, Any]:
         "names": {"type": "object", "additionalProperties": {"type": "string"}},
         "words": {"type": "array", "items": {"type": ["string", "number", "null"]}},
         "texts": {"type": "array", "items": scalar},
+        "axes": {"type": "array", "items": {"type": "array", "items": {"type": "object"}}},
         "map": reference,
         "maps": {"type": "object", "additionalProperties": reference},
         "list": {"type": "array", "items": reference},

@@ -246,10 +246,10 @@ def _check_meaning(isa: Isa, instruction: Instruction) -> None:
             )
     if instruction.operation is None:
         return
-    check_operation(instruction, isa.state, parameters)
+    check_operation(instruction, isa.state_of(instruction), parameters)
     for key, value in instruction.work.items():
         if key not in ("format", "class", "weights"):
-            check_expression(value, instruction.line, instruction, isa.state, parameters)
+            check_expression(value, instruction.line, instruction, isa.state_of(instruction), parameters)
     for access in instruction.memory:
         for key in ("address", "rows", "row_bytes", "stride"):
-            check_expression(access[key], instruction.line, instruction, isa.state, parameters)
+            check_expression(access[key], instruction.line, instruction, isa.state_of(instruction), parameters)

@@ -63,6 +63,7 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "ecall": ((), ""),
     "ebreak": ((), ""),
     "fence": ((), ""),
+    "fence_i": ((), ""),
     "misaligned": (("int",), ""),
     "reserve": (("int",), ""),
     "reserved": (("int",), "bool"),

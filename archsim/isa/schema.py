@@ -133,7 +133,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "expands": Key("text", 'the instruction it abbreviates, as "addi xd, xd, imm", instead of unit and operation'),
         "operation": Key("text", "its meaning, in the operation language"),
         "vector": Key("map", "how a vector instruction runs over elements", table="vector"),
-        "for": Key("anything", "axes of a template: a list of lists of {word: text}"),
+        "for": Key("axes", "axes of a template: a list of lists of {word: text}"),
     },
     "vector": {
         "loop": Key("boolean", "whether the operation is that of one active element, i (default true)"),
@@ -215,7 +215,7 @@ _KINDS: dict[str, tuple[str, Any]] = {
         lambda v: isinstance(v, YamlList) and all(word is None or _is_scalar(word) for word in v),
     ),
     "texts": ("a list of names", lambda v: isinstance(v, YamlList) and all(map(_is_scalar, v))),
-    "anything": ("anything", lambda v: True),
+    "axes": ("a list of lists of mappings", lambda v: isinstance(v, YamlList) and all(isinstance(axis, YamlList) for axis in v)),
     "map": ("a mapping", lambda v: isinstance(v, YamlMap)),
     "maps": (
         "a mapping of names to {...}",

@@ -281,6 +281,22 @@ class Isa:
                             result[name + word] = instruction, {variable.name: value}
         return result
 
+    @cached_property
+    def _state_by_extension(self) -> dict[str, dict[str, State]]:
+        result: dict[str, dict[str, State]] = {}
+        for name in self.extensions:
+            needed = [name]
+            # what is appended is visited, too
+            for other in needed:
+                needed += [more for more in self.extensions[other].requires if more not in needed]
+            known = {own for other in needed for own in self.extensions[other].state}
+            result[name] = {own: state for own, state in self.state.items() if own in known}
+        return result
+
+    def state_of(self, instruction: Instruction) -> dict[str, State]:
+        """The state an operation may name: that of its extension and of those that it requires."""
+        return self._state_by_extension[instruction.extension]
+
     def parameters_of(self, instruction: Instruction) -> dict[str, int]:
         """What an operation may name: the parameters, and for vector instructions the widest SEW that they have."""
         if instruction.vector is None:

@@ -30,7 +30,7 @@ def element_bits(variable: Variable, sew: int) -> int:
 def specialised(isa: Isa, instruction: Instruction, sew: int) -> tuple[Operation, dict[str, int]]:
     """The checked operation of a vector instruction at an element width, and the parameters it was checked with."""
     parameters = {**isa.parameters, "SEW": sew}
-    return check_operation(instruction, isa.state, parameters), parameters
+    return check_operation(instruction, isa.state_of(instruction), parameters), parameters
 
 
 class VectorLowering(Lowering):

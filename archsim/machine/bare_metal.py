@@ -124,6 +124,12 @@ class BareMetal(Environment):
             return 0
         return word if word & 3 == 3 else word & 0xFFFF
 
+    def code_changed(self) -> None:
+        if len(self.codes) > 1:
+            self.codes = {(False, False): self.chip.code.code}
+            for hart in range(self.chip.harts):
+                self.select_code(hart)
+
     def select_code(self, hart: int) -> None:
         """Let instructions of units that mstatus switches off be illegal, or back."""
         status = int(self.csr(hart)[MSTATUS])

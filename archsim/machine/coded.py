@@ -66,7 +66,7 @@ class Coded:
         if name not in self.operations:
             instruction = self.isa.instructions[name]
             self.operations[name] = check_operation(
-                instruction, self.isa.state, self.isa.parameters_of(instruction)
+                instruction, self.isa.state_of(instruction), self.isa.parameters_of(instruction)
             )
         return self.operations[name]
 

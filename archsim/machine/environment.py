@@ -61,6 +61,9 @@ class Environment:
         """Handle a trap of a hart, which stands at it; False where the run must end with an error."""
         return False
 
+    def code_changed(self) -> None:
+        """Instructions were decoded again."""
+
     def poll(self) -> None:
         """Look, between slices, whether the program wants something."""
 

@@ -17,7 +17,7 @@ def vector_source(coded: Coded, name: str, sew: int) -> str:
     """Source of the function ``operation(ctx, w, imm)`` of a vector instruction for one element width."""
     isa, instruction = coded.isa, coded.isa.instructions[name]
     operation, parameters = specialised(isa, instruction, sew)
-    lowering = VectorLowering(instruction, operation, isa.state, parameters)
+    lowering = VectorLowering(instruction, operation, isa.state_of(instruction), parameters)
     body = lowering.source()
     lines = [
         vocabulary() + "from archsim.machine.layout import *",
@@ -38,7 +38,7 @@ def vector_source(coded: Coded, name: str, sew: int) -> str:
 def instruction_source(coded: Coded, name: str) -> str:
     """Source of the function ``operation(ctx, w, imm)`` of an instruction outside the loop."""
     instruction = coded.isa.instructions[name]
-    lowering = Lowering(instruction, coded.operation(name), coded.isa.state, coded.isa.parameters)
+    lowering = Lowering(instruction, coded.operation(name), coded.isa.state_of(instruction), coded.isa.parameters)
     body = lowering.statements()
     lines = [
         vocabulary() + "from archsim.machine.layout import NEXT, PC, STATE, X",
@@ -100,8 +100,8 @@ def pattern_source(coded: Coded, name: str) -> str | None:
 
 def _expression(coded: Coded, instruction: Instruction, value: Any) -> str:
     isa = coded.isa
-    operation = check_expression(value, instruction.line, instruction, isa.state, isa.parameters)
-    return Lowering(instruction, operation, isa.state, isa.parameters).expression()
+    operation = check_expression(value, instruction.line, instruction, isa.state_of(instruction), isa.parameters)
+    return Lowering(instruction, operation, isa.state_of(instruction), isa.parameters).expression()
 
 
 def _word(instruction: Instruction, key: str, known: dict[str, int]) -> int:

@@ -17,6 +17,7 @@ from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BARRIER_BLOCK,
     BREAKPOINT,
+    CODE_CHANGED,
     CUSTOM,
     ENVIRONMENT_CALL,
     INDEX_FAULT,
@@ -350,6 +351,12 @@ def reserved(ctx, address):
 @njit
 def release(ctx):
     ctx[RESERVATION] = -1
+
+
+@njit
+def fence_i(ctx):
+    """Stores so far may have changed instructions."""
+    ctx[TRAP] = CODE_CHANGED
 
 
 @njit

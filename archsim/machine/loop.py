@@ -167,7 +167,7 @@ def _lower(coded: Coded, name: str, variant: Variant) -> Lowering:
     return Lowering(
         coded.isa.instructions[name],
         coded.operation(name),
-        coded.isa.state,
+        coded.isa.state_of(coded.isa.instructions[name]),
         coded.isa.parameters,
         inline=True,
         replay=variant.replay,

@@ -13,7 +13,7 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.isa.lower import SINK, SLOTS, operand_slots
-from archsim.isa.program import Program
+from archsim.isa.program import Program, Segment
 from archsim.isa.spec import Instruction, Variable
 from archsim.machine.coded import SCALAR_FILES, Coded
 from archsim.machine.layout import UNIT_ID
@@ -35,6 +35,7 @@ class Predecoded:
         slots: how many.
         used: mnemonics that occur.
         words: uint32 [slots / 2], the instruction words.
+        latency: what they were decoded with.
     """
 
     code: np.ndarray
@@ -43,27 +44,50 @@ class Predecoded:
     slots: int
     used: list[str]
     words: np.ndarray
+    latency: dict[str, int]
+
+    def decode_again(self, coded: Coded, image: bytes) -> None:
+        """Take over instructions that a program has changed (FENCE.I).
+
+        Args:
+            image: the bytes that now stand where the words stood.
+        """
+        words = np.frombuffer(image, "<u4")
+        if np.array_equal(words, self.words):
+            return
+        new = decode_words(coded, words, self.text, self.latency)
+        # compiled code holds the addresses of these arrays
+        self.code[:], self.sched[:], self.words = new.code, new.sched, words
 
 
 def predecode(coded: Coded, program: Program, latency: dict[str, int]) -> Predecoded:
-    """Decode all executable segments.
+    """Decode all executable segments; of a program for the bare machine all segments: nothing there forbids to
+    execute data.
 
     Args:
         latency: cycles from issue to result by unit, for the scoreboard.
     """
     segments = [segment for segment in program.segments if segment.executable and segment.data]
+    whole = [segment for segment in program.segments if segment.data]
+    if "tohost" in program.symbols and _span(whole) <= TEXT_LIMIT:
+        segments = whole
     if not segments:
         raise InputError(f"{program.name} has no executable part", remedy="give a program with instructions")
+    if _span(segments) > TEXT_LIMIT:
+        raise InputError(f"{program.name} spreads code over {_span(segments)} bytes", remedy="link it closer together")
     first = min(segment.address for segment in segments) & ~3
-    last = max(segment.address + len(segment.data) for segment in segments)
-    if last - first > TEXT_LIMIT:
-        raise InputError(f"{program.name} spreads code over {last - first} bytes", remedy="link it closer together")
-    image = np.zeros((last - first + 3) // 4 * 4, np.uint8)
+    image = np.zeros((_span(segments) + 3 + 3) // 4 * 4, np.uint8)
     for segment in segments:
         image[segment.address - first : segment.address - first + len(segment.data)] = np.frombuffer(
             segment.data, np.uint8
         )
     return decode_words(coded, image.view("<u4"), first, latency)
+
+
+def _span(segments: list[Segment]) -> int:
+    """Bytes from the first to the last."""
+    first = min((segment.address for segment in segments), default=0)
+    return max((segment.address + len(segment.data) for segment in segments), default=0) - first
 
 
 def decode_words(coded: Coded, words: np.ndarray, text: int, latency: dict[str, int]) -> Predecoded:
@@ -100,7 +124,7 @@ def decode_words(coded: Coded, words: np.ndarray, text: int, latency: dict[str, 
     all_sched = np.full(slots + 2, SINK, np.int64)
     all_code[0:slots:step] = code[inverse]
     all_sched[0:slots:step] = sched[inverse]
-    return Predecoded(all_code, all_sched, text, slots, sorted(used), words)
+    return Predecoded(all_code, all_sched, text, slots, sorted(used), words, latency)
 
 
 def _group(instruction: Instruction) -> int:

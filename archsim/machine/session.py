@@ -95,6 +95,8 @@ class Session:
                 self.recorder.call(hart, int(self.chip.view(hart, at.X, 33)[10]))
             if self.chip.contexts[hart][at.TRAP]:
                 raise SimulationError(self._message(hart, "environment call without a trap handler (mtvec)"))
+        elif status == at.TRAPPED and self.chip.contexts[hart][at.TRAP] == at.CODE_CHANGED:
+            self._decode_again(hart)
         elif status == at.TRAPPED:
             if not self.environment.trap(hart):
                 raise SimulationError(self._message(hart, self._cause(hart)))
@@ -110,6 +112,15 @@ class Session:
         context = self.chip.contexts[hart]
         slot = (int(context[at.PC]) - self.chip.code.text) >> 1
         self.chip.tables.compile(int(self.chip.code.code[slot, 0]) & 0xFFFF, int(context[at.COLUMN]))
+
+    def _decode_again(self, hart: int) -> None:
+        """FENCE.I: instructions are what now stands in memory."""
+        context, code = self.chip.contexts[hart], self.chip.code
+        code.decode_again(self.chip.tables.coded, self.chip.memory.read(code.text, 4 * len(code.words)))
+        self.environment.code_changed()
+        context[at.TRAP] = 0
+        context[at.PC] += 4
+        context[at.INSTRET] += 1
 
     def _cause(self, hart: int) -> str:
         context = self.chip.contexts[hart]

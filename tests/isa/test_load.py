@@ -196,14 +196,14 @@ def test_a_changed_file_is_loaded_again(tmp_path: Path) -> None:
             "",
             15,
             "instruction x.one has no 'unit'; add 'unit:' (class of execution unit: alu, mul, "
-            "div, branch, load, store, csr, system, sync, tile_lsu, matrix, vector, dma)",
+            "div, fpu, fdiv, branch, load, store, csr, system, sync, tile_lsu, matrix, vector, dma)",
         ),
         (
             "unit: vector",
             "unit:",
             19,
             "'unit' of instruction x.one must be text, not empty; it says: class of execution "
-            "unit: alu, mul, div, branch, load, store, csr, system, sync, tile_lsu, matrix, vector, dma",
+            "unit: alu, mul, div, fpu, fdiv, branch, load, store, csr, system, sync, tile_lsu, matrix, vector, dma",
         ),
         ("  x.one:", "  x one:", 14, "'x one' is no mnemonic; use letters, digits, _ and dots"),
         ("extension: Xt", "extension: I", 1, None),
