@@ -374,7 +374,8 @@ def go(address):
         ctx = pointer_int64(contexts[hart])
         ctx[LIMIT_TIME] = other + QUANTUM if other < INFINITY else INFINITY
         status = run(contexts[hart])
-        ctx[RESERVATION] = -1
+        if status != NEEDS_CODE:
+            ctx[RESERVATION] = -1
         if status == BLOCKED:
             continue
         if status != YIELDED or ctx[INSTRET] >= ctx[LIMIT_COUNT]:
