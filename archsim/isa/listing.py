@@ -46,7 +46,9 @@ def listing(isa: Isa, program: Program) -> Iterator[str]:
             mnemonic, _, operands = text.partition(" ")
             shown = ",".join(operands.split(", "))
             shown = _DISTANCE.sub(lambda found: place((address + int(found[1])) % (1 << program.xlen)), shown)  # noqa: B023
-            yield f"{address:8x}:\t{word:0{2 * size}x}{' ' * (10 if size == 4 else 16)}\t{mnemonic}" + (f"\t{shown}" if shown else "")
+            yield f"{address:8x}:\t{word:0{2 * size}x}{' ' * (10 if size == 4 else 16)}\t{mnemonic}" + (
+                f"\t{shown}" if shown else ""
+            )
             position += size
 
 

@@ -170,9 +170,7 @@ class BareMetal(Environment):
         Raises:
             SimulationError: they do.
         """
-        counts = [
-            (int(context[at.INSTRET]), int(context[at.WAITING])) for context in self.chip.contexts
-        ]
+        counts = [(int(context[at.INSTRET]), int(context[at.WAITING])) for context in self.chip.contexts]
         steps = [(ran - a, waits - b) for (ran, waits), (a, b) in zip(counts, self.counts, strict=True)]
         if any(ran < 1000 for ran, _ in steps):
             return

@@ -95,8 +95,8 @@ class _Reader:
             self.fail(f"has class {self.data[4]}", "link it for 32 or 64 bits")
         if self.data[5] != 1:
             self.fail("is not little-endian", "compile for riscv64 or riscv32")
-        kind, machine, _, entry, programs, sections, _, _, size, count, section_size, section_count, names = self.unpack(
-            _HEADER[self.xlen], 16, "its header"
+        kind, machine, _, entry, programs, sections, _, _, size, count, section_size, section_count, names = (
+            self.unpack(_HEADER[self.xlen], 16, "its header")
         )
         if machine != _RISCV:
             self.fail(f"is for {_MACHINES.get(machine, f'machine {machine}')}", "compile for riscv64 or riscv32")

@@ -163,7 +163,12 @@ class LinuxProcess(Environment):
     def open(self, path: int, flags: int, mode: int) -> int:
         # newlib's own flags
         own = flags & 3
-        for theirs, ours in ((0x200, linux.O_CREAT), (0x400, linux.O_TRUNC), (0x800, linux.O_EXCL), (8, linux.O_APPEND)):
+        for theirs, ours in (
+            (0x200, linux.O_CREAT),
+            (0x400, linux.O_TRUNC),
+            (0x800, linux.O_EXCL),
+            (8, linux.O_APPEND),
+        ):
             own |= ours if flags & theirs else 0
         return self.files.open(self.path(linux.AT_FDCWD, path), own, mode)
 
@@ -194,9 +199,7 @@ class LinuxProcess(Environment):
         if count > 1024:
             raise Refused(linux.EINVAL)
         size = self.program.xlen // 8
-        return [
-            (self.word(address + 2 * size * i), self.word(address + 2 * size * i + size)) for i in range(count)
-        ]
+        return [(self.word(address + 2 * size * i), self.word(address + 2 * size * i + size)) for i in range(count)]
 
     def readv(self, descriptor: int, address: int, count: int) -> int:
         total = 0

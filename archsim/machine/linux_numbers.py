@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import errno
 
-EPERM, ENOENT, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, ENODEV, EINVAL, ENOTTY = 1, 2, 5, 9, 11, 12, 13, 14, 19, 22, 25
+EPERM, ENOENT, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, ENODEV, EINVAL, ENOTTY = (
+    1,
+    2,
+    5,
+    9,
+    11,
+    12,
+    13,
+    14,
+    19,
+    22,
+    25,
+)
 ESPIPE, ENAMETOOLONG, ENOSYS = 29, 36, 38
 
 _BY_NAME = {
