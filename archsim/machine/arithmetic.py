@@ -36,8 +36,8 @@ def _bits(generate_bits):
     return function
 
 
-_leading_zeros = _bits(lambda builder, value: builder.ctlz(value, ir.Constant(ir.IntType(1), 0)))
-_trailing_zeros = _bits(lambda builder, value: builder.cttz(value, ir.Constant(ir.IntType(1), 0)))
+leading_zeros = _bits(lambda builder, value: builder.ctlz(value, ir.Constant(ir.IntType(1), 0)))
+trailing_zeros = _bits(lambda builder, value: builder.cttz(value, ir.Constant(ir.IntType(1), 0)))
 _set_bits = _bits(lambda builder, value: builder.ctpop(value))
 _reversed_bytes = _bits(lambda builder, value: builder.bswap(value))
 _reversed_bits = _bits(lambda builder, value: builder.bitreverse(value))
@@ -157,13 +157,13 @@ def remu(a, b):
 @njit
 def clz(value, bits):
     """Leading zeros among the lowest `bits`."""
-    return min_i(_leading_zeros(np.int64(value) << np.int64(64 - bits)), np.int64(bits))
+    return min_i(leading_zeros(np.int64(value) << np.int64(64 - bits)), np.int64(bits))
 
 
 @njit
 def ctz(value, bits):
     """Trailing zeros among the lowest `bits`."""
-    return min_i(_trailing_zeros(np.int64(value)), np.int64(bits))
+    return min_i(trailing_zeros(np.int64(value)), np.int64(bits))
 
 
 @njit

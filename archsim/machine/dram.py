@@ -13,7 +13,10 @@ Times inside are device clocks; the interface is femtoseconds.
 
 from __future__ import annotations
 
+import numpy as np
+
 from archsim.machine.host import pointer_int64
+from archsim.machine.arithmetic import trailing_zeros
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     B_ACT_OK,
@@ -77,12 +80,14 @@ def dram_access(d, time_fs, address, size, write):
     tck, tx, channels, interleave = d[D_TCK_FS], d[D_TX], d[D_CHANNELS], d[D_INTERLEAVE]
     arrival = (time_fs + tck - 1) // tck
     last = arrival
-    position = address // tx * tx
+    position = address - _rest(address, tx)
     end = address + size
     while position < end:
-        block = position // interleave
-        local = (block // channels * interleave + position % interleave) // tx
-        done = _transaction(d, block % channels, local, arrival, write)
+        block = _quotient(position, interleave)
+        inside = position - block * interleave
+        row = _quotient(block, channels)
+        local = _quotient(row * interleave + inside, tx)
+        done = _transaction(d, block - row * channels, local, arrival, write)
         if done > last:
             last = done
         position += tx
@@ -90,13 +95,34 @@ def dram_access(d, time_fs, address, size, write):
 
 
 @njit
+def _quotient(value, divisor):
+    """value // divisor of numbers that are not negative: divisors are nearly always powers of two, and a division
+    takes longer than all the rest of a transaction."""
+    if divisor & (divisor - 1) == 0:
+        return value >> _log2(divisor)
+    return value // divisor
+
+
+@njit
+def _rest(value, divisor):
+    if divisor & (divisor - 1) == 0:
+        return value & (divisor - 1)
+    return value % divisor
+
+
+@njit
+def _log2(value):
+    return trailing_zeros(np.int64(value))
+
+
+@njit
 def _transaction(d, channel, index, arrival, write):
     """One burst on a channel; the clock at which its data has passed."""
     groups, banks, columns = d[D_GROUPS], d[D_BANKS], d[D_COLUMNS]
-    group = index % groups
-    rest = index // groups // columns
-    row = rest // banks % d[D_ROWS]
-    bank = (rest % banks) ^ (row & (banks - 1))
+    group = _rest(index, groups)
+    rest = _quotient(_quotient(index, groups), columns)
+    row = _rest(_quotient(rest, banks), d[D_ROWS])
+    bank = _rest(rest, banks) ^ (row & (banks - 1))
     c = pointer_int64(d[D_CHANNEL_STATE] + channel * CHANNEL_FIELDS * 8)
     g = pointer_int64(d[D_GROUP_STATE] + (channel * groups + group) * GROUP_FIELDS * 8)
     b = pointer_int64(d[D_BANK_STATE] + ((channel * groups + group) * banks + bank) * BANK_FIELDS * 8)

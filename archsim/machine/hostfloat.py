@@ -39,7 +39,7 @@ from archsim.machine.softfloat import (
 
 _X86 = platform.machine().lower() in ("x86_64", "amd64")
 FCSR = 3
-NV = 16
+NV, NX = 16, 1
 NAN32, NAN64 = 0x7FC00000, 0x7FF8000000000000
 
 
@@ -400,7 +400,7 @@ def to_int_64(ctx, a, rm, bits, signed):
 def to_int_32(ctx, a, rm, bits, signed):
     """float32 to an integer of 32 or 64 bits, saturating."""
     value = f32_of(a)
-    if rm == 1 and signed and abs(value) < np.float32(2147483648.0):
+    if rm == 1 and signed and bits >= 32 and abs(value) < np.float32(2147483648.0):
         return np.int64(np.int32(value))
     return soft_to_int(ctx, np.int64(32), a, np.int64(rm), np.int64(bits), np.int64(signed))
 
@@ -639,3 +639,27 @@ def fcvt_64_16(ctx, a, rm):
 @njit
 def fcvt_64_17(ctx, a, rm):
     return soft_convert(ctx, np.int64(17), np.int64(64), a, np.int64(rm))
+
+
+# -- rounding to odd, for what is rounded once more afterwards (vfncvt.rod)
+
+
+@njit
+def _to_odd(ctx, origin, width, a):
+    before = ctx[FFLAGS]
+    ctx[FFLAGS] = 0
+    bits = soft_convert(ctx, np.int64(origin), np.int64(width), a, np.int64(1))
+    if ctx[FFLAGS] & NX:
+        bits |= 1
+    ctx[FFLAGS] |= before
+    return bits
+
+
+@njit
+def fcvt_odd_32_64(ctx, a):
+    return _to_odd(ctx, 64, 32, a)
+
+
+@njit
+def fcvt_odd_16_32(ctx, a):
+    return _to_odd(ctx, 32, 16, a)
