@@ -1,7 +1,7 @@
 """A program on the bare machine: it talks to its host through `tohost` and handles its own traps in machine mode.
 
-Source: RISC-V Privileged Architecture 20240411, sections 3.1.7 (mtvec), 3.1.14 to 3.1.16 (mepc, mcause, mtval) and 3.1.6.1
-(the stack of mstatus); the host-target interface as riscv-tests and the proxy kernel use it.
+Source: RISC-V Privileged Architecture 20240411, sections 3.1.7 (mtvec), 3.1.14 to 3.1.16 (mepc, mcause, mtval) and
+3.1.6.1 (the stack of mstatus); the host-target interface as riscv-tests and the proxy kernel use it.
 """
 
 from __future__ import annotations

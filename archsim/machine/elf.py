@@ -147,7 +147,8 @@ class _Reader:
             end = part.address + part.memory_size
             if part.address < FIRST_ADDRESS or end > ADDRESS_LIMIT:
                 self.fail(
-                    f"{what} with {part.memory_size} bytes lies outside memory ({FIRST_ADDRESS:#x} to {ADDRESS_LIMIT:#x})",
+                    f"{what} with {part.memory_size} bytes lies outside memory "
+                    f"({FIRST_ADDRESS:#x} to {ADDRESS_LIMIT:#x})",
                     "link it into that range, or reserve less",
                 )
             for other in segments:
@@ -187,7 +188,7 @@ class _Reader:
         return self.data[section.offset : section.offset + section.size]
 
     def symbols(self, sections: list[_Part]) -> tuple[tuple[int, str], ...]:
-        """(address, name) of the symbol table's functions, objects and labels, in the order that objdump prefers them."""
+        """(address, name) of the functions, objects and labels, in the order that objdump prefers them."""
         table = next((section for section in sections if section.kind == _SYMBOLS), None)
         if table is None:
             return ()
