@@ -16,10 +16,10 @@ _DISTANCE = re.compile(r"\.([+-]\d+)")
 def listing(isa: Isa, program: Program) -> Iterator[str]:
     """Lines of the listing: sections, symbols, and per instruction its address, word, mnemonic and operands."""
     width = program.xlen // 4
-    addresses = sorted({*program.symbols.values()})
     names: dict[int, str] = {}
-    for name, address in program.symbols.items():
+    for address, name in program.named_addresses:
         names.setdefault(address, name)
+    addresses = sorted(names)
 
     def place(address: int) -> str:
         index = bisect_right(addresses, address) - 1
@@ -46,7 +46,9 @@ def listing(isa: Isa, program: Program) -> Iterator[str]:
             mnemonic, _, operands = text.partition(" ")
             shown = ",".join(operands.split(", "))
             shown = _DISTANCE.sub(lambda found: place((address + int(found[1])) % (1 << program.xlen)), shown)  # noqa: B023
-            yield f"{address:8x}:\t{word:0{2 * size}x}{' ' * (20 - 2 * size)}\t{mnemonic}" + (f"\t{shown}" if shown else "")
+            yield f"{address:8x}:\t{word:0{2 * size}x}{' ' * (10 if size == 4 else 16)}\t{mnemonic}" + (
+                f"\t{shown}" if shown else ""
+            )
             position += size
 
 

@@ -56,6 +56,8 @@ class Program:
         arch: the instruction set it was compiled for, such as "rv64i2p1_m2p0", where its file says so.
         headers: of a program out of an ELF file; None for assembled ones.
         sections: those that hold instructions, where the file has sections.
+        names: (address, name) of all symbols of an ELF file, where several may have one name; for an address the best
+            name comes first.
     """
 
     segments: tuple[Segment, ...]
@@ -67,6 +69,12 @@ class Program:
     arch: str | None = None
     headers: ProgramHeaders | None = None
     sections: tuple[CodeSection, ...] = ()
+    names: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def named_addresses(self) -> tuple[tuple[int, str], ...]:
+        """(address, name) of every symbol."""
+        return self.names or tuple((address, name) for name, address in self.symbols.items())
 
     @property
     def code_sections(self) -> tuple[CodeSection, ...]:
@@ -80,7 +88,7 @@ class Program:
         """Addresses in rising order, and the name at each, of the symbols in executable segments."""
         code = [(s.address, s.address + s.size) for s in self.code_sections]
         names: dict[int, str] = {}
-        for name, address in self.symbols.items():
+        for address, name in self.named_addresses:
             if any(first <= address < last for first, last in code):
                 names.setdefault(address, name)
         addresses = sorted(names)

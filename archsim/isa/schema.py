@@ -215,7 +215,10 @@ _KINDS: dict[str, tuple[str, Any]] = {
         lambda v: isinstance(v, YamlList) and all(word is None or _is_scalar(word) for word in v),
     ),
     "texts": ("a list of names", lambda v: isinstance(v, YamlList) and all(map(_is_scalar, v))),
-    "axes": ("a list of lists of mappings", lambda v: isinstance(v, YamlList) and all(isinstance(axis, YamlList) for axis in v)),
+    "axes": (
+        "a list of lists of mappings",
+        lambda v: isinstance(v, YamlList) and all(isinstance(axis, YamlList) for axis in v),
+    ),
     "map": ("a mapping", lambda v: isinstance(v, YamlMap)),
     "maps": (
         "a mapping of names to {...}",

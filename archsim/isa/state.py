@@ -66,8 +66,9 @@ def _register_file(name: str, entry: YamlMap, parameters: dict[str, int], elemen
             **entry.where("names"),
             remedy="give one name per register",
         )
-    return State(name, "register_file", element, count, shape, names, description=description,
-                 vector=entry.get("vector", False))
+    return State(
+        name, "register_file", element, count, shape, names, description=description, vector=entry.get("vector", False)
+    )
 
 
 def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str) -> State:

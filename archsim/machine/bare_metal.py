@@ -1,7 +1,7 @@
 """A program on the bare machine: it talks to its host through `tohost` and handles its own traps in machine mode.
 
-Source: RISC-V Privileged Architecture 20240411, sections 3.1.7 (mtvec), 3.1.14 to 3.1.16 (mepc, mcause, mtval) and 3.1.6.1
-(the stack of mstatus); the host-target interface as riscv-tests and the proxy kernel use it.
+Source: RISC-V Privileged Architecture 20240411, sections 3.1.7 (mtvec), 3.1.14 to 3.1.16 (mepc, mcause, mtval) and
+3.1.6.1 (the stack of mstatus); the host-target interface as riscv-tests and the proxy kernel use it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from archsim.common.errors import SimulationError
 from archsim.isa.program import Program
 from archsim.machine import layout as at
 from archsim.machine.chip import Chip
@@ -45,6 +46,8 @@ class BareMetal(Environment):
         self.slice = self.longest
         self.mask = (1 << program.xlen) - 1
         self.failed_test = 0
+        self.program = program
+        self.counts = [(0, 0)] * chip.harts
         self.trapped_at: dict[int, int] = {}
         self.codes: dict[tuple[bool, bool], np.ndarray] = {(False, False): chip.code.code}
         for hart, context in enumerate(chip.contexts):
@@ -88,6 +91,7 @@ class BareMetal(Environment):
             elif _CAUSES[kind] == 2:
                 value = self.instruction(pc)
             if not self.enter(hart, _CAUSES[kind], pc, value):
+                context[at.TRAP_VALUE] = value
                 return False
         context[at.TRAP] = context[at.TRAP_VALUE] = 0
         return True
@@ -146,6 +150,7 @@ class BareMetal(Environment):
     def poll(self) -> None:
         word = int.from_bytes(self.memory.read(self.tohost, 8), "little")
         if not word:
+            self.check_waiting()
             self.slice = min(2 * self.slice, self.longest)
             return
         device, command, payload = word >> 56, (word >> 48) & 255, word & ((1 << 48) - 1)
@@ -158,6 +163,20 @@ class BareMetal(Environment):
             self.output(1, bytes([payload & 255]))
         elif device == 0:
             self.host_call(payload)
+
+    def check_waiting(self) -> None:
+        """End a run in which every hart does nothing but wait for an interrupt.
+
+        Raises:
+            SimulationError: they do.
+        """
+        counts = [(int(context[at.INSTRET]), int(context[at.WAITING])) for context in self.chip.contexts]
+        steps = [(ran - a, waits - b) for (ran, waits), (a, b) in zip(counts, self.counts, strict=True)]
+        if any(ran < 1000 for ran, _ in steps):
+            return
+        self.counts = counts
+        if all(10 * waits > ran for ran, waits in steps):
+            raise SimulationError(f"{self.program.name}: every hart waits for an interrupt (wfi), and none can come")
 
     def host_call(self, block: int) -> None:
         """A system call passed on: eight 64-bit words, the answer goes into the first."""

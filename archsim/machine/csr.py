@@ -88,7 +88,7 @@ def _whole(ctx, facts):
     if kind in (CSR_CYCLES, CSR_TIME, CSR_INSTRET):
         value += _counted(ctx, kind)
     elif kind == CSR_STATUS:
-        # SD says that something is dirty; it is the top bit, CSR_LEGAL's second byte has its number
+        # SD says that something is dirty; it is the top bit, whose number CSR_LEGAL has in bits 32-37
         if (value >> FS) & 3 == 3 or (value >> VS) & 3 == 3 or (value >> XS) & 3 == 3:
             value |= np.int64(1) << ((facts[CSR_LEGAL] >> 32) & 63)
     return value
@@ -124,12 +124,11 @@ def csr_set(ctx, number, value):
     mask = facts[CSR_MASK] & (bits << shift)
     new = (old & ~mask) | ((value << shift) & mask)
     legal = facts[CSR_LEGAL]
-    if legal & 0xFF00:
-        # one field takes some values only: bits 0-7 its place, 8-15 its mask, 16-31 a bit per value
-        choice = (new >> (legal & 63)) & (legal >> 8) & 15
-        if not (legal >> (16 + choice)) & 1:
-            field = ((legal >> 8) & 15) << (legal & 63)
-            new = (new & ~field) | (old & field)
+    # one field may take some values only: bits 0-7 are its place, 8-15 its mask, 16-31 a bit per value
+    choice = (new >> (legal & 63)) & (legal >> 8) & 15
+    if legal & 0xFF00 and not (legal >> (16 + choice)) & 1:
+        field = ((legal >> 8) & 15) << (legal & 63)
+        new = (new & ~field) | (old & field)
     if kind == CSR_INHIBIT:
         _inhibit(ctx, old, new)
     elif kind in (CSR_CYCLES, CSR_TIME, CSR_INSTRET):
@@ -216,5 +215,5 @@ def mret(ctx):
 
 @njit
 def wfi(ctx):
-    """Wait for an interrupt: the environment looks whether one can come."""
-    ctx[WAITING] = 1
+    """Wait for an interrupt: goes on at once, as it may; counted, because none comes."""
+    ctx[WAITING] += 1

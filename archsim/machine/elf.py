@@ -95,8 +95,8 @@ class _Reader:
             self.fail(f"has class {self.data[4]}", "link it for 32 or 64 bits")
         if self.data[5] != 1:
             self.fail("is not little-endian", "compile for riscv64 or riscv32")
-        kind, machine, _, entry, programs, sections, _, _, size, count, section_size, section_count, names = self.unpack(
-            _HEADER[self.xlen], 16, "its header"
+        kind, machine, _, entry, programs, sections, _, _, size, count, section_size, section_count, names = (
+            self.unpack(_HEADER[self.xlen], 16, "its header")
         )
         if machine != _RISCV:
             self.fail(f"is for {_MACHINES.get(machine, f'machine {machine}')}", "compile for riscv64 or riscv32")
@@ -108,11 +108,12 @@ class _Reader:
         segments = self.segments(parts)
         self.check_entry(entry, segments)
         headers = self.section_headers(sections, section_size, section_count)
-        symbols = self.symbols(headers)
+        named = self.symbols(headers)
+        symbols = {name: address for address, name in reversed(named)}
         place = ProgramHeaders(_headers_address(parts, programs, size * count), size, count)
         return Program(
             tuple(segments), entry, symbols, {}, self.path.name, self.xlen, self.architecture(headers), place,
-            self.code_sections(headers, names),
+            self.code_sections(headers, names), named,
         )  # fmt: skip
 
     def program_headers(self, offset: int, size: int, count: int) -> list[_Part]:
@@ -146,7 +147,8 @@ class _Reader:
             end = part.address + part.memory_size
             if part.address < FIRST_ADDRESS or end > ADDRESS_LIMIT:
                 self.fail(
-                    f"{what} with {part.memory_size} bytes lies outside memory ({FIRST_ADDRESS:#x} to {ADDRESS_LIMIT:#x})",
+                    f"{what} with {part.memory_size} bytes lies outside memory "
+                    f"({FIRST_ADDRESS:#x} to {ADDRESS_LIMIT:#x})",
                     "link it into that range, or reserve less",
                 )
             for other in segments:
@@ -185,11 +187,11 @@ class _Reader:
             self.cut(what, section.offset + section.size)
         return self.data[section.offset : section.offset + section.size]
 
-    def symbols(self, sections: list[_Part]) -> dict[str, int]:
-        """Name -> address of the symbol table's functions, objects and labels; of equal addresses functions first."""
+    def symbols(self, sections: list[_Part]) -> tuple[tuple[int, str], ...]:
+        """(address, name) of the functions, objects and labels, in the order that objdump prefers them."""
         table = next((section for section in sections if section.kind == _SYMBOLS), None)
         if table is None:
-            return {}
+            return ()
         form = _SYMBOL[self.xlen]
         if table.entry_size != form.itemsize:
             self.fail(f"has symbols of {table.entry_size} bytes, not {form.itemsize}", "link it again, or strip it")
@@ -208,7 +210,7 @@ class _Reader:
                 kind, bound = fields["info"] & 15, fields["info"] >> 4
                 rank = (kind != _FUNCTION, kind != _OBJECT, bound != _GLOBAL, bound != _LOCAL)
                 found.append((fields["value"], rank, name))
-        return {name: address for address, _, name in sorted(found)}
+        return tuple((address, name) for address, _, name in sorted(found))
 
     def code_sections(self, sections: list[_Part], names: int) -> tuple[CodeSection, ...]:
         """Sections that hold instructions, in the order of their addresses."""

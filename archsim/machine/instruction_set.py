@@ -12,8 +12,9 @@ from archsim.isa.program import Program
 from archsim.isa.spec import Isa
 
 STANDARD = (
-    "m", "a", "f", "d", "c", "zicsr", "zicntr", "zifencei", "zicond", "zacas", "zba", "zbb", "zbc", "zbs", "zcb",
-    "zfh", "zfa", "zfbfmin", "v", "zvfh", "zvfbfmin", "zvfbfwma", "zvbb", "sm",
+    "m", "a", "f", "d", "c", "zicsr", "zicntr", "zifencei", "zicond", "zicbom", "zicbop", "zicboz", "zihintpause",
+    "zacas", "zabha", "zawrs", "zba", "zbb", "zbc", "zbs", "zbkb", "zbkc", "zbkx", "zcb", "zfh", "zfa", "zfbfmin", "v",
+    "zvfh", "zvfbfmin", "zvfbfwma", "zvbb", "zvbc", "sm",
 )  # fmt: skip
 """What ELF files may use, as far as it ships."""
 VLEN = 128

@@ -29,7 +29,8 @@ STACK_TOP = 1 << 31
 EPOCH_NS = 1_704_067_200 * 10**9
 """Real time starts at 2024-01-01 00:00 UTC."""
 PROCESS = 1000
-_WORD = {32: "<i", 64: "<q"}
+LARGEST_WRITE = 1 << 24
+"""Bytes that one call takes at most: programs write the rest with the next."""
 
 # number -> method; source: include/uapi/asm-generic/unistd.h of Linux 6.6; those from 1024 on are newlib's
 CALLS = {
@@ -113,6 +114,8 @@ class LinuxProcess(Environment):
             answer = -refused.number
         except (ValueError, InputError):
             answer = -linux.EFAULT
+        except OverflowError:
+            answer = -linux.EINVAL
         except OSError as error:
             answer = -linux.linux_error(error)
         if answer == -linux.ENOSYS:
@@ -124,6 +127,11 @@ class LinuxProcess(Environment):
     def finish(self) -> None:
         """Give back what the process held of this computer."""
         self.files.close_all()
+
+    def check(self, address: int, size: int) -> None:
+        """Refuse a buffer outside memory."""
+        if address + size > self.memory.held:
+            raise Refused(linux.EFAULT)
 
     def text(self, address: int) -> str:
         """A string that ends with a zero byte."""
@@ -155,7 +163,12 @@ class LinuxProcess(Environment):
     def open(self, path: int, flags: int, mode: int) -> int:
         # newlib's own flags
         own = flags & 3
-        for theirs, ours in ((0x200, linux.O_CREAT), (0x400, linux.O_TRUNC), (0x800, linux.O_EXCL), (8, linux.O_APPEND)):
+        for theirs, ours in (
+            (0x200, linux.O_CREAT),
+            (0x400, linux.O_TRUNC),
+            (0x800, linux.O_EXCL),
+            (8, linux.O_APPEND),
+        ):
             own |= ours if flags & theirs else 0
         return self.files.open(self.path(linux.AT_FDCWD, path), own, mode)
 
@@ -164,28 +177,29 @@ class LinuxProcess(Environment):
         return 0
 
     def read(self, descriptor: int, address: int, size: int) -> int:
-        self.memory.read(address, size)
+        self.check(address, size)
         data = self.files.read(_signed(descriptor), size)
         return self.put(address, data)
 
     def write(self, descriptor: int, address: int, size: int) -> int:
-        return self.files.write(_signed(descriptor), self.memory.read(address, size))
+        self.check(address, size)
+        return self.files.write(_signed(descriptor), self.memory.read(address, min(size, LARGEST_WRITE)))
 
     def pread64(self, descriptor: int, address: int, size: int, offset: int, high: int) -> int:
-        self.memory.read(address, size)
-        return self.put(address, self.files.read(_signed(descriptor), size, offset | high << 32 if self.narrow else offset))
+        self.check(address, size)
+        where = offset | high << 32 if self.narrow else offset
+        return self.put(address, self.files.read(_signed(descriptor), size, where))
 
     def pwrite64(self, descriptor: int, address: int, size: int, offset: int, high: int) -> int:
         where = offset | high << 32 if self.narrow else offset
-        return self.files.write(_signed(descriptor), self.memory.read(address, size), where)
+        self.check(address, size)
+        return self.files.write(_signed(descriptor), self.memory.read(address, min(size, LARGEST_WRITE)), where)
 
     def vectors(self, address: int, count: int) -> list[tuple[int, int]]:
         if count > 1024:
             raise Refused(linux.EINVAL)
         size = self.program.xlen // 8
-        return [
-            (self.word(address + 2 * size * i), self.word(address + 2 * size * i + size)) for i in range(count)
-        ]
+        return [(self.word(address + 2 * size * i), self.word(address + 2 * size * i + size)) for i in range(count)]
 
     def readv(self, descriptor: int, address: int, count: int) -> int:
         total = 0
@@ -197,8 +211,11 @@ class LinuxProcess(Environment):
         return total
 
     def writev(self, descriptor: int, address: int, count: int) -> int:
-        data = b"".join(self.memory.read(start, size) for start, size in self.vectors(address, count))
-        return self.files.write(_signed(descriptor), data)
+        data = bytearray()
+        for start, size in self.vectors(address, count):
+            self.check(start, size)
+            data += self.memory.read(start, min(size, LARGEST_WRITE - len(data)))
+        return self.files.write(_signed(descriptor), bytes(data))
 
     def lseek(self, descriptor: int, a: int, b: int, result: int, whence: int) -> int:
         number = _signed(descriptor)
@@ -341,7 +358,7 @@ class LinuxProcess(Environment):
         place = self.space.take(new)
         if place is None:
             return -linux.ENOMEM
-        self.memory.write(place, self.memory.read(address, old))
+        self.memory.move(address, place, old)
         self.space.give_back(address, old)
         return place
 
@@ -395,9 +412,10 @@ class LinuxProcess(Environment):
         return seconds
 
     def times(self, address: int) -> int:
-        ticks = self.now() // 10**7
+        ticks = self.now() // 10**7 & self.mask >> 1
         if address:
-            self.memory.write(address, struct.pack(_WORD[self.program.xlen] + 3 * _WORD[self.program.xlen][1], ticks, 0, 0, 0))
+            size = self.program.xlen // 8
+            self.memory.write(address, ticks.to_bytes(size, "little").ljust(4 * size, b"\0"))
         return ticks
 
     def getrusage(self, who: int, address: int) -> int:
@@ -407,14 +425,20 @@ class LinuxProcess(Environment):
         return 0
 
     def nanosleep(self, address: int) -> int:
-        seconds, rest = struct.unpack("<qq", self.memory.read(address, 16))
-        self.slept += seconds * 10**9 + rest
+        self.slept += self.duration(address)
         return 0
 
-    def clock_nanosleep(self, number: int, flags: int, address: int) -> int:
+    def duration(self, address: int) -> int:
+        """Nanoseconds of a struct timespec."""
         seconds, rest = struct.unpack("<qq", self.memory.read(address, 16))
-        until = seconds * 10**9 + rest - (EPOCH_NS if number == 0 else 0)
-        self.slept += max(0, until - self.now()) if flags & 1 else seconds * 10**9 + rest
+        if not 0 <= seconds < 1 << 40 or not 0 <= rest < 10**9:
+            raise Refused(linux.EINVAL)
+        return int(seconds * 10**9 + rest)
+
+    def clock_nanosleep(self, number: int, flags: int, address: int) -> int:
+        duration = self.duration(address)
+        until = duration - (EPOCH_NS if number == 0 else 0)
+        self.slept += max(0, until - self.now()) if flags & 1 else duration
         return 0
 
     clock_nanosleep64 = clock_nanosleep
@@ -506,7 +530,7 @@ class LinuxProcess(Environment):
         word = self.program.xlen // 8
         form = "<q" + "Q" * 9 if word == 8 else "<i" + "I" * 9
         held = min(self.memory.held, (1 << self.program.xlen) - linux.PAGE)
-        data = struct.pack(form, self.now() // 10**9, 0, 0, 0, held, held // 2, 0, 0, 0, 0)
+        data = struct.pack(form, self.now() // 10**9 & 0x7FFFFFFF, 0, 0, 0, held, held // 2, 0, 0, 0, 0)
         data += struct.pack("<HH", 1, 0)
         data += b"\0" * (4 if word == 8 else 0) + bytes(2 * word) + struct.pack("<I", 1)
         self.memory.write(address, data)
@@ -521,7 +545,7 @@ class LinuxProcess(Environment):
         return 0
 
     def getrandom(self, address: int, size: int) -> int:
-        self.memory.read(address, size)
+        self.check(address, size)
         return self.put(address, self.random.randbytes(min(size, 1 << 20)))
 
 

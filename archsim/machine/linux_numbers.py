@@ -8,7 +8,19 @@ from __future__ import annotations
 
 import errno
 
-EPERM, ENOENT, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, ENODEV, EINVAL, ENOTTY = 1, 2, 5, 9, 11, 12, 13, 14, 19, 22, 25
+EPERM, ENOENT, EIO, EBADF, EAGAIN, ENOMEM, EACCES, EFAULT, ENODEV, EINVAL, ENOTTY = (
+    1,
+    2,
+    5,
+    9,
+    11,
+    12,
+    13,
+    14,
+    19,
+    22,
+    25,
+)
 ESPIPE, ENAMETOOLONG, ENOSYS = 29, 36, 38
 
 _BY_NAME = {
@@ -35,9 +47,6 @@ MREMAP_MAYMOVE = 1
     AT_HWCAP, AT_CLKTCK, AT_SECURE, AT_RANDOM, AT_EXECFN,
 ) = (0, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 16, 17, 23, 25, 31)  # fmt: skip
 
-SIGABRT = 6
-SIGNAL_NAMES = {1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE",
-                9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM"}  # fmt: skip
 IGNORED_SIGNALS = (17, 18, 23, 28)
 """Signals that do nothing unless a program handles them: SIGCHLD, SIGCONT, SIGURG, SIGWINCH."""
 S_IFIFO, S_IFREG = 0o010000, 0o100000

@@ -70,3 +70,11 @@ class MainMemory:
             self._map.madvise(mmap.MADV_DONTNEED, first, last - first)
         else:
             self.bytes[address:end] = 0
+
+    def move(self, source: int, target: int, size: int) -> None:
+        """Copy bytes to a place that is all zero and does not overlap; pages of zeros are left out."""
+        for offset in range(0, size, 1 << 20):
+            length = min(1 << 20, size - offset)
+            part = self.bytes[source + offset : source + offset + length]
+            if part.any():
+                self.bytes[target + offset : target + offset + length] = part

@@ -132,7 +132,9 @@ def latency_table(design: Any) -> dict[str, int]:
 def _last_address(program: Program, memory: Mapping[int, bytes | np.ndarray] | None) -> int:
     """The end of what is loaded, and some room."""
     ends = [segment.address + segment.memory_size for segment in program.segments]
-    ends += [start + (data.nbytes if isinstance(data, np.ndarray) else len(data)) for start, data in (memory or {}).items()]
+    ends += [
+        start + (data.nbytes if isinstance(data, np.ndarray) else len(data)) for start, data in (memory or {}).items()
+    ]
     return max(ends, default=0) + (1 << 20)
 
 
