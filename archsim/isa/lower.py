@@ -272,8 +272,7 @@ class Lowering:
         if name in ("frec7", "frsqrt7"):
             return f"{name}({', '.join(['ctx', f'np.int64({constants[0]})', *arguments])})"
         if name == "set_vtype":
-            width, xlen = self.parameters["VLEN"], self.parameters["XLEN"]
-            return f"set_vtype(ctx, {', '.join(arguments)}, np.int64({width}), np.int64({xlen}))"
+            return f"set_vtype(ctx, {', '.join(arguments)}, np.int64({self.parameters['XLEN']}))"
         if name in CONTEXT_FUNCTIONS:
             return f"{'_'.join([name, *map(str, constants)])}({', '.join(['ctx', *arguments])})"
         if name == "csr_read":

@@ -27,6 +27,11 @@ def element_bits(variable: Variable, sew: int) -> int:
     return constant(variable.eew or "SEW", {"SEW": sew}, file=None, line=None)
 
 
+def _per_register(bits: int) -> str:
+    """Text for the elements that a register holds."""
+    return f"(VLENB >> {bits.bit_length() - 4})" if bits >= 8 else "(VLENB << 3)"
+
+
 def specialised(isa: Isa, instruction: Instruction, sew: int) -> tuple[Operation, dict[str, int]]:
     """The checked operation of a vector instruction at an element width, and the parameters it was checked with."""
     parameters = {**isa.parameters, "SEW": sew}
@@ -79,6 +84,7 @@ class VectorLowering(Lowering):
         body = self._loops() if self.facts.loop else self._plain()
         lines = [
             "csr = pointer_int64(ctx[CSR])",
+            "VLENB = csr[VLENB_CSR]",
             "vl = csr[VL_CSR]",
             "start = csr[VSTART_CSR]",
             "lmul = ctx[LMUL_LOG2]",
@@ -104,7 +110,7 @@ class VectorLowering(Lowering):
         self.operation = saved
         lines = [f"vl = {text}"]
         for variable in self.vectors:
-            most = f"({_LIMIT_REGISTERS} - r_{variable.name}) * np.int64(VLENB * 8 // {self.bits[variable.name]})"
+            most = f"({_LIMIT_REGISTERS} - r_{variable.name}) * {_per_register(self.bits[variable.name])}"
             lines.append(f"vl = min(vl, {most})")
         return lines
 
@@ -188,7 +194,7 @@ class VectorLowering(Lowering):
                 lines += [
                     f"if overlaps({a}, {b}):",
                     f"    p_{name} = pointer_{kind}(copy_of(ctx, registers + r_{name} * VLENB, "
-                    f"{self._registers(name)} * VLENB, np.int64({index} * 8 * VLENB)))",
+                    f"{self._registers(name)} * VLENB, {index} * 8 * VLENB))",
                 ]
         if self.uses_mask:
             lines.append("p_mask = pointer_uint8(registers)")
@@ -253,7 +259,7 @@ class VectorLowering(Lowering):
         if name == "vstart":
             return "start"
         if name == "vlmax":
-            return f"elements_of(lmul, np.int64(VLENB * 8 // {self.sew}))"
+            return f"elements_of(lmul, {_per_register(self.sew)})"
         if name in self.slots.slot or name == self.slots.immediate:
             return f"r_{name}" if self.instruction.variable(name).register != "X" else f"(r_{name} & 31)"
         text = super().name(name)
@@ -285,7 +291,7 @@ class VectorLowering(Lowering):
         text = self.expr(node.slice.elts[1])
         if id(node) in self.operation.safe:
             return text
-        most = f"({_LIMIT_REGISTERS} - r_{operand}) * np.int64(VLENB * 8 // {self.bits[operand]})"
+        most = f"({_LIMIT_REGISTERS} - r_{operand}) * {_per_register(self.bits[operand])}"
         return f"inside(ctx, {text}, {most})"
 
     def _element(self, node: ast.Subscript, operand: str) -> str:
@@ -315,7 +321,7 @@ class VectorLowering(Lowering):
         if name == "span":
             assert isinstance(node.args[0], ast.Name)
             operand = node.args[0].id
-            return f"elements_of(max({self._emul(operand)}, 0), np.int64(VLENB * 8 // {self.bits[operand]}))"
+            return f"elements_of(max({self._emul(operand)}, 0), {_per_register(self.bits[operand])})"
         if name == "load_row":
             bits = self.operation.constants[id(node.args[0])]
             base, index = self.expr(node.args[1]), self.expr(node.args[2])

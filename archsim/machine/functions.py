@@ -21,8 +21,7 @@ def vector_source(coded: Coded, name: str, sew: int) -> str:
     body = lowering.source()
     lines = [
         vocabulary() + "from archsim.machine.layout import *",
-        "from archsim.machine.vector import VL_CSR, VSTART_CSR",
-        f"VLENB = np.int64({isa.parameters['VLEN'] // 8})",
+        "from archsim.machine.vector import VL_CSR, VLENB_CSR, VSTART_CSR",
         *(f"OFFSET_{owner} = {coded.offsets[owner]}" for owner in sorted({"V", *(o for o, _ in lowering.files)})),
         "",
         "",

@@ -26,7 +26,7 @@ from archsim.machine.layout import (
     VXSAT,
 )
 
-VSTART_CSR, VCSR_CSR, VL_CSR, VTYPE_CSR = 0x008, 0x00F, 0xC20, 0xC21
+VSTART_CSR, VCSR_CSR, VL_CSR, VTYPE_CSR, VLENB_CSR = 0x008, 0x00F, 0xC20, 0xC21, 0xC22
 NV = 16
 
 
@@ -34,15 +34,16 @@ NV = 16
 
 
 @njit
-def set_vtype(ctx, available, vtype, vlen, xlen):
+def set_vtype(ctx, available, vtype, xlen):
     """vsetvl: take over vtype, set and return vl = min(AVL, VLMAX); an unsupported vtype sets vill.
 
     Args:
         available: application vector length, unsigned.
         vtype: as vsetvl gets it.
-        vlen, xlen: bits.
+        xlen: bits.
     """
     csr = pointer_int64(ctx[CSR])
+    vlen = 8 * csr[VLENB_CSR]
     code, sew = vtype & 7, (vtype >> 3) & 7
     lmul = code - 8 if code > 4 else code
     csr[VSTART_CSR] = 0
