@@ -24,6 +24,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     tables = tables_of(isa)
     for name in isa.instructions:
         if name.startswith("q"):
-            tables.compile(tables.coded.number[name], 0)
+            tables.compile(tables.coded.number[name], 0, timed=True)
     for fidelity in ("functional", "timed"):
         archsim.run(isa.assemble(WARM_UP), design, isa=isa, fidelity=fidelity)

@@ -32,7 +32,7 @@ def disassemble(isa: Isa, word: int, address: int | None = None) -> str:
             value = values[variable.name]
             if _is_distance(instruction, variable, operand.base):
                 text = f".{value:+d}"
-                comment = f"  # {(address + value) % 2**64:#x}" if address else ""
+                comment = f"  # {(address + value) % 2**isa.xlen:#x}" if address else ""
             else:
                 text = _show(isa, variable, value)
         if operand.base:

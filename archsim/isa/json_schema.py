@@ -52,6 +52,7 @@ def _value(key: Key) -> dict[str, Any]:
         "texts": {"type": "array", "items": scalar},
         "axes": {"type": "array", "items": {"type": "array", "items": {"type": "object"}}},
         "map": reference,
+        "anything": {},
         "maps": {"type": "object", "additionalProperties": reference},
         "list": {"type": "array", "items": reference},
     }

@@ -46,6 +46,7 @@ def operand_slots(instruction: Instruction) -> Slots:
 
 
 _BINARY = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
+_WRAPPING = {ast.Add: "wrap_add", ast.Sub: "wrap_sub", ast.Mult: "wrap_mul"}
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _NUMPY = {"f32": "np.float32", "f64": "np.float64", "int": "np.int64"}
 
@@ -179,7 +180,7 @@ class Lowering:
         self.address = address
         if self.replay:
             return
-        self.emit(f"if np.uint64({address} - 4096) < limit:")
+        self.emit(f"if np.uint64(wrap_sub({address}, 4096)) < limit:")
         self.emit(f"    put_{name[6:]}(ram + {address}, {arguments[1]})")
         self.emit("else:")
         self.emit(f"    {name}(ctxp, {address}, {arguments[1]})")
@@ -244,6 +245,9 @@ class Lowering:
             if isinstance(node.right, ast.Constant) and isinstance(node.right.value, int):
                 return f"({left} {symbol} {node.right.value & 63})"
             return f"({left} {symbol} ({right} & 63))"
+        wrapping = _WRAPPING.get(type(node.op))
+        if wrapping and self.operation.types[id(node)] == "int":
+            return f"{wrapping}({left}, {right})"
         return f"({left} {_BINARY[type(node.op)]} {right})"
 
     def unary(self, node: ast.UnaryOp) -> str:
@@ -294,7 +298,7 @@ class Lowering:
             return "traced"
         value = f"t{self.temporaries}"
         self.temporaries += 1
-        self.emit(f"if np.uint64({self.address} - 4096) < limit:")
+        self.emit(f"if np.uint64(wrap_sub({self.address}, 4096)) < limit:")
         self.emit(f"    {value} = get_{name[5:]}(ram + {self.address})")
         self.emit("else:")
         self.emit(f"    {value} = {name}(ctxp, {self.address})")

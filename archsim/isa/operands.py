@@ -21,13 +21,22 @@ _Plan = tuple[tuple[Operand, Variable | None, Variable | None], ...]
 
 
 def _combined(variable: Variable, text: str) -> int | None:
-    """The value of parts written as words in their order, such as "e32, m4, ta, ma"; parts left out are 0."""
+    """The value of parts written as words in their order, such as "e32, m4, ta, ma"; parts left out are 0.
+
+    None if the text starts with no such word.
+    """
     words = [word.strip() for word in text.split(",")]
+    known = [[word for word in part.values if word is not None] for part in variable.parts]
+    if len(words) == 1 and not any(words[0] in names for names in known):
+        return None
     value = 0
     for part in variable.parts:
         if words and words[0] in part.values:
             value |= part.values.index(words.pop(0)) << part.low
-    return None if words else value
+    if words:
+        forms = ", ".join("|".join(names) for names in known)
+        raise InputError(f"{words[0]!r} does not belong there", remedy=f"write {forms}")
+    return value
 
 
 @dataclass

@@ -305,13 +305,15 @@ class Isa:
 
     @cached_property
     def register_numbers(self) -> dict[str, dict[str, int]]:
-        """Register file -> assembly name -> number (X also by x0 to x31 and fp)."""
+        """Register file -> assembly name -> number (X also by x0 to x31 and fp, F by f0 to f31)."""
         result = {}
         for name, state in self.state.items():
             if state.kind == "register_file":
                 result[name] = {register: index for index, register in enumerate(state.names)}
         if "X" in result:
             result["X"] |= {f"x{index}": index for index in range(32)} | {"fp": 8}
+        if "F" in result:
+            result["F"] |= {f"f{index}": index for index in range(32)}
         return result
 
     @cached_property

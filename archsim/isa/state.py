@@ -163,7 +163,7 @@ def check_state(state: dict[str, State], places: dict[str, dict[str, Any]]) -> N
         if entry.kind == "csr" and entry.of is not None:
             owners = [other for other, owner in state.items() if owner.kind == "csr" and owner.of is None]
             if entry.of not in owners:
-                raise unknown(f"CSR that {name} is a window on", entry.of, owners, **places[name])
+                raise unknown(f"CSR that {name} is a window on", str(entry.of), owners, **places[name])
         if entry.kind == "csr" and addresses.setdefault(entry.address, name) != name:
             other = addresses[entry.address]
             raise InputError(

@@ -63,16 +63,17 @@ def _made(name: str, entry: Any, where: dict[str, Any]) -> list[tuple[str, Any]]
     return made
 
 
-def _substituted(value: Any, words: dict[str, str]) -> Any:
+def _substituted(value: Any, words: dict[str, str], where: dict[str, Any] | None = None) -> Any:
     if isinstance(value, YamlMap):
-        result = YamlMap((key, _substituted(item, words)) for key, item in value.items())
+        result = YamlMap((key, _substituted(item, words, value.where(key))) for key, item in value.items())
         result.file, result.line, result.lines = value.file, value.line, value.lines
         return result
     if isinstance(value, YamlList):
-        items = YamlList(_substituted(item, words) for item in value)
+        places = [{"file": value.file, "line": line} for line in value.lines]
+        items = YamlList(_substituted(item, words, place) for item, place in zip(value, places, strict=True))
         items.file, items.line, items.lines = value.file, value.line, value.lines
         return items
-    return _text(value, words, {}) if isinstance(value, str) else value
+    return _text(value, words, where or {}) if isinstance(value, str) else value
 
 
 def _text(text: str, words: dict[str, str], where: dict[str, Any]) -> str:

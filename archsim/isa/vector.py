@@ -145,7 +145,7 @@ class VectorLowering(Lowering):
         if not self.facts.restarts:
             bad.append("start != 0")
         for target in self.writes:
-            if self.masked and not self._single(target):
+            if self.masked and (not self._single(target) or "v0" in self.facts.disjoint):
                 bad.append(f"(vm == 0 and r_{target} == 0)")
             elif "mask_bit" in self.operation.calls and self.bits[target] != 1:
                 bad.append(f"r_{target} == 0")
@@ -322,7 +322,7 @@ class VectorLowering(Lowering):
             if self.fast:
                 row = next(k for k, (_, call) in enumerate(self.rows) if call is node)
                 return f"np.int64(pointer_int{bits}(row{row})[{index}])"
-            return self.load(f"load_i{bits}", f"({base} + {index} * {bits // 8})")
+            return self.load(f"load_i{bits}", f"wrap_add({base}, {index} * {bits // 8})")
         if name == "fma" and self.fast and self.operation.constants[id(node.args[0])] in (32, 64):
             bits = self.operation.constants[id(node.args[0])]
             a, b, c = (self.temporary(self.expr(argument)) for argument in node.args[1:4])
@@ -339,6 +339,6 @@ class VectorLowering(Lowering):
                 row = next(k for k, (_, own) in enumerate(self.rows) if own is call)
                 self.emit(f"pointer_int{bits}(row{row})[{index}] = np.int{bits}({value})")
             else:
-                self.store(f"store_{bits}", [f"({base} + {index} * {bits // 8})", value])
+                self.store(f"store_{bits}", [f"wrap_add({base}, {index} * {bits // 8})", value])
             return
         super().call_statement(call)

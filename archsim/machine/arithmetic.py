@@ -44,6 +44,24 @@ _reversed_bits = _bits(lambda builder, value: builder.bitreverse(value))
 _bits_to_f32 = _bitcast(types.float32, types.uint32, ir.FloatType())
 _f32_to_bits = _bitcast(types.uint32, types.float32, ir.IntType(32))
 
+# -- two's complement. numba's own + - * of signed integers tell LLVM that they never overflow, and it makes use of that.
+
+
+def _wrapping(operation: str):
+    @intrinsic
+    def wrapping(typing_context, a, b):
+        def generate(context, builder, signature, arguments):
+            return getattr(builder, operation)(*arguments)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return wrapping
+
+
+wrap_add = _wrapping("add")
+wrap_sub = _wrapping("sub")
+wrap_mul = _wrapping("mul")
+
 # -- integer arithmetic (RISC-V Unprivileged ISA, chapter "M")
 
 
@@ -72,7 +90,7 @@ def sext_32(value):
 def zext(value, bits):
     if bits >= 64:
         return np.int64(value)
-    return np.int64(value) & ((np.int64(1) << np.int64(bits)) - 1)
+    return np.int64(value) & wrap_sub(np.int64(1) << np.int64(bits), 1)
 
 
 @njit
@@ -112,12 +130,12 @@ def mulhu(a, b):
 
 @njit
 def mulh(a, b):
-    return mulhu(a, b) - (b if a < 0 else np.int64(0)) - (a if b < 0 else np.int64(0))
+    return wrap_sub(mulhsu(a, b), a if b < 0 else np.int64(0))
 
 
 @njit
 def mulhsu(a, b):
-    return mulhu(a, b) - (b if a < 0 else np.int64(0))
+    return wrap_sub(mulhu(a, b), b if a < 0 else np.int64(0))
 
 
 @njit
@@ -125,7 +143,7 @@ def div(a, b):
     if b == 0:
         return np.int64(-1)
     if b == -1:
-        return np.int64(0) - a
+        return wrap_sub(0, a)
     quotient = a // b
     return quotient + 1 if quotient < 0 and quotient * b != a else quotient
 
@@ -134,7 +152,7 @@ def div(a, b):
 def rem(a, b):
     if b == 0:
         return a
-    return a - div(a, b) * b
+    return wrap_sub(a, wrap_mul(div(a, b), b))
 
 
 @njit
@@ -176,8 +194,8 @@ def cpop(value):
 def orc_b(value):
     """Every byte that is not 0 becomes 255."""
     low = np.int64(0x7F7F7F7F7F7F7F7F)
-    bits = ((np.int64(value) & low) + low | np.int64(value)) & ~low
-    return shr(bits, np.int64(7)) * np.int64(255)
+    bits = (wrap_add(np.int64(value) & low, low) | np.int64(value)) & ~low
+    return wrap_mul(shr(bits, np.int64(7)), 255)
 
 
 @njit
@@ -246,7 +264,7 @@ def max_i(a, b):
 
 @njit
 def abs_i(a):
-    return np.int64(a) if a >= 0 else -np.int64(a)
+    return np.int64(a) if a >= 0 else wrap_sub(0, np.int64(a))
 
 
 @njit
@@ -259,7 +277,7 @@ def round_shift(value, amount):
     """Arithmetic shift right by `amount`, rounding half up (RVV 1.0 section 3.8, rnu)."""
     if amount <= 0:
         return np.int64(value)
-    return (np.int64(value) >> amount) + ((np.int64(value) >> (amount - 1)) & 1)
+    return wrap_add(np.int64(value) >> amount, (np.int64(value) >> (amount - 1)) & 1)
 
 
 # -- floats

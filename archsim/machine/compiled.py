@@ -48,16 +48,17 @@ class CodeTables:
     def _columns(self, number: int) -> np.ndarray:
         return self.functions[number * at.COLUMNS : (number + 1) * at.COLUMNS]
 
-    def compile(self, number: int, column: int) -> None:
+    def compile(self, number: int, column: int, *, timed: bool) -> None:
         """Compile an instruction that a program executes for the first time.
 
         Args:
             number: of the instruction.
             column: element width 8 << column that vtype asks for, or VILL_COLUMN.
+            timed: whether what it asks of its unit is wanted, too.
         """
         name = self.names[number]
-        if not self.info[number].any():
-            self._describe(name, number)
+        if timed:
+            self.describe(name)
         vector = self.coded.isa.instructions[name].vector
         columns = self._columns(number)
         if vector is None:
@@ -70,11 +71,18 @@ class CodeTables:
         else:
             columns[column] = self._illegal
 
-    def _describe(self, name: str, number: int) -> None:
+    def describe(self, name: str) -> None:
+        """Fill in what timing needs to know of an instruction."""
+        number = self.coded.number[name]
+        if self.info[number].any():
+            return
         instruction = self.coded.isa.instructions[name]
         source = pattern_source(self.coded, name)
         if source is not None:
-            self.patterns[number] = address_of(load_generated(f"pattern_{_word(name)}", source).pattern)
+            # most vector instructions ask for the same: one compiled function serves them all
+            common = instruction.vector is not None and not instruction.work
+            word = "elements" if common else _word(name)
+            self.patterns[number] = address_of(load_generated(f"pattern_{word}", source).pattern)
         info = self.info[number]
         info[at.INFO_UNIT] = at.UNIT_ID[instruction.unit]
         info[at.INFO_HAS_PATTERN] = int(source is not None)
@@ -98,6 +106,11 @@ class CodeTables:
 
     def go(self, variant: Variant) -> Callable[[int], tuple[int, int]]:
         """The scheduler over dispatch loops of a variant."""
+        if variant.timed:
+            # what untimed runs compiled is never asked for again
+            for number, columns in enumerate(self.functions.reshape(-1, at.COLUMNS)[: self.coded.illegal]):
+                if columns.any():
+                    self.describe(self.names[number])
         return _go(loop_source(self.coded, variant), variant.name)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from archsim.machine.arithmetic import ltu, mulh, shr, zext
+from archsim.machine.arithmetic import ltu, mulh, shr, wrap_add, wrap_mul, wrap_sub, zext
 from archsim.machine.jit import njit
 from archsim.machine.layout import VXSAT
 
@@ -29,7 +29,7 @@ def _increment(vxrm, kept, half, rest):
 @njit
 def _lost(a, shift):
     """The first bit that a right shift by at least 1 loses, and whether it loses any other set bit."""
-    return (a >> (shift - 1)) & 1, np.int64(a & ((np.int64(1) << (shift - 1)) - 1) != 0)
+    return (a >> (shift - 1)) & 1, np.int64(a & wrap_sub(np.int64(1) << (shift - 1), 1) != 0)
 
 
 @njit
@@ -39,7 +39,7 @@ def round_shr(a, shift, vxrm):
         return np.int64(a)
     half, rest = _lost(a, shift)
     kept = a >> shift
-    return kept + _increment(vxrm, kept & 1, half, rest)
+    return wrap_add(kept, _increment(vxrm, kept & 1, half, rest))
 
 
 @njit
@@ -50,7 +50,7 @@ def round_shru(a, shift, bits, vxrm):
         return value
     half, rest = _lost(value, shift)
     kept = shr(value, shift)
-    return kept + _increment(vxrm, kept & 1, half, rest)
+    return wrap_add(kept, _increment(vxrm, kept & 1, half, rest))
 
 
 @njit
@@ -66,7 +66,7 @@ def _clip(ctx, value, low, high):
 
 @njit
 def _largest(bits):
-    return (np.int64(1) << (bits - 1)) - 1
+    return wrap_sub(np.int64(1) << (bits - 1), 1)
 
 
 @njit
@@ -81,7 +81,7 @@ def _saturated(ctx, overflow, value, negative, bits):
 def sat_add(ctx, a, b, bits):
     if bits < 64:
         return _clip(ctx, a + b, -_largest(bits) - 1, _largest(bits))
-    total = a + b
+    total = wrap_add(a, b)
     return _saturated(ctx, ((total ^ a) & (total ^ b)) < 0, total, a < 0, bits)
 
 
@@ -89,13 +89,13 @@ def sat_add(ctx, a, b, bits):
 def sat_sub(ctx, a, b, bits):
     if bits < 64:
         return _clip(ctx, a - b, -_largest(bits) - 1, _largest(bits))
-    difference = a - b
+    difference = wrap_sub(a, b)
     return _saturated(ctx, ((a ^ b) & (difference ^ a)) < 0, difference, a < 0, bits)
 
 
 @njit
 def sat_addu(ctx, a, b, bits):
-    total = zext(zext(a, bits) + zext(b, bits), bits)
+    total = zext(wrap_add(zext(a, bits), zext(b, bits)), bits)
     if ltu(total, zext(a, bits)) != 0:
         ctx[VXSAT] = 1
         return np.int64(-1)
@@ -107,7 +107,7 @@ def sat_subu(ctx, a, b, bits):
     if ltu(zext(a, bits), zext(b, bits)) != 0:
         ctx[VXSAT] = 1
         return np.int64(0)
-    return a - b
+    return wrap_sub(a, b)
 
 
 # -- averages: the floor of half the sum, and the bit that it loses
@@ -115,28 +115,28 @@ def sat_subu(ctx, a, b, bits):
 
 @njit
 def avg_add(a, b, bits, vxrm):
-    kept = (a & b) + ((a ^ b) >> 1)
-    return kept + _increment(vxrm, kept & 1, (a ^ b) & 1, np.int64(0))
+    kept = wrap_add(a & b, (a ^ b) >> 1)
+    return wrap_add(kept, _increment(vxrm, kept & 1, (a ^ b) & 1, np.int64(0)))
 
 
 @njit
 def avg_addu(a, b, bits, vxrm):
     one, two = zext(a, bits), zext(b, bits)
-    kept = (one & two) + shr(one ^ two, np.int64(1))
-    return kept + _increment(vxrm, kept & 1, (one ^ two) & 1, np.int64(0))
+    kept = wrap_add(one & two, shr(one ^ two, np.int64(1)))
+    return wrap_add(kept, _increment(vxrm, kept & 1, (one ^ two) & 1, np.int64(0)))
 
 
 @njit
 def avg_sub(a, b, bits, vxrm):
-    kept = (a >> 1) - (b >> 1) - (~a & b & 1)
-    return kept + _increment(vxrm, kept & 1, (a ^ b) & 1, np.int64(0))
+    kept = wrap_sub((a >> 1) - (b >> 1), ~a & b & 1)
+    return wrap_add(kept, _increment(vxrm, kept & 1, (a ^ b) & 1, np.int64(0)))
 
 
 @njit
 def avg_subu(a, b, bits, vxrm):
     one, two = zext(a, bits), zext(b, bits)
-    kept = shr(one, np.int64(1)) - shr(two, np.int64(1)) - (~one & two & 1)
-    return kept + _increment(vxrm, kept & 1, (one ^ two) & 1, np.int64(0))
+    kept = wrap_sub(shr(one, np.int64(1)) - shr(two, np.int64(1)), ~one & two & 1)
+    return wrap_add(kept, _increment(vxrm, kept & 1, (one ^ two) & 1, np.int64(0)))
 
 
 @njit
@@ -147,10 +147,10 @@ def frac_mul(ctx, a, b, bits, vxrm):
         return _largest(bits)
     if bits < 64:
         return round_shr(a * b, bits - 1, vxrm)
-    high, low = mulh(a, b), a * b
+    high, low = mulh(a, b), wrap_mul(a, b)
     kept = (high << 1) | shr(low, np.int64(63))
     half, rest = (low >> 62) & 1, np.int64(low & ((np.int64(1) << 62) - 1) != 0)
-    return kept + _increment(vxrm, kept & 1, half, rest)
+    return wrap_add(kept, _increment(vxrm, kept & 1, half, rest))
 
 
 @njit
@@ -162,7 +162,7 @@ def narrow_clip(ctx, a, shift, bits, vxrm):
 @njit
 def narrow_clipu(ctx, a, shift, bits, vxrm):
     value = round_shru(a, shift, 2 * bits, vxrm)
-    largest = (np.int64(1) << bits) - 1
+    largest = wrap_sub(np.int64(1) << bits, 1)
     if ltu(largest, value) != 0:
         ctx[VXSAT] = 1
         return largest

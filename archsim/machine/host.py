@@ -12,7 +12,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from archsim.isa.program import SCRATCHPAD_BASE
-from archsim.machine.arithmetic import f32_to_half, half_to_f32
+from archsim.machine.arithmetic import f32_to_half, half_to_f32, wrap_sub
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BARRIER_BLOCK,
@@ -180,9 +180,9 @@ def put_f16(address, value):
 @njit
 def translate(ctx, address, size):
     """Host address of simulated bytes; a spare line and TRAP where there are none."""
-    if np.uint64(address - 4096) < np.uint64(ctx[RAM_HELD] - 4096 - size + 1):
+    if np.uint64(wrap_sub(address, 4096)) < np.uint64(ctx[RAM_HELD] - 4096 - size + 1):
         return ctx[RAM] + address
-    offset = address - SCRATCHPAD_BASE
+    offset = wrap_sub(address, SCRATCHPAD_BASE)
     if offset >= 0 and offset <= ctx[SPAD_SIZE] - size:
         return ctx[SPAD] + offset
     ctx[TRAP] = LOAD_FAULT

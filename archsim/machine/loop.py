@@ -224,7 +224,7 @@ def _jump_lines(coded: Coded, variant: Variant) -> list[str]:
     if variant.timed:
         lines += taken
     lines += [
-        "    after = (target - base) >> 1",
+        "    after = wrap_sub(target, base) >> 1",
         f"    if np.uint64(after) >= size or target & {coded.alignment - 1}:",
         f"        ctx[TRAP] = FETCH_MISALIGNED if target & {coded.alignment - 1} else FETCH_FAULT",
         "        ctx[TRAP_VALUE] = target",
@@ -298,7 +298,7 @@ def _outside(variant: Variant) -> list[str]:
     return [
         *lines,
         "if ctx[NEXT] != -1:",
-        "    i = (ctx[NEXT] - base) >> 1",
+        "    i = wrap_sub(ctx[NEXT], base) >> 1",
         "    if np.uint64(i) >= size:",
         "        ctx[TRAP] = FETCH_FAULT",
         "        ctx[TRAP_VALUE] = ctx[NEXT]",
@@ -374,7 +374,8 @@ def go(address):
         ctx = pointer_int64(contexts[hart])
         ctx[LIMIT_TIME] = other + QUANTUM if other < INFINITY else INFINITY
         status = run(contexts[hart])
-        if status != NEEDS_CODE:
+        if chip[CHIP_HARTS] > 1:
+            # another hart may store where this one has a reservation
             ctx[RESERVATION] = -1
         if status == BLOCKED:
             continue

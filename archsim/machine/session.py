@@ -111,7 +111,8 @@ class Session:
         """Compile the instruction that a hart stands at."""
         context = self.chip.contexts[hart]
         slot = (int(context[at.PC]) - self.chip.code.text) >> 1
-        self.chip.tables.compile(int(self.chip.code.code[slot, 0]) & 0xFFFF, int(context[at.COLUMN]))
+        number = int(self.chip.code.code[slot, 0]) & 0xFFFF
+        self.chip.tables.compile(number, int(context[at.COLUMN]), timed=self.timed)
 
     def _decode_again(self, hart: int) -> None:
         """FENCE.I: instructions are what now stands in memory."""

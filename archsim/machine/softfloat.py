@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from archsim.machine.arithmetic import leading_zeros, mulhu
+from archsim.machine.arithmetic import leading_zeros, mulhu, wrap_sub
 from archsim.machine.jit import njit
 from archsim.machine.layout import FFLAGS
 
@@ -70,7 +70,7 @@ def _signed(width, sign, magnitude):
 
 @njit
 def magnitude_of(width, a):
-    return a & ((np.int64(1) << (size(width) - 1)) - 1)
+    return a & wrap_sub(np.int64(1) << (size(width) - 1), 1)
 
 
 @njit
@@ -431,9 +431,9 @@ def soft_to_int(ctx, width, a, rm, bits, signed):
     Returns:
         int64: signed results sign-extended, unsigned ones zero-extended (64 bits: as their pattern).
     """
-    largest = np.int64(-1) if bits == 64 else (np.int64(1) << bits) - 1
+    largest = np.int64(-1) if bits == 64 else wrap_sub(np.int64(1) << bits, 1)
     if signed:
-        largest = (np.int64(1) << (bits - 1)) - 1
+        largest = wrap_sub(np.int64(1) << (bits - 1), 1)
     sign = _sign(width, a)
     least = np.int64(0) - largest - 1 if signed else np.int64(0)
     if is_nan(width, a):
@@ -462,7 +462,7 @@ def soft_to_int(ctx, width, a, rm, bits, signed):
         return least if sign else largest
     if half | rest != 0:
         ctx[FFLAGS] |= NX
-    return np.int64(0) - np.int64(kept) if sign else np.int64(kept)
+    return wrap_sub(0, np.int64(kept)) if sign else np.int64(kept)
 
 
 @njit
@@ -471,7 +471,7 @@ def soft_from_int(ctx, width, value, rm, signed):
     if value == 0:
         return np.int64(0)
     sign = np.int64(value < 0 and signed != 0)
-    magnitude = np.uint64(np.int64(0) - value) if sign else np.uint64(value)
+    magnitude = np.uint64(wrap_sub(0, value)) if sign else np.uint64(value)
     return round_pack(ctx, width, sign, np.int64(0), magnitude, np.int64(0), rm)
 
 

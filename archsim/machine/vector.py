@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from archsim.isa.program import SCRATCHPAD_BASE
+from archsim.machine.arithmetic import wrap_add, wrap_sub
 from archsim.machine.host import pointer_int64
 from archsim.machine.hostfloat import as_f64, f32_bits, f32_of, f64_bits, fused_f32, fused_f64
 from archsim.machine.jit import njit
@@ -144,10 +145,10 @@ def put_bit(pointer, index, value):
 @njit
 def host_range(ctx, address, size):
     """Host address of a whole range of simulated bytes, or 0 where some of it is not there."""
-    if np.uint64(address - 4096) < np.uint64(ctx[RAM_HELD] - 4096) and address + size <= ctx[RAM_HELD]:
+    if np.uint64(wrap_sub(address, 4096)) < np.uint64(ctx[RAM_HELD] - 4096) and size <= ctx[RAM_HELD] - address:
         return ctx[RAM] + address
-    offset = address - SCRATCHPAD_BASE
-    if offset >= 0 and offset + size <= ctx[SPAD_SIZE]:
+    offset = wrap_sub(address, SCRATCHPAD_BASE)
+    if offset >= 0 and offset <= ctx[SPAD_SIZE] - size:
         return ctx[SPAD] + offset
     return np.int64(0)
 
@@ -157,7 +158,7 @@ def row_to_load(ctx, base, start, count, width):
     """Host address of element 0 of a row of which elements start to count - 1 are used; 0 where one is not there."""
     if count <= start:
         return np.int64(0)
-    host = host_range(ctx, base + start * width, (count - start) * width)
+    host = host_range(ctx, wrap_add(base, start * width), (count - start) * width)
     return host - start * width if host != 0 else np.int64(0)
 
 

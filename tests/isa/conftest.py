@@ -8,5 +8,5 @@ from archsim.isa.spec import Isa
 
 @pytest.fixture(scope="session")
 def isa() -> Isa:
-    """All that ships."""
+    """The base, multiplication, control registers and tiles."""
     return load_isa("rv64im", "zicsr", "zicntr", "xqt")

@@ -12,13 +12,26 @@ needs_gcc = needs("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu")
 SECTIONS = (".text", ".rodata", ".data", ".bss")
 
 
-def assemble_and_link(source: str, folder: Path, bases: dict[str, int]) -> dict[str, bytes]:
+def assemble_and_link(source: str, folder: Path, bases: dict[str, int], march: str = "rv64im") -> dict[str, bytes]:
     """Contents of the sections of a source (nothing for .bss), linked at these addresses."""
+    xlen = march[2:4]
     (folder / "gnu.s").write_text(source)
-    run("riscv64-linux-gnu-as", "-march=rv64im", "-mno-relax", folder / "gnu.s", "-o", folder / "gnu.o")
+    run("riscv64-linux-gnu-as", f"-march={march}", f"-mabi={'lp64' if xlen == '64' else 'ilp32'}", "-mno-relax",
+        folder / "gnu.s", "-o", folder / "gnu.o")  # fmt: skip
     starts = [f"--section-start={name}={bases.get(name, 0x700000 + index * 0x100000):#x}"
               for index, name in enumerate(SECTIONS)]  # fmt: skip
-    run("riscv64-linux-gnu-ld", "--no-relax", "-e", "0x10000", *starts, folder / "gnu.o", "-o", folder / "gnu.elf")
+    run(
+        "riscv64-linux-gnu-ld",
+        "-m",
+        f"elf{xlen}lriscv",
+        "--no-relax",
+        "-e",
+        "0x10000",
+        *starts,
+        folder / "gnu.o",
+        "-o",
+        folder / "gnu.elf",
+    )
     result = {}
     for name in SECTIONS:
         content = folder / "gnu.bin"

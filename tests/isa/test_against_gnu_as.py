@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from archsim.common.errors import InputError
 from archsim.isa.assemble import Assembler
 from archsim.isa.encoding import operand_range
+from archsim.isa.load import load_isa
 from archsim.isa.program import TEXT_BASE
 from archsim.isa.spec import Isa, Variable
 from archsim.isa.template import parse_template
@@ -100,6 +102,155 @@ end: ret
 data: .word 1
 """
 
+# names of instruction sets -> what to assemble for them
+BY_EXTENSION = {
+    "rv32.*": """
+    sext.b a0, a1
+    sext.h a0, a1
+    zext.h a0, a1
+    zext.b a0, a1
+    neg a0, a1
+    rdcycleh a0
+    rdtimeh a0
+    rdinstreth a0
+    li a0, 0x80000000
+    li a0, -1
+    li a0, 0x12345678
+    li a0, 0xfffff7ff
+    li a0, 2047
+    la a0, data
+    call end
+    lw a0, data
+    sw a0, data, t0
+    sll a0, a1, 31
+""",
+    "rv64im_zba_zbb_zbs": """
+    sext.b a0, a1
+    sext.h a0, a1
+    zext.h a0, a1
+    zext.w a0, a1
+    ror a0, a1, 63
+    rorw a0, a1, 31
+    bset a0, a1, 63
+    bclr a0, a1, 1
+    binv a0, a1, 1
+    bext a0, a1, 1
+    csrw 0x8c0, 5
+    csrs 0x8c0, 5
+    csrc 0x8c0, 5
+    csrrw a0, 0x8c0, 31
+    csrrs a0, 0x8c0, 0
+    csrrc a0, 0x8c0, 1
+    jump end, t0
+    scall
+    sbreak
+""",
+    "rv64imafd.*": """
+    fmv.s fa0, fa1
+    fabs.d fa0, ft11
+    fneg.s fs0, fs11
+    fgt.s a0, fa0, fa1
+    fge.d a0, fa0, fa1
+    fmv.x.s a0, fa0
+    fmv.s.x fa0, a0
+    frcsr a0
+    fscsr a0
+    fscsr a0, a1
+    frrm a0
+    fsrm a0
+    fsrm a0, a1
+    fsrmi 3
+    fsrmi a0, 3
+    frflags a0
+    fsflags a0
+    fsflags a0, a1
+    fsflagsi 31
+    fsflagsi a0, 31
+    flw fa0, data, t0
+    fld fa0, data, t0
+    fsw fa0, data, t0
+    fsd fa0, data, t0
+    fadd.s fa0, fa1, fa2
+    fadd.s fa0, fa1, fa2, rtz
+    fadd.s f10, f11, f31, dyn
+    fmadd.d fa0, fa1, fa2, fa3, rmm
+    fcvt.d.w fa0, a0
+    fcvt.d.s fa0, fa1
+    fcvt.w.s a0, fa0
+    fcvt.w.s a0, fa0, rup
+    fsqrt.d fa0, fa0
+    amoadd.w a0, a1, (a2)
+    amoadd.d.aqrl a0, a1, 0(a2)
+    lr.w.aq a0, (a1)
+    sc.d.rl a0, a1, (a2)
+""",
+    "rv64imafd_zfh": """
+    fmv.h fa0, fa1
+    fneg.h fa0, fa1
+    fabs.h fa0, fa1
+    fgt.h a0, fa0, fa1
+    flh fa0, data, t0
+    fcvt.s.h fa0, fa1
+    fcvt.h.s fa0, fa1
+""",
+    "rv64imafdv": """
+    vsetvli a0, a1, e32, m4, ta, ma
+    vsetvli a0, a1, e8, mf8, tu, mu
+    vsetvli zero, a1, e64
+    vsetvli a0, a1, e16, m2
+    vsetvli a0, a1, e16, m2, ta
+    vsetvli a0, a1, 0xc3
+    vsetivli a0, 31, e64, m8, tu, ma
+    vadd.vv v1, v2, v3
+    vadd.vv v1, v2, v3, v0.t
+    vadc.vvm v1, v2, v3, v0
+    vmerge.vim v1, v2, -16, v0
+    vle32.v v1, (a0)
+    vle32.v v1, 0(a0), v0.t
+    vlse64.v v8, (a0), t0, v0.t
+    vluxei16.v v8, (a0), v4
+    vlseg3e8.v v8, (a0)
+    vneg.v v1, v2
+    vneg.v v1, v2, v0.t
+    vnot.v v1, v2
+    vwcvt.x.x.v v2, v1
+    vwcvtu.x.x.v v2, v1, v0.t
+    vncvt.x.x.w v1, v2
+    vfneg.v v1, v2
+    vfabs.v v1, v2, v0.t
+    vmsgt.vv v1, v2, v3
+    vmsgtu.vv v1, v2, v3
+    vmsge.vv v1, v2, v3, v0.t
+    vmsgeu.vv v1, v2, v3
+    vmfgt.vv v1, v2, v3
+    vmfge.vv v1, v2, v3
+    vmslt.vi v1, v2, 16
+    vmslt.vi v1, v2, -15, v0.t
+    vmsltu.vi v1, v2, 16
+    vmsltu.vi v1, v2, 0
+    vmsltu.vi v1, v2, 0, v0.t
+    vmsge.vi v1, v2, 0
+    vmsgeu.vi v1, v2, 16
+    vmsgeu.vi v1, v2, 0
+    vmsge.vx v1, v2, a0
+    vmsgeu.vx v1, v2, a0, v0.t
+    vmmv.m v1, v2
+    vmcpy.m v1, v2
+    vmnot.m v1, v2
+    vmclr.m v1
+    vmset.m v1
+    vmandnot.mm v1, v2, v3
+    vmornot.mm v1, v2, v3
+    vpopc.m a0, v1
+    vfredsum.vs v1, v2, v3
+    vle1.v v1, (a0)
+    vse1.v v1, (a0)
+    vl1r.v v1, (a0)
+    vl8r.v v8, (a0)
+    vs4r.v v4, (a0)
+""",
+}
+
 LABELS_AND_DATA = """
 # comment ; not a statement
 .equ four, 4
@@ -162,12 +313,12 @@ value: .quad 5, value, . - value, .
 """
 
 
-def same_as_gnu(isa: Isa, source: str, folder: Path) -> None:
+def same_as_gnu(isa: Isa, source: str, folder: Path, march: str = "rv64im") -> None:
     assembler = Assembler(isa, "source.s")
     ours = {segment.address: segment.data for segment in assembler.run(source).segments}
     bases = {name: base for name, base in assembler.symbols.bases.items() if name and assembler.sections[name].size}
     assert bases[".text"] == TEXT_BASE
-    for name, content in assemble_and_link(source, folder, bases).items():
+    for name, content in assemble_and_link(source, folder, bases, march).items():
         assert ours.get(bases.get(name, -1), b"") == content, name
 
 
@@ -207,6 +358,15 @@ def test_every_instruction_with_random_operands(isa: Isa, tmp_path: Path) -> Non
 @pytest.mark.parametrize("source", [PSEUDO, LABELS_AND_DATA], ids=["pseudo-instructions", "labels and data"])
 def test_source(isa: Isa, tmp_path: Path, source: str) -> None:
     same_as_gnu(isa, source, tmp_path)
+
+
+@needs_binutils
+@pytest.mark.parametrize("march", ["rv32im", "rv64im_zba_zbb_zbs", "rv32im_zbb", "rv64imafd_zfh", "rv64imafdv"])
+def test_pseudo_instructions_by_extension(march: str, tmp_path: Path) -> None:
+    lines = [line for word, source in BY_EXTENSION.items() if re.fullmatch(word, march) for line in source.splitlines()]
+    assert len(lines) > 8
+    same_as_gnu(load_isa(march, "zicsr", "zicntr"), "\n".join(["start:", *lines, "end:", ".data", "data: .word 1"]),
+                tmp_path, f"{march}_zicsr")  # fmt: skip
 
 
 @needs_gcc

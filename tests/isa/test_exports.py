@@ -190,7 +190,8 @@ def valid(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> bool:
             return False
     if ("const" in schema and value != schema["const"]) or ("enum" in schema and value not in schema["enum"]):
         return False
-    kinds = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict}
+    kinds = {"string": str, "integer": int, "number": (int, float), "boolean": bool, "array": list, "object": dict,
+             "null": type(None)}  # fmt: skip
     allowed = schema.get("type", list(kinds))
     if not any(isinstance(value, kinds[kind]) for kind in ([allowed] if isinstance(allowed, str) else allowed)):
         return False
