@@ -76,7 +76,17 @@ def test_a_trace_reads_back(echo: Path, tmp_path: Path, capsys, monkeypatch) -> 
 def test_what_a_program_does_wrong_is_one_line(body: str, message: str, tmp_path: Path, capsys, monkeypatch) -> None:
     source, elf = tmp_path / "wrong.c", tmp_path / "wrong"
     source.write_text(f'#include "start.h"\nint main(void) {{ {body} return 0; }}\n')
-    flags = ["-nostdlib", "-static", "-ffreestanding", "-O1", "-march=rv64imac_zicsr", "-mabi=lp64", "-I", PROGRAMS]
+    flags = [
+        "-nostdlib",
+        "-static",
+        "-ffreestanding",
+        "-O1",
+        "-fno-inline",
+        "-march=rv64imac_zicsr",
+        "-mabi=lp64",
+        "-I",
+        PROGRAMS,
+    ]
     subprocess.run(["riscv64-linux-gnu-gcc", *flags, "-o", elf, source], check=True)
     for how in ("--functional", "--addresses"):
         outcome = archsim("run", elf, how, capsys=capsys, monkeypatch=monkeypatch)
