@@ -117,7 +117,9 @@ class CommitLog:
         return f" c{number}_{name} {self.hex(value)}"
 
     def vectors(self, v: np.ndarray, old: _Snapshot, csr: np.ndarray) -> list[str]:
-        changed = np.flatnonzero((v != old.v).any(axis=1)) if v.size else []
+        if not v.size:
+            return []
+        changed = np.flatnonzero((v != old.v).any(axis=1))
         if not len(changed):
             return []
         vtype = int(csr[_VTYPE])

@@ -127,8 +127,8 @@ QUEUE_SLOTS = 64
 # -- the chip, shared by harts
 (
     CHIP_HARTS, CHIP_CONTEXTS, CHIP_DRAM, CHIP_PERIOD_FS, CHIP_LINK_LATENCY, CHIP_LINK_WIDTH, CHIP_SYNC_LATENCY,
-    CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE,
-) = range(10)  # fmt: skip
+    CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST,
+) = range(11)  # fmt: skip
 CHIP_SIZE = 16
 
 # -- DRAM: parameters in clocks, state per channel and bank, counters

@@ -373,10 +373,11 @@ def go(address):
             return (0, EXITED) if live == 0 else (0, BLOCKED)
         ctx = pointer_int64(contexts[hart])
         ctx[LIMIT_TIME] = other + QUANTUM if other < INFINITY else INFINITY
-        status = run(contexts[hart])
-        if chip[CHIP_HARTS] > 1:
-            # another hart may store where this one has a reservation
+        if chip[CHIP_LAST] != hart:
+            # another hart may have stored where this one has a reservation
             ctx[RESERVATION] = -1
+            chip[CHIP_LAST] = hart
+        status = run(contexts[hart])
         if status == BLOCKED:
             continue
         if status != YIELDED or ctx[INSTRET] >= ctx[LIMIT_COUNT]:

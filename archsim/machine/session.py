@@ -14,6 +14,8 @@ from archsim.machine.environment import Environment
 
 SHARED_SLICE = 1_000_000
 """Instructions of one hart before another one's turn, where nothing is timed."""
+LOGGED_TURN = 100
+"""The same, while every instruction is logged."""
 
 
 class Session:
@@ -83,8 +85,10 @@ class Session:
         for context in self.chip.contexts:
             context[at.LIMIT_COUNT] = context[at.INSTRET] + limit
             if not self.timed:
-                # harts take turns by what they have executed
-                context[at.NOW] = context[at.INSTRET]
+                # harts take turns by what they have executed; in a commit log, which stops at every instruction, in
+                # turns long enough for a load-reserved and its store-conditional
+                turn = LOGGED_TURN if self.tracer is not None else 1
+                context[at.NOW] = context[at.INSTRET] // turn * turn
 
     def _answer(self, hart: int, status: int) -> None:
         if status == at.BLOCKED:

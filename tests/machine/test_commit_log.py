@@ -74,3 +74,41 @@ def test_reading_it_back_gives_what_ran(tmp_path: Path) -> None:
     loads = [int(address) for address in hart.mem_addr if address]
     data = program.symbols["data"]
     assert loads[:5] == [data, data + 8, data, data + 16, data + 24]
+
+
+def test_harts_that_retry_a_store_conditional_end() -> None:
+    source = """
+_start:
+    la s0, count
+    li s1, 50
+1:  lr.w t0, (s0)
+    addi t0, t0, 1
+    sc.w t1, t0, (s0)
+    bnez t1, 1b
+    addi s1, s1, -1
+    bnez s1, 1b
+    addi s2, s0, 4
+    li t1, 1
+    amoadd.w zero, t1, (s2)
+    li t1, 2
+2:  lw t2, 0(s2)
+    bne t2, t1, 2b
+    lw t0, 0(s0)
+    slli t0, t0, 1
+    ori t0, t0, 1
+    la t1, tohost
+    sd t0, 0(t1)
+9:  j 9b
+.data
+.align 6
+tohost: .8byte 0
+count: .4byte 0, 0
+"""
+    isa = archsim.load_isa("rv64ima", "zicsr", "zicntr", "sm")
+    stream = io.StringIO()
+    design = archsim.load_design("edge-npu", {"cores": "2"})
+    program = isa.assemble(source)
+    for log in (None, stream):
+        result = archsim.run(program, design, isa=isa, fidelity="functional", log=log, max_instructions=200_000)
+        assert result.failed_test == 100
+    assert {line[:9] for line in stream.getvalue().splitlines()} == {"core   0:", "core   1:"}
