@@ -40,7 +40,7 @@ def main() -> int:
             )
             progress.console.print(
                 f"{group:8} VLEN {length:5} {outcome.programs:6} programs {outcome.instructions:8} instructions "
-                f"{len(outcome.differences):3} differences {time.monotonic() - start:6.1f} s"
+                f"{len(outcome.differences):3} differences {outcome.skipped:3} skipped {time.monotonic() - start:6.1f} s"
             )
             for difference in outcome.differences:
                 progress.console.print(difference, style="red", markup=False, highlight=False)
