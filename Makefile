@@ -1,6 +1,7 @@
 # make demo       two accelerators run a model, side by side: build/compare.html
 # make test       style, types, import layers, all tests
 # make test-fast  the tests that take seconds
+# make fuzz       a million random instructions against qemu-user, and 100,000 random words
 # make bench      how fast the simulator itself is
 # make lint       style, types and import layers alone
 # make clean      removes what make made
@@ -11,7 +12,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= 2
 
-.PHONY: demo test test-fast bench lint clean
+.PHONY: demo test test-fast fuzz bench lint clean
 
 demo: $(READY)
 	$(BIN)/archsim compare llama-3-8b --designs edge-npu server-npu --phase decode --context 2048 \
@@ -22,6 +23,10 @@ test: lint
 
 test-fast: $(READY)
 	$(BIN)/python -m pytest -n $(JOBS) -q -m "not slow"
+
+fuzz: $(READY)
+	ARCHSIM_FUZZ=1 $(BIN)/python -m pytest -q tests/machine/test_random_words.py
+	$(BIN)/python -m tests.fuzz
 
 bench: $(READY)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
