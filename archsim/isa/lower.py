@@ -46,6 +46,12 @@ def operand_slots(instruction: Instruction) -> Slots:
 
 
 _BINARY = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"}
+_SOFT = {
+    "fadd": "soft_add", "fsub": "soft_sub", "fmul": "soft_mul", "fdiv": "soft_div", "fsqrt": "soft_sqrt",
+    "fma": "soft_fma", "feq": "soft_eq", "flt": "soft_lt", "fle": "soft_le", "fmin": "soft_min", "fmax": "soft_max",
+    "fclass": "soft_class", "fcvt": "soft_convert", "to_int": "soft_to_int", "from_int": "soft_from_int",
+}  # fmt: skip
+"""Float functions -> what does them in integers."""
 _WRAPPING = {ast.Add: "wrap_add", ast.Sub: "wrap_sub", ast.Mult: "wrap_mul"}
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _NUMPY = {"f32": "np.float32", "f64": "np.float64", "int": "np.int64"}
@@ -273,6 +279,11 @@ class Lowering:
             return f"{name}({', '.join(['ctx', f'np.int64({constants[0]})', *arguments])})"
         if name == "set_vtype":
             return f"set_vtype(ctx, {', '.join(arguments)}, np.int64({self.parameters['XLEN']}))"
+        if name in _SOFT and not _on_host(name, constants):
+            # fcvt names its target first
+            widths = [f"np.int64({constant})" for constant in reversed(constants)]
+            own = [] if name == "fclass" else ["ctx"]
+            return f"{_SOFT[name]}({', '.join([*own, *widths, *arguments])})"
         if name in CONTEXT_FUNCTIONS:
             return f"{'_'.join([name, *map(str, constants)])}({', '.join(['ctx', *arguments])})"
         if name == "csr_read":
@@ -355,6 +366,11 @@ class Lowering:
         carrier = {"int4": "int8", "float16": "uint16"}.get(state.type, state.type)
         self.files.add((owner.name, carrier))
         return f"p_{owner.name}_{carrier}", flat, state.type
+
+
+def _on_host(name: str, widths: list[int]) -> bool:
+    """Whether machine.hostfloat has a float function for these widths."""
+    return name not in ("fmin", "fmax", "fclass") and all(width in (32, 64) for width in widths)
 
 
 def state_layout(state: dict[str, State]) -> tuple[dict[str, int], int]:

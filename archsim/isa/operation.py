@@ -20,8 +20,8 @@ from archsim.isa.spec import Instruction, State, Text
 LOOP_LIMIT = 1 << 28
 """Largest number of rounds that one loop may be bounded by."""
 
-# name -> (argument types, result). "num" takes ints or floats alike and gives the same; "const" is an int known when the
-# operation is compiled, such as a width; "" is no result.
+# name -> (argument types, result). "num" takes ints or floats alike and gives the same; "const" is an int known when
+# the operation is compiled, such as a width; "" is no result.
 FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "sext": (("int", "int"), "int"),
     "zext": (("int", "int"), "int"),
@@ -76,10 +76,10 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "rounding": (("int",), "int"),
     "box": (("const", "int"), "int"),
     "unbox": (("const", "int"), "int"),
-    **{name: (("const", "int", "int", "int"), "int") for name in ("fadd", "fsub", "fmul", "fdiv")},
+    **dict.fromkeys(("fadd", "fsub", "fmul", "fdiv"), (("const", "int", "int", "int"), "int")),
     "fsqrt": (("const", "int", "int"), "int"),
     "fma": (("const", "int", "int", "int", "int"), "int"),
-    **{name: (("const", "int", "int"), "int") for name in ("feq", "flt", "fle", "fmin", "fmax")},
+    **dict.fromkeys(("feq", "flt", "fle", "fmin", "fmax"), (("const", "int", "int"), "int")),
     "fclass": (("const", "int"), "int"),
     "fcvt": (("const", "const", "int", "int"), "int"),
     "to_int": (("const", "int", "int", "int", "int"), "int"),

@@ -73,9 +73,7 @@ class VectorLowering(Lowering):
         }
         self.assigned = assigned
         if self.facts.count:
-            self.counted = check_expression(
-                self.facts.count, instruction.line, instruction, state, parameters
-            )
+            self.counted = check_expression(self.facts.count, instruction.line, instruction, state, parameters)
 
     # -- the function
 

@@ -44,7 +44,7 @@ _reversed_bits = _bits(lambda builder, value: builder.bitreverse(value))
 _bits_to_f32 = _bitcast(types.float32, types.uint32, ir.FloatType())
 _f32_to_bits = _bitcast(types.uint32, types.float32, ir.IntType(32))
 
-# -- two's complement. numba's own + - * of signed integers tell LLVM that they never overflow, and it makes use of that.
+# -- two's complement: numba's own + - * of signed integers tell LLVM that they never overflow, and it makes use of it
 
 
 def _wrapping(operation: str):

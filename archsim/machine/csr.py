@@ -87,10 +87,9 @@ def _whole(ctx, facts):
     value = pointer_int64(ctx[CSR])[facts[CSR_OWNER]]
     if kind in (CSR_CYCLES, CSR_TIME, CSR_INSTRET):
         value += _counted(ctx, kind)
-    elif kind == CSR_STATUS:
+    elif kind == CSR_STATUS and ((value >> FS) & 3 == 3 or (value >> VS) & 3 == 3 or (value >> XS) & 3 == 3):
         # SD says that something is dirty; it is the top bit, whose number CSR_LEGAL has in bits 32-37
-        if (value >> FS) & 3 == 3 or (value >> VS) & 3 == 3 or (value >> XS) & 3 == 3:
-            value |= np.int64(1) << ((facts[CSR_LEGAL] >> 32) & 63)
+        value |= np.int64(1) << ((facts[CSR_LEGAL] >> 32) & 63)
     return value
 
 

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from archsim.machine.host import pointer_int64
 from archsim.machine.arithmetic import trailing_zeros
+from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     B_ACT_OK,

@@ -5,6 +5,8 @@ own sticky flags (MXCSR of x86-64), which are read only when a program reads its
 that nobody pays for flags that nobody reads. Tininess is detected after rounding by both (RISC-V Unprivileged ISA
 20240411, chapter 20 "F", section 20.2; Intel SDM volume 1, section 4.9.1.5).
 
+What stands here is what hosts do; the lowering of operations calls softfloat for all else.
+
 Values are raw bits in int64: sign-extended int64 for 64 bits, zero-extended for the narrower.
 """
 
@@ -21,16 +23,10 @@ from archsim.machine.jit import njit
 from archsim.machine.layout import CSR, FFLAGS, ILLEGAL, TRAP
 from archsim.machine.softfloat import (
     soft_add,
-    soft_class,
     soft_convert,
     soft_div,
-    soft_eq,
     soft_fma,
     soft_from_int,
-    soft_le,
-    soft_lt,
-    soft_max,
-    soft_min,
     soft_mul,
     soft_sqrt,
     soft_sub,
@@ -108,7 +104,7 @@ def set_host_status(typing_context, status):
     return types.void(types.uint32), generate
 
 
-def _status_call(builder, name: str, slot) -> None:  # type: ignore[no-untyped-def]
+def _status_call(builder, name: str, slot) -> None:
     pointer = ir.IntType(8).as_pointer()
     full = f"llvm.x86.sse.{name}"
     function = builder.module.globals.get(full) or ir.Function(
@@ -129,7 +125,11 @@ def gather_host_flags(ctx):
     status = np.int64(host_status())
     if status & 0x3D:
         ctx[FFLAGS] |= (
-            ((status & 1) << 4) | ((status & 4) << 1) | ((status & 8) >> 1) | ((status & 16) >> 3) | ((status & 32) >> 5)
+            ((status & 1) << 4)
+            | ((status & 4) << 1)
+            | ((status & 8) >> 1)
+            | ((status & 16) >> 3)
+            | ((status & 32) >> 5)
         )
         set_host_status(np.uint32(status & 0xFFFFFFC0))
 
@@ -417,228 +417,6 @@ def from_int_32(ctx, value, rm, signed):
     if rm != 0 or (value < 0 and not signed):
         return soft_from_int(ctx, np.int64(32), value, np.int64(rm), np.int64(signed))
     return np.int64(f32_bits(np.float32(np.int64(value))))
-
-# -- the other widths (16: binary16, 17: bfloat16), and what needs no host arithmetic
-
-
-@njit
-def fadd_16(ctx, a, b, rm):
-    return soft_add(ctx, np.int64(16), a, b, np.int64(rm))
-
-
-@njit
-def fsub_16(ctx, a, b, rm):
-    return soft_sub(ctx, np.int64(16), a, b, np.int64(rm))
-
-
-@njit
-def fmul_16(ctx, a, b, rm):
-    return soft_mul(ctx, np.int64(16), a, b, np.int64(rm))
-
-
-@njit
-def fdiv_16(ctx, a, b, rm):
-    return soft_div(ctx, np.int64(16), a, b, np.int64(rm))
-
-
-@njit
-def fsqrt_16(ctx, a, rm):
-    return soft_sqrt(ctx, np.int64(16), a, np.int64(rm))
-
-
-@njit
-def fma_16(ctx, a, b, c, rm):
-    return soft_fma(ctx, np.int64(16), a, b, c, np.int64(rm))
-
-
-@njit
-def feq_16(ctx, a, b):
-    return soft_eq(ctx, np.int64(16), a, b)
-
-
-@njit
-def flt_16(ctx, a, b):
-    return soft_lt(ctx, np.int64(16), a, b)
-
-
-@njit
-def fle_16(ctx, a, b):
-    return soft_le(ctx, np.int64(16), a, b)
-
-
-@njit
-def to_int_16(ctx, a, rm, bits, signed):
-    return soft_to_int(ctx, np.int64(16), a, np.int64(rm), np.int64(bits), np.int64(signed))
-
-
-@njit
-def from_int_16(ctx, value, rm, signed):
-    return soft_from_int(ctx, np.int64(16), value, np.int64(rm), np.int64(signed))
-
-
-@njit
-def fadd_17(ctx, a, b, rm):
-    return soft_add(ctx, np.int64(17), a, b, np.int64(rm))
-
-
-@njit
-def fsub_17(ctx, a, b, rm):
-    return soft_sub(ctx, np.int64(17), a, b, np.int64(rm))
-
-
-@njit
-def fmul_17(ctx, a, b, rm):
-    return soft_mul(ctx, np.int64(17), a, b, np.int64(rm))
-
-
-@njit
-def fdiv_17(ctx, a, b, rm):
-    return soft_div(ctx, np.int64(17), a, b, np.int64(rm))
-
-
-@njit
-def fsqrt_17(ctx, a, rm):
-    return soft_sqrt(ctx, np.int64(17), a, np.int64(rm))
-
-
-@njit
-def fma_17(ctx, a, b, c, rm):
-    return soft_fma(ctx, np.int64(17), a, b, c, np.int64(rm))
-
-
-@njit
-def feq_17(ctx, a, b):
-    return soft_eq(ctx, np.int64(17), a, b)
-
-
-@njit
-def flt_17(ctx, a, b):
-    return soft_lt(ctx, np.int64(17), a, b)
-
-
-@njit
-def fle_17(ctx, a, b):
-    return soft_le(ctx, np.int64(17), a, b)
-
-
-@njit
-def to_int_17(ctx, a, rm, bits, signed):
-    return soft_to_int(ctx, np.int64(17), a, np.int64(rm), np.int64(bits), np.int64(signed))
-
-
-@njit
-def from_int_17(ctx, value, rm, signed):
-    return soft_from_int(ctx, np.int64(17), value, np.int64(rm), np.int64(signed))
-
-
-@njit
-def fmin_16(ctx, a, b):
-    return soft_min(ctx, np.int64(16), a, b)
-
-
-@njit
-def fmax_16(ctx, a, b):
-    return soft_max(ctx, np.int64(16), a, b)
-
-
-@njit
-def fclass_16(ctx, a):
-    return soft_class(np.int64(16), a)
-
-
-@njit
-def fmin_17(ctx, a, b):
-    return soft_min(ctx, np.int64(17), a, b)
-
-
-@njit
-def fmax_17(ctx, a, b):
-    return soft_max(ctx, np.int64(17), a, b)
-
-
-@njit
-def fclass_17(ctx, a):
-    return soft_class(np.int64(17), a)
-
-
-@njit
-def fmin_32(ctx, a, b):
-    return soft_min(ctx, np.int64(32), a, b)
-
-
-@njit
-def fmax_32(ctx, a, b):
-    return soft_max(ctx, np.int64(32), a, b)
-
-
-@njit
-def fclass_32(ctx, a):
-    return soft_class(np.int64(32), a)
-
-
-@njit
-def fmin_64(ctx, a, b):
-    return soft_min(ctx, np.int64(64), a, b)
-
-
-@njit
-def fmax_64(ctx, a, b):
-    return soft_max(ctx, np.int64(64), a, b)
-
-
-@njit
-def fclass_64(ctx, a):
-    return soft_class(np.int64(64), a)
-
-
-@njit
-def fcvt_16_17(ctx, a, rm):
-    return soft_convert(ctx, np.int64(17), np.int64(16), a, np.int64(rm))
-
-
-@njit
-def fcvt_16_32(ctx, a, rm):
-    return soft_convert(ctx, np.int64(32), np.int64(16), a, np.int64(rm))
-
-
-@njit
-def fcvt_16_64(ctx, a, rm):
-    return soft_convert(ctx, np.int64(64), np.int64(16), a, np.int64(rm))
-
-
-@njit
-def fcvt_17_16(ctx, a, rm):
-    return soft_convert(ctx, np.int64(16), np.int64(17), a, np.int64(rm))
-
-
-@njit
-def fcvt_17_32(ctx, a, rm):
-    return soft_convert(ctx, np.int64(32), np.int64(17), a, np.int64(rm))
-
-
-@njit
-def fcvt_17_64(ctx, a, rm):
-    return soft_convert(ctx, np.int64(64), np.int64(17), a, np.int64(rm))
-
-
-@njit
-def fcvt_32_16(ctx, a, rm):
-    return soft_convert(ctx, np.int64(16), np.int64(32), a, np.int64(rm))
-
-
-@njit
-def fcvt_32_17(ctx, a, rm):
-    return soft_convert(ctx, np.int64(17), np.int64(32), a, np.int64(rm))
-
-
-@njit
-def fcvt_64_16(ctx, a, rm):
-    return soft_convert(ctx, np.int64(16), np.int64(64), a, np.int64(rm))
-
-
-@njit
-def fcvt_64_17(ctx, a, rm):
-    return soft_convert(ctx, np.int64(17), np.int64(64), a, np.int64(rm))
 
 
 # -- rounding to odd, for what is rounded once more afterwards (vfncvt.rod)

@@ -189,12 +189,10 @@ def _inline(coded: Coded, name: str, variant: Variant) -> list[str]:
     operation = coded.operation(name)
     lowering = _lower(coded, name, variant)
     lines = lowering.statements()
-    if instruction.unit in ("load", "store", "fpu"):
-        if not variant.replay:
-            lines += ["if ctx[TRAP] != 0:", "    status = TRAPPED", "    break"]
-    if instruction.unit in ("load", "store"):
-        if variant.timed:
-            lines += _cache_lines(str(lowering.address), instruction.unit == "store")
+    if instruction.unit in ("load", "store", "fpu") and not variant.replay:
+        lines += ["if ctx[TRAP] != 0:", "    status = TRAPPED", "    break"]
+    if instruction.unit in ("load", "store") and variant.timed:
+        lines += _cache_lines(str(lowering.address), instruction.unit == "store")
     if "jump" in operation.calls:
         return lines + _jump_lines(coded, variant)
     return lines if variant.replay else [*lines, *ADVANCE]

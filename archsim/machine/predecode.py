@@ -1,8 +1,8 @@
 """A program's instructions as flat arrays that the dispatch loop reads.
 
 Slot i stands for the address ``text + 2 * i``. ``code[i]`` is (word, immediate): the word holds the instruction's
-number in bits 0-15, operand slot s in bits 16+8s, and its sign says that it is two bytes long. ``sched[i]`` is what the scoreboard needs: target, sources,
-latency and unit.
+number in bits 0-15, operand slot s in bits 16+8s, and its sign says that it is two bytes long. ``sched[i]`` is what
+the scoreboard needs: target, sources, latency and unit.
 """
 
 from __future__ import annotations
@@ -103,13 +103,13 @@ def decode_words(coded: Coded, words: np.ndarray, text: int, latency: dict[str, 
     sched = np.full(len(unique), SINK, np.int64) | (np.int64(UNIT_ID["system"]) << 40)
     used: set[str] = set()
     groups = _groups(unique)
-    for name, instruction in coded.isa.instructions.items():
+    for instruction in coded.isa.instructions.values():
         candidates = groups.get(_group(instruction), np.zeros(0, np.int64))
         found = candidates[(unique[candidates] & np.uint32(instruction.mask)) == np.uint32(instruction.value)]
         for variable in instruction.variables:
             if variable.forbidden and len(found):
-                values = field_values(unique[found], variable)
-                found = found[~np.isin(values, list(variable.forbidden))]
+                fields = field_values(unique[found], variable)
+                found = found[~np.isin(fields, list(variable.forbidden))]
         if not len(found):
             continue
         target, values = _executed(coded, instruction, unique[found])
@@ -140,9 +140,7 @@ def _groups(unique: np.ndarray) -> dict[int, np.ndarray]:
     return dict(zip((int(v) for v in values), np.split(order, starts[1:]), strict=True))
 
 
-def _executed(
-    coded: Coded, instruction: Instruction, words: np.ndarray
-) -> tuple[Instruction, dict[str, np.ndarray]]:
+def _executed(coded: Coded, instruction: Instruction, words: np.ndarray) -> tuple[Instruction, dict[str, np.ndarray]]:
     """The instruction that words of one execute as (that of the expansion of a 16-bit one), and its operands."""
     own = {variable.name: field_values(words, variable) for variable in instruction.variables}
     if instruction.expansion is None:

@@ -35,12 +35,11 @@ def main() -> int:
         for group, length in jobs:
             progress.update(task, description=f"{group} VLEN {length}")
             start = time.monotonic()
-            outcome = run_group(
-                group, arguments.seed, arguments.count, Path(folder), vlen=length, only=arguments.only
-            )
+            outcome = run_group(group, arguments.seed, arguments.count, Path(folder), vlen=length, only=arguments.only)
             progress.console.print(
                 f"{group:8} VLEN {length:5} {outcome.programs:6} programs {outcome.instructions:8} instructions "
-                f"{len(outcome.differences):3} differences {outcome.skipped:3} skipped {time.monotonic() - start:6.1f} s"
+                f"{len(outcome.differences):3} differences {outcome.skipped:3} skipped "
+                f"{time.monotonic() - start:6.1f} s"
             )
             for difference in outcome.differences:
                 progress.console.print(difference, style="red", markup=False, highlight=False)

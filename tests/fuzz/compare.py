@@ -91,9 +91,7 @@ def compare(program: Fuzzed, isa: Isa, folder: Path, vlen: int) -> str:
     path = folder / "fuzz.elf"
     path.write_bytes(program.elf)
     path.chmod(0o755)
-    expected = subprocess.run(
-        [f"qemu-riscv{isa.xlen}", "-cpu", _cpu(isa, vlen), path], capture_output=True, timeout=60
-    )
+    expected = subprocess.run([f"qemu-riscv{isa.xlen}", "-cpu", _cpu(isa, vlen), path], capture_output=True, timeout=60)
     if b"Assertion" in expected.stderr:
         return SKIPPED
     try:

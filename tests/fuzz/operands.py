@@ -9,7 +9,9 @@ from archsim.isa.spec import Instruction, Variable
 from archsim.isa.vector import element_bits
 
 WORD = (1 << 64) - 1
-_INTEGERS = [0, 1, 2, -1, -2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, -(2**63)]
+_INTEGERS = [
+    0, 1, 2, -1, -2, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**63 - 1, -(2**63)
+]  # fmt: skip
 _FLOATS = {
     64: [0, 1 << 63, 0x3FF0000000000000, 0xBFF0000000000000, 0x7FF0000000000000, 0xFFF0000000000000,
          0x7FF8000000000000, 0xFFF8000000000001, 0x7FF0000000000001, 0x7FF4000000000000, 1, 0x000FFFFFFFFFFFFF,
