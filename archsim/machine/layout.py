@@ -55,7 +55,7 @@ FIRST_DECOUPLED = UNIT_ID["tile_lsu"]
 
 # -- stall causes: where a hart's cycles go besides issuing
 STALLS_NAMES = (
-    *(f"dependency_{unit}" for unit in UNITS[:11]),
+    *(f"dependency_{unit}" for unit in UNITS),
     "l1_miss", "branch", "queue_tile_lsu", "queue_matrix", "queue_vector", "queue_dma", "dma_wait", "sync", "drain",
     "idle",
 )  # fmt: skip
