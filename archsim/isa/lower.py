@@ -52,6 +52,8 @@ _SOFT = {
     "fclass": "soft_class", "fcvt": "soft_convert", "to_int": "soft_to_int", "from_int": "soft_from_int",
 }  # fmt: skip
 """Float functions -> what does them in integers."""
+_NEAR = frozenset({"fadd", "fsub", "fmul", "fdiv", "fma"})
+"""Float functions whose last argument is the rounding mode, and which the host does where that is to nearest even."""
 _WRAPPING = {ast.Add: "wrap_add", ast.Sub: "wrap_sub", ast.Mult: "wrap_mul"}
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _NUMPY = {"f32": "np.float32", "f64": "np.float64", "int": "np.int64"}
@@ -65,6 +67,9 @@ class Lowering:
         state, parameters: of the Isa.
         inline: for the dispatch loop (loads take the fast path) or for a function of its own.
         replay: register results come from a trace (``traced``), loads and jumps do not happen.
+
+    Attributes:
+        near: whether the text is for the rounding mode to nearest even.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class Lowering:
     ) -> None:
         self.instruction, self.operation, self.state, self.parameters = instruction, operation, state, parameters
         self.inline, self.replay = inline, replay
+        self.near = inline
         self.slots = operand_slots(instruction)
         self.fields = csr_fields(state)
         self.lines: list[str] = []
@@ -284,6 +290,10 @@ class Lowering:
             widths = [f"np.int64({constant})" for constant in reversed(constants)]
             own = [] if name == "fclass" else ["ctx"]
             return f"{_SOFT[name]}({', '.join([*own, *widths, *arguments])})"
+        if name == "rounding" and self.near:
+            return "np.int64(0)"
+        if name in _NEAR and self.near:
+            return f"near_{name}_{constants[0]}({', '.join(['ctx', *arguments[:-1]])})"
         if name in CONTEXT_FUNCTIONS:
             return f"{'_'.join([name, *map(str, constants)])}({', '.join(['ctx', *arguments])})"
         if name == "csr_read":

@@ -242,9 +242,9 @@ class VectorLowering(Lowering):
 
     def _round(self, *, fast: bool) -> list[str]:
         """Statements for one element."""
-        self.lines, self.fast = [], fast
+        self.lines, self.fast, self.near = [], fast, fast
         self.block(self.operation.body)
-        lines, self.lines, self.fast = self.lines, [], False
+        lines, self.lines, self.fast, self.near = self.lines, [], False, False
         return lines
 
     # -- expressions that differ from scalar ones
@@ -311,7 +311,7 @@ class VectorLowering(Lowering):
         assert isinstance(node.func, ast.Name)
         name = node.func.id
         if name == "rounding" and self.facts.loop and self.floats:
-            return "np.int64(0)" if self.fast else "rm"
+            return "np.int64(0)" if self.near else "rm"
         if name == "active":
             return f"(vm | get_bit(p_mask, {self.expr(node.args[0])}))" if self.masked else "np.int64(1)"
         if name == "mask_bit":

@@ -229,35 +229,69 @@ def unbox_17(ctx, bits):
     return np.int64(bits) & 0xFFFF if (np.int64(bits) >> 16) == -1 else np.int64(0x7FC0)
 
 
-# -- arithmetic
+# -- arithmetic; near_* rounds to nearest even
+
+
+@njit
+def infinity_times_zero_64(a, b):
+    x, y = a & np.int64(0x7FFFFFFFFFFFFFFF), b & np.int64(0x7FFFFFFFFFFFFFFF)
+    infinity = np.int64(0x7FF0000000000000)
+    return np.int64((x == infinity) & (y == 0)) | np.int64((y == infinity) & (x == 0))
+
+
+@njit
+def infinity_times_zero_32(a, b):
+    x, y = a & np.int64(0x7FFFFFFF), b & np.int64(0x7FFFFFFF)
+    infinity = np.int64(0x7F800000)
+    return np.int64((x == infinity) & (y == 0)) | np.int64((y == infinity) & (x == 0))
+
+
+@njit
+def near_fadd_64(ctx, a, b):
+    return _canonical64(as_f64(a) + as_f64(b))
 
 
 @njit
 def fadd_64(ctx, a, b, rm):
     if rm != 0:
         return soft_add(ctx, np.int64(64), a, b, np.int64(rm))
-    return _canonical64(as_f64(a) + as_f64(b))
+    return near_fadd_64(ctx, a, b)
+
+
+@njit
+def near_fsub_64(ctx, a, b):
+    return _canonical64(as_f64(a) - as_f64(b))
 
 
 @njit
 def fsub_64(ctx, a, b, rm):
     if rm != 0:
         return soft_sub(ctx, np.int64(64), a, b, np.int64(rm))
-    return _canonical64(as_f64(a) - as_f64(b))
+    return near_fsub_64(ctx, a, b)
+
+
+@njit
+def near_fmul_64(ctx, a, b):
+    return _canonical64(as_f64(a) * as_f64(b))
 
 
 @njit
 def fmul_64(ctx, a, b, rm):
     if rm != 0:
         return soft_mul(ctx, np.int64(64), a, b, np.int64(rm))
-    return _canonical64(as_f64(a) * as_f64(b))
+    return near_fmul_64(ctx, a, b)
+
+
+@njit
+def near_fdiv_64(ctx, a, b):
+    return _canonical64(as_f64(a) / as_f64(b))
 
 
 @njit
 def fdiv_64(ctx, a, b, rm):
     if rm != 0:
         return soft_div(ctx, np.int64(64), a, b, np.int64(rm))
-    return _canonical64(as_f64(a) / as_f64(b))
+    return near_fdiv_64(ctx, a, b)
 
 
 @njit
@@ -268,42 +302,69 @@ def fsqrt_64(ctx, a, rm):
 
 
 @njit
-def fma_64(ctx, a, b, c, rm):
-    if rm != 0:
-        return soft_fma(ctx, np.int64(64), a, b, c, np.int64(rm))
+def near_fma_64(ctx, a, b, c):
     value = fused_f64(as_f64(a), as_f64(b), as_f64(c))
     if value == value:
         return f64_bits(value)
     # infinity times zero is invalid even where the addend is a NaN; hosts differ there
-    return soft_fma(ctx, np.int64(64), a, b, c, np.int64(0))
+    if infinity_times_zero_64(a, b) != 0:
+        ctx[FFLAGS] |= NV
+    return np.int64(NAN64)
+
+
+@njit
+def fma_64(ctx, a, b, c, rm):
+    if rm != 0:
+        return soft_fma(ctx, np.int64(64), a, b, c, np.int64(rm))
+    return near_fma_64(ctx, a, b, c)
+
+
+@njit
+def near_fadd_32(ctx, a, b):
+    return _canonical32(f32_of(a) + f32_of(b))
 
 
 @njit
 def fadd_32(ctx, a, b, rm):
     if rm != 0:
         return soft_add(ctx, np.int64(32), a, b, np.int64(rm))
-    return _canonical32(f32_of(a) + f32_of(b))
+    return near_fadd_32(ctx, a, b)
+
+
+@njit
+def near_fsub_32(ctx, a, b):
+    return _canonical32(f32_of(a) - f32_of(b))
 
 
 @njit
 def fsub_32(ctx, a, b, rm):
     if rm != 0:
         return soft_sub(ctx, np.int64(32), a, b, np.int64(rm))
-    return _canonical32(f32_of(a) - f32_of(b))
+    return near_fsub_32(ctx, a, b)
+
+
+@njit
+def near_fmul_32(ctx, a, b):
+    return _canonical32(f32_of(a) * f32_of(b))
 
 
 @njit
 def fmul_32(ctx, a, b, rm):
     if rm != 0:
         return soft_mul(ctx, np.int64(32), a, b, np.int64(rm))
-    return _canonical32(f32_of(a) * f32_of(b))
+    return near_fmul_32(ctx, a, b)
+
+
+@njit
+def near_fdiv_32(ctx, a, b):
+    return _canonical32(f32_of(a) / f32_of(b))
 
 
 @njit
 def fdiv_32(ctx, a, b, rm):
     if rm != 0:
         return soft_div(ctx, np.int64(32), a, b, np.int64(rm))
-    return _canonical32(f32_of(a) / f32_of(b))
+    return near_fdiv_32(ctx, a, b)
 
 
 @njit
@@ -314,13 +375,20 @@ def fsqrt_32(ctx, a, rm):
 
 
 @njit
-def fma_32(ctx, a, b, c, rm):
-    if rm != 0:
-        return soft_fma(ctx, np.int64(32), a, b, c, np.int64(rm))
+def near_fma_32(ctx, a, b, c):
     value = fused_f32(f32_of(a), f32_of(b), f32_of(c))
     if value == value:
         return np.int64(f32_bits(value))
-    return soft_fma(ctx, np.int64(32), a, b, c, np.int64(0))
+    if infinity_times_zero_32(a, b) != 0:
+        ctx[FFLAGS] |= NV
+    return np.int64(NAN32)
+
+
+@njit
+def fma_32(ctx, a, b, c, rm):
+    if rm != 0:
+        return soft_fma(ctx, np.int64(32), a, b, c, np.int64(rm))
+    return near_fma_32(ctx, a, b, c)
 
 
 # -- comparisons: quiet for equality, signalling for order (section 20.8)

@@ -31,7 +31,8 @@ class Variant:
 def loop_source(coded: Coded, variant: Variant) -> str:
     """Source of ``run(address)``: executes until something stops it, see layout for the ways it comes back."""
     lines = [
-        vocabulary() + "from archsim.machine.jit import njit",
+        vocabulary() + "from archsim.machine.hostfloat import FCSR",
+        "from archsim.machine.jit import njit",
         "from archsim.machine.layout import *",
     ]
     if variant.timed:
@@ -55,7 +56,7 @@ def loop_source(coded: Coded, variant: Variant) -> str:
     for owner, kind in sorted(_files(coded)):
         body.append(f"p_{owner}_{kind} = pointer_{kind}(ctx[STATE] + {coded.offsets[owner]})")
     if coded.floats:
-        body += ["forget_host_flags()"]
+        body += ["csr = pointer_int64(ctx[CSR])", "forget_host_flags()"]
     if variant.timed:
         body += [
             "sched = pointer_int64(ctx[SCHED])",
@@ -189,13 +190,32 @@ def _inline(coded: Coded, name: str, variant: Variant) -> list[str]:
     operation = coded.operation(name)
     lowering = _lower(coded, name, variant)
     lines = lowering.statements()
-    if instruction.unit in ("load", "store", "fpu") and not variant.replay:
+    if "rounding" in operation.calls:
+        lines = _if_near(lowering, lines, variant)
+    if instruction.unit in ("load", "store") and not variant.replay:
         lines += ["if ctx[TRAP] != 0:", "    status = TRAPPED", "    break"]
     if instruction.unit in ("load", "store") and variant.timed:
         lines += _cache_lines(str(lowering.address), instruction.unit == "store")
     if "jump" in operation.calls:
         return lines + _jump_lines(coded, variant)
     return lines if variant.replay else [*lines, *ADVANCE]
+
+
+def _if_near(lowering: Lowering, lines: list[str], variant: Variant) -> list[str]:
+    """A floating-point instruction: here where it rounds to nearest even, in its own function elsewhere."""
+    mode = lowering.name("rm")
+    return [
+        f"if {mode} == 0 or ({mode} == 7 and csr[FCSR] >> 5 & 7 == 0):",
+        *("    " + line for line in lines),
+        "else:",
+        "    function = functions[op * COLUMNS]",
+        *("    " + line for line in _needs_code(variant)),
+        "    ctx[PC] = pc",
+        "    call_at(function, ctxp, w, imm)",
+        "    if ctx[TRAP] != 0:",
+        "        status = TRAPPED",
+        "        break",
+    ]
 
 
 def _cache_lines(address: str, store: bool) -> list[str]:
@@ -240,6 +260,12 @@ def _jump_lines(coded: Coded, variant: Variant) -> list[str]:
     return [*lines, "else:", *("    " + line for line in ADVANCE)]
 
 
+def _needs_code(variant: Variant) -> list[str]:
+    """Have an instruction compiled that is executed for the first time: it is issued again then."""
+    undone = ["    now = start", "    events[(s >> 40) & 255] -= 1"] if variant.timed else []
+    return ["if function == 0:", "    status = NEEDS_CODE", *undone, "    break"]
+
+
 def _outside(variant: Variant) -> list[str]:
     """An instruction that is a function of its own."""
     lines = [
@@ -247,10 +273,7 @@ def _outside(variant: Variant) -> list[str]:
         "ctx[INSTRET] = n",
         "ctx[NEXT] = -1",
         "function = functions[op * COLUMNS + ctx[COLUMN]]",
-        "if function == 0:",
-        "    status = NEEDS_CODE",
-        *(["    now = start", "    events[(s >> 40) & 255] -= 1"] if variant.timed else []),
-        "    break",
+        *_needs_code(variant),
     ]
     if variant.replay:
         lines += ["x[d] = traced"]

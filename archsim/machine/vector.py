@@ -178,20 +178,6 @@ def accessible(ctx, address, size):
 
 
 @njit
-def infinity_times_zero_64(a, b):
-    x, y = a & np.int64(0x7FFFFFFFFFFFFFFF), b & np.int64(0x7FFFFFFFFFFFFFFF)
-    infinity = np.int64(0x7FF0000000000000)
-    return np.int64((x == infinity) & (y == 0)) | np.int64((y == infinity) & (x == 0))
-
-
-@njit
-def infinity_times_zero_32(a, b):
-    x, y = a & np.int64(0x7FFFFFFF), b & np.int64(0x7FFFFFFF)
-    infinity = np.int64(0x7F800000)
-    return np.int64((x == infinity) & (y == 0)) | np.int64((y == infinity) & (x == 0))
-
-
-@njit
 def fused_64(a, b, c):
     value = fused_f64(as_f64(a), as_f64(b), as_f64(c))
     return f64_bits(value) if value == value else np.int64(0x7FF8000000000000)
