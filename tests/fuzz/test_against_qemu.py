@@ -10,7 +10,7 @@ from tests.debian import needs
 from tests.fuzz.compare import GROUPS, VECTOR_LENGTHS, run_group
 
 pytestmark = needs("qemu-riscv64", "qemu-user")
-SCALAR, VECTOR = 1_500, 200
+SCALAR, VECTOR = 2_400, 200
 """Instructions per group: most vector instructions are compiled for this test alone."""
 
 
