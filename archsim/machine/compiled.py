@@ -111,13 +111,13 @@ class CodeTables:
             for number, columns in enumerate(self.functions.reshape(-1, at.COLUMNS)[: self.coded.illegal]):
                 if columns.any():
                     self.describe(self.names[number])
-        return _go(loop_source(self.coded, variant), variant.name)
+        return _go(loop_source(self.coded, variant), variant)
 
 
 @cache
-def _go(source: str, name: str) -> Callable[[int], tuple[int, int]]:
-    loop = load_generated(f"loop_{name}", source)
-    return load_generated(f"go_{name}", scheduler_source(loop.__name__)).go
+def _go(source: str, variant: Variant) -> Callable[[int], tuple[int, int]]:
+    loop = load_generated(f"loop_{variant.name}", source)
+    return load_generated(f"go_{variant.name}", scheduler_source(loop.__name__, variant.timed)).go
 
 
 def _word(name: str) -> str:

@@ -330,14 +330,21 @@ def _outside(variant: Variant) -> list[str]:
     ]
 
 
-def scheduler_source(loop_module: str) -> str:
-    """Source of ``go(chip)``: harts and DMA engines in time order until Python is needed.
+def scheduler_source(loop_module: str, timed: bool) -> str:
+    """Source of ``go(chip)``: harts and, where time is kept, DMA engines in time order until Python is needed.
 
     The hart that is furthest behind goes next; engines never run ahead of it, so that what it starts still finds
     memory as it was then.
     """
-    return f"""from archsim.machine.dma import burst, next_burst
-from archsim.machine.host import pointer_int64
+    imports, engines = "", ""
+    if timed:
+        imports = "from archsim.machine.dma import burst, next_burst\n"
+        engines = """
+        burst_time, burst_hart, engine = next_burst(chip)
+        if burst_hart >= 0 and (hart < 0 or burst_time <= time):
+            burst(chip, pointer_int64(contexts[burst_hart]), engine)
+            continue"""
+    return f"""{imports}from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import *
 from {loop_module} import run
@@ -385,11 +392,7 @@ def go(address):
         hart, time, other, live, waiting = pick(chip)
         if live > 0 and waiting == live:
             release(chip)
-            continue
-        burst_time, burst_hart, engine = next_burst(chip)
-        if burst_hart >= 0 and (hart < 0 or burst_time <= time):
-            burst(chip, pointer_int64(contexts[burst_hart]), engine)
-            continue
+            continue{engines}
         if hart < 0:
             return (0, EXITED) if live == 0 else (0, BLOCKED)
         ctx = pointer_int64(contexts[hart])
