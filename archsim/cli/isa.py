@@ -27,11 +27,13 @@ def list_(json: Json = False) -> None:
     from archsim.cli.output import print_json, print_table
     from archsim.common.resources import shipped
     from archsim.common.yamlfile import load_yaml
+    from archsim.isa.templates import expand_templates
 
     rows = []
     for name, path in shipped("isa", ".yaml").items():
         tree = load_yaml(path)
-        rows.append((name, str(tree.get("long_name", "")), str(len(tree.get("instructions") or {}))))
+        count = len(expand_templates(tree["instructions"])) if "instructions" in tree else 0
+        rows.append((name, str(tree.get("long_name", "")), str(count)))
     if json:
         print_json([{"name": n, "long_name": long, "instructions": int(count)} for n, long, count in rows])
     else:

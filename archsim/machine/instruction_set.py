@@ -18,7 +18,7 @@ STANDARD = (
 )  # fmt: skip
 """What ELF files may use, as far as it ships."""
 VLEN = 128
-_BASE = re.compile(r"rv(32|64)[ie].*")
+_BASE = re.compile(r"rv(32|64)[a-z].*")
 _VECTOR_LENGTH = re.compile(r"zvl(\d+)b")
 
 
@@ -35,11 +35,16 @@ def instruction_set_for(program: Program, design: Any, extra: Sequence[str] = ()
     Raises:
         InputError: an extension is unknown or does not fit the others.
     """
-    own = [name for name in design.isa if not _BASE.fullmatch(name)] if program.xlen == 64 else []
+    own = [name for name in design.isa if not is_base(name)] if program.xlen == 64 else []
     parameters = dict(design.parameters)
     needed = max((int(length) for length in _VECTOR_LENGTH.findall(program.arch or "")), default=0)
     parameters["VLEN"] = vlen or max(parameters.get("VLEN", VLEN), needed)
     return load_isa(standard_name(program.xlen), *own, *extra, parameters=parameters)
+
+
+def is_base(name: str) -> bool:
+    """Whether a name is that of a base, with extensions perhaps: rv64im."""
+    return _BASE.fullmatch(name) is not None
 
 
 def standard_name(xlen: int) -> str:

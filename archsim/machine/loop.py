@@ -308,7 +308,8 @@ def _outside(variant: Variant) -> list[str]:
     if variant.replay:
         return [
             *lines,
-            "if ctx[TRAP] == ENVIRONMENT_CALL:",
+            # memory holds nothing, and what happened stands in the trace
+            "if ctx[TRAP] in (ENVIRONMENT_CALL, LOAD_FAULT, STORE_FAULT, CODE_CHANGED, STATUS_CHANGED, BREAKPOINT):",
             "    ctx[TRAP] = 0",
             "if ctx[TRAP] != 0:",
             "    status = TRAPPED",

@@ -26,6 +26,8 @@ from archsim.machine.predecode import decode_words
 from archsim.machine.result import RunResult
 
 RECORD_SLOTS = 1 << 20
+REPLAY_BYTES = 4 << 30
+"""Of simulated memory, nearly all of it never touched: vector loads of a trace find something there."""
 
 
 @dataclass
@@ -114,7 +116,7 @@ def replay(trace: Trace, design: Any, *, isa: Isa | None = None) -> tuple[RunRes
     tables = tables_of(isa)
     code = decode_words(tables.coded, trace.words, trace.text, latency_table(design))
     unknown = _known_only(trace, tables.coded.illegal, tables.coded.number["fence"], code)
-    chip = Chip(design, tables, code, MainMemory(1 << 16), values=False, timed=True)
+    chip = Chip(design, tables, code, MainMemory(REPLAY_BYTES), values=False, timed=True)
     for hart in range(chip.harts):
         context = chip.contexts[hart]
         if hart >= len(trace.harts):

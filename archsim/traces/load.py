@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 def replay_trace(path: Path, design: Design) -> tuple[RunResult, int]:
     """Time a trace file on a design.
 
-    Instructions are those of the design; extensions that a recorded run took from files of the user come along.
+    Instructions are those of the design, with the base and standard extensions that a recorded run had (or, for a
+    log of Spike, that ship), and those that it took from files of the user.
 
     Returns:
-        The result, and how many executed instructions are in neither.
+        The result, and how many executed instructions are in none of them.
 
     Raises:
         InputError: the file is no trace, is damaged, or has more harts than the design.
@@ -36,14 +37,25 @@ def replay_trace(path: Path, design: Design) -> tuple[RunResult, int]:
     if detect(path) == "archsim":
         recorded = load_trace(path)
         return replay(recorded.trace, design, isa=_isa(recorded, design))
-    return replay(trace_of(read_spike_log(path), path), design)
+    return replay(trace_of(read_spike_log(path), path), design, isa=_standard(design))
 
 
 def _isa(recorded: Recorded, design: Design) -> Isa:
     from archsim.isa.load import load_isa
+    from archsim.machine.instruction_set import is_base
 
+    bases = [name for name in recorded.isa if is_base(name)] or [name for name in design.isa if is_base(name)]
+    rest = [name for name in design.isa if not is_base(name)]
     own = [name for name in recorded.isa if name not in design.isa and Path(name).is_file()]
-    return load_isa(*design.isa, *own, parameters={**recorded.parameters, **design.parameters})
+    return load_isa(*bases, *rest, *own, parameters={**recorded.parameters, **design.parameters})
+
+
+def _standard(design: Design) -> Isa:
+    from archsim.isa.load import load_isa
+    from archsim.machine.instruction_set import is_base, standard_name
+
+    rest = [name for name in design.isa if not is_base(name)]
+    return load_isa(standard_name(64), *rest, parameters=design.parameters)
 
 
 def trace_of(harts: Mapping[int, SpikeHart], path: Path) -> Trace:
@@ -65,7 +77,7 @@ def trace_of(harts: Mapping[int, SpikeHart], path: Path) -> Trace:
     word = np.concatenate([hart.word for hart in harts.values()])
     words, places = _placed(pc, word)
     ends = np.cumsum([len(hart.pc) for hart in harts.values()])[:-1]
-    index = np.split((2 * places).astype(np.int32), ends)
+    index = np.split(places.astype(np.int32), ends)
     values = [hart.rd_value for hart in harts.values()]
     # Spike starts with all registers zero, and its log with the first instruction after reset
     initial = np.zeros((len(harts), 33), np.int64)
@@ -73,15 +85,17 @@ def trace_of(harts: Mapping[int, SpikeHart], path: Path) -> Trace:
 
 
 def _placed(pc: np.ndarray, word: np.ndarray) -> tuple[np.ndarray, np.ndarray[Any, Any]]:
-    """Words in their places (0 in a gap), and the place of each executed instruction."""
+    """Words in their places (0 in a gap), and the place of each executed instruction in halfwords."""
     addresses, address = np.unique(pc, return_inverse=True)
     codes, code = np.unique(word, return_inverse=True)
     # code that is written while it runs may have several words at one address
     pairs, pair = np.unique(address * len(codes) + code, return_inverse=True)
     addresses, codes = addresses[pairs // len(codes)], codes[pairs % len(codes)]
-    length = np.where(codes & 3 == 3, 4, 2).astype(np.uint64)
-    gaps = np.concatenate([[0], np.cumsum(addresses[1:] != addresses[:-1] + length[:-1])])
-    place = np.arange(len(pairs)) + gaps
-    words = np.zeros(place[-1] + 1, np.uint32)
-    words[place] = codes
-    return words, place[pair]
+    size = np.where(codes & 3 == 3, 2, 1)
+    gaps = np.cumsum(addresses[1:] != addresses[:-1] + 2 * size[:-1].astype(np.uint64))
+    place = np.concatenate([[0], np.cumsum(size[:-1]) + gaps])
+    halves = np.zeros((place[-1] + 3) & ~1, np.uint16)
+    halves[place] = codes & 0xFFFF
+    long = size == 2
+    halves[place[long] + 1] = codes[long] >> 16
+    return halves.view(np.uint32), place[pair]

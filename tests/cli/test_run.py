@@ -13,7 +13,7 @@ from archsim.traces.spike import read_spike_log
 from tests.cli.run_archsim import archsim
 from tests.debian import needs
 
-PROGRAMS = Path(__file__).parents[1] / "machine" / "programs"
+PROGRAMS = Path(__file__).parents[1] / "programs" / "freestanding"
 ECHO = """
 #include <stdio.h>
 int main(int argc, char **argv) {

@@ -18,7 +18,7 @@ from archsim.isa.spec import Isa, Variable
 from archsim.isa.template import parse_template
 from tests.isa.gnu import assemble_and_link, needs_binutils, needs_gcc, run
 
-PROGRAMS = Path(__file__).parent.parent / "machine" / "programs"
+PROGRAMS = Path(__file__).parent.parent / "programs" / "freestanding"
 GNU_EXTENSIONS = ("I", "M", "Zicsr")
 
 PSEUDO = """

@@ -12,7 +12,7 @@ import pytest
 import archsim
 from tests.debian import needs
 
-PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS = Path(__file__).parents[1] / "programs" / "freestanding"
 pytestmark = needs("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu")
 STATIC = ("-static", "-no-pie", "-fno-pic", "-mcmodel=medany")
 MUTATIONS = 2000

@@ -100,7 +100,7 @@ def test_wrong_calls_answer_as_on_qemu(call: str, answer: str, tmp_path: Path) -
     subprocess.run(
         [
             "riscv64-linux-gnu-gcc", "-march=rv64im", "-mabi=lp64", "-nostdlib", "-static", "-ffreestanding", "-O1",
-            "-I", HERE / "programs", "-fno-pic", "-no-pie", "-o", elf, source,
+            "-I", HERE.parent / "programs" / "freestanding", "-fno-pic", "-no-pie", "-o", elf, source,
         ],
         check=True,
     )  # fmt: skip
@@ -118,7 +118,8 @@ def test_32_bits(name: str, tmp_path: Path) -> None:
     subprocess.run(
         [
             "riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-nostdlib", "-static", "-ffreestanding", "-O2",
-            "-fno-tree-loop-distribute-patterns", "-o", elf, HERE / "programs" / f"{name}.c", "-lgcc",
+            "-fno-tree-loop-distribute-patterns", "-o", elf, HERE.parent / "programs" / "freestanding" / f"{name}.c",
+            "-lgcc",
         ],
         check=True,
     )  # fmt: skip

@@ -39,13 +39,16 @@ class Build:
         return elf
 
     def _gcc(self, elf: Path) -> None:
-        _run("riscv64-linux-gnu-gcc", f"-march={self.march}", "-static", "-w", self.level, self.source, "-o", elf, "-lm",
-             "-latomic")  # fmt: skip
+        _run(
+            "riscv64-linux-gnu-gcc", f"-march={self.march}", "-static", "-w", self.level, self.source, "-o", elf, "-lm",
+            "-latomic",
+        )  # fmt: skip
 
     def _clang(self, elf: Path) -> None:
         part = elf.with_suffix(".o")
         _run(
-            "clang-16", "--target=riscv64-linux-gnu", f"-march={self.march}", "-mabi=lp64d", "-menable-experimental-extensions",
+            "clang-16", "--target=riscv64-linux-gnu", f"-march={self.march}", "-mabi=lp64d",
+            "-menable-experimental-extensions",
             "-mno-relax", "-isystem", _GLIBC, "-w", self.level, "-c", self.source, "-o", part,
         )  # fmt: skip
         _run("riscv64-linux-gnu-gcc", "-static", part, "-o", elf, "-lm")
