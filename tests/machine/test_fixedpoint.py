@@ -16,8 +16,8 @@ from tests.machine.batches import FUZZ, Answers, Array
 from tests.machine.float_oracle import Result
 from tests.machine.riscv_guest import Guest, needs_qemu
 
-COUNT = 1_000_000 if FUZZ else 6_000
-SLOW_COUNT = 250_000 if FUZZ else 1_500
+COUNT = 1_000_000 if FUZZ else 3_000
+SLOW_COUNT = 250_000 if FUZZ else 800
 BITS = (8, 16, 32, 64)
 OPERATIONS = [
     *((name, bits) for name in ("sat_add", "sat_addu", "sat_sub", "sat_subu") for bits in BITS),

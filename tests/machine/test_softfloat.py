@@ -21,9 +21,9 @@ from tests.machine.riscv_guest import Guest, needs_qemu
 
 WIDTHS = (16, 17, 32, 64)
 ON_QEMU = (16, 32, 64)
-COUNT = 1_000_000 if FUZZ else 6_000
+COUNT = 1_000_000 if FUZZ else 3_000
 """Cases per operation and width on qemu."""
-SLOW_COUNT = 250_000 if FUZZ else 1_500
+SLOW_COUNT = 250_000 if FUZZ else 800
 """Cases per operation and width in exact arithmetic."""
 ARITY = {"add": 2, "sub": 2, "mul": 2, "div": 2, "sqrt": 1, "fma": 3}
 
@@ -128,13 +128,11 @@ def test_special_numbers_of_16_bits(operation: str, width: int) -> None:
 
 @pytest.mark.parametrize("width", [16, 17])
 def test_square_roots_of_all_16_bit_numbers(width: int) -> None:
-    a = np.arange(1 << 16)
     for rm in range(5):
+        a = np.arange(0, 1 << 16, 1 if FUZZ or rm == 0 else 61)
         modes = np.full(len(a), rm)
         got = batches.rounded(softfloat.soft_sqrt, width, modes, a)
         agree_exactly(width, got, [modes, a], lambda rm, a: float_oracle.sqrt(width, a, rm))
-        if not FUZZ:
-            a = np.random.default_rng(rm).integers(0, 1 << 16, 4000)
 
 
 def as_float(width: int, bits: Array) -> Array:
@@ -154,7 +152,7 @@ def as_float(width: int, bits: Array) -> Array:
 def test_arithmetic_against_mpfr(rm: int, operation: str, width: int) -> None:
     """Values, and whether they are inexact (MPFR has no ties away, and no signalling NaN)."""
     of = FORMATS[width]
-    _, *rows = operands(generator("mpfr", rm, operation, width), operation, width, 30_000 if FUZZ else 300)
+    _, *rows = operands(generator("mpfr", rm, operation, width), operation, width, 30_000 if FUZZ else 150)
     values = [as_float(width, column) for column in rows]
     numeric = ~np.isnan(values).any(axis=0)
     rows, values = [column[numeric] for column in rows], [column[numeric] for column in values]
