@@ -135,6 +135,20 @@ def test_square_roots_of_all_16_bit_numbers(width: int) -> None:
         agree_exactly(width, got, [modes, a], lambda rm, a: float_oracle.sqrt(width, a, rm))
 
 
+def test_last_bits_of_a_product_decide() -> None:
+    """(2**52 + 2**26) * (2**53 - 2**27 + 2) = 2**105 + 2**27: half a unit in the last place of 2**158, and a little."""
+    a, b = (np.float64(n).view(np.int64) for n in (2**52 + 2**26, 2**53 - 2**27 + 2))
+    c = np.ldexp(1 + np.arange(4) * 2.0**-52, 158).view(np.int64)
+    least = np.int64(-(1 << 63))
+    for shift in range(-1, 2):
+        for sign_a, sign_c in ((0, 0), (0, least), (least, 0)):
+            columns = np.full(4, (a ^ sign_a) + (shift << 52)), np.full(4, b), c ^ sign_c
+            for rm in range(5):
+                rows = [np.full(4, rm), *columns]
+                got = batches.rounded(softfloat.soft_fma, 64, *rows)
+                agree_exactly(64, got, rows, lambda rm, *abc: float_oracle.fma(64, *map(unsigned, abc), rm))
+
+
 def as_float(width: int, bits: Array) -> Array:
     """Numbers as float64, exactly."""
     if width == 64:
