@@ -388,6 +388,8 @@ class Lowering:
 
     def writing(self, state: State, kind: str, row: str, column: str, value: str) -> str:
         facts, pointer, size = self.carrier(state, kind)
+        if state.value == "f32" and facts.value == "int":
+            value = f"rint({value})"
         if facts.packed:
             return f"put_{facts.packed}({pointer}, {_times(row, size)}, {column}, {value})"
         element = f"{pointer}[{_plus(_times(row, size), column)}]"
