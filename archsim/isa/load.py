@@ -14,9 +14,9 @@ from archsim.common.yamlfile import YamlMap, load_yaml
 from archsim.isa.constants import bind, parse_parameter
 from archsim.isa.encoding import check_encodings
 from archsim.isa.expansion import expand_all
+from archsim.isa.functions import FUNCTIONS
 from archsim.isa.instructions import Surroundings, parse_instructions
 from archsim.isa.names import resolve
-from archsim.isa.functions import FUNCTIONS
 from archsim.isa.operation import check_expression, check_operation
 from archsim.isa.schema import check_keys, maps
 from archsim.isa.spec import Extension, Instruction, Isa, Parameter, State
@@ -249,8 +249,8 @@ def _check_meaning(isa: Isa, instruction: Instruction) -> None:
         return
     check_operation(instruction, isa.state_of(instruction), parameters)
     for key, value in instruction.work.items():
-        if key not in ("format", "class", "weights"):
+        if key not in ("format", "activations", "class", "weights"):
             check_expression(value, instruction.line, instruction, isa.state_of(instruction), parameters)
     for access in instruction.memory:
-        for key in ("address", "rows", "row_bytes", "stride"):
+        for key in access.keys() - {"access", "space"}:
             check_expression(access[key], instruction.line, instruction, isa.state_of(instruction), parameters)
