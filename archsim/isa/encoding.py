@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
 
 from archsim.common.errors import InputError, unknown
 from archsim.isa.spec import Instruction, Isa, Variable
+
+_SMALL = 8
+"""Instructions that are compared with each other rather than split further."""
 
 
 def encode(instruction: Instruction, operands: dict[str, int]) -> int:
@@ -62,13 +64,14 @@ def decode(isa: Isa, word: int) -> tuple[Instruction, dict[str, int]] | None:
         instruction = table.get(word & mask)
         if instruction is None:
             continue
-        operands = {variable.name: _value(variable, word) for variable in instruction.variables}
+        operands = {variable.name: field_value(variable, word) for variable in instruction.variables}
         if not any(operands[variable.name] in variable.forbidden for variable in instruction.variables):
             return instruction, operands
     return None
 
 
-def _value(variable: Variable, word: int) -> int:
+def field_value(variable: Variable, word: int) -> int:
+    """The value that a word gives a variable."""
     value = 0
     for bit in variable.bits:
         value = value << 1 | (word >> bit & 1)
@@ -79,47 +82,68 @@ def _value(variable: Variable, word: int) -> int:
 
 def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruction]]:
     """Pairs whose patterns some word fits both of, the earlier first, unless one is a declared case of the other."""
-    order = {id(instruction): index for index, instruction in enumerate(instructions)}
-    found = {
-        tuple(sorted(order[id(instruction)] for instruction in pair))
-        for width in (16, 32)
-        for pair in _agreeing([one for one in instructions if one.width == width])
-    }
-    pairs = [(instructions[one], instructions[two]) for one, two in sorted(found)]
+    pairs = [(instructions[one], instructions[two]) for one, two in agreeing(instructions)]
     return [
         (one, two)
         for one, two in pairs
-        if not (_excludes(one, two) or _excludes(two, one) or _is_case(one, two) or _is_case(two, one))
+        if not (is_case(one, two) or is_case(two, one)) and common_word(one, two) is not None
     ]
 
 
-def _agreeing(group: list[Instruction]) -> Iterator[tuple[Instruction, Instruction]]:
-    """Pairs of a group whose fixed bits agree, found by splitting it at bits that all of it fix."""
-    fixed, zero, one = -1, -1, 0
-    for instruction in group:
-        fixed, zero, one = fixed & instruction.mask, zero & instruction.value, one | instruction.value
-    differing = fixed & one & ~zero
-    if differing:
-        bit = differing & -differing
-        yield from _agreeing([one for one in group if one.value & bit])
-        yield from _agreeing([one for one in group if not one.value & bit])
+def agreeing(instructions: list[Instruction]) -> list[tuple[int, int]]:
+    """Places of pairs whose fixed bits agree, in order, the earlier first."""
+    found: set[tuple[int, int]] = set()
+    for width in (16, 32):
+        _agreeing([(at, one) for at, one in enumerate(instructions) if one.width == width], 0, found)
+    return sorted(found)
+
+
+def _agreeing(group: list[tuple[int, Instruction]], used: int, found: set[tuple[int, int]]) -> None:
+    """Add the pairs of a group, found by splitting it at bits; one that leaves a bit open goes to both sides."""
+    best, most = 0, len(group)
+    if len(group) > _SMALL:
+        masks, values = [one.mask for _, one in group], [one.value for _, one in group]
+        for bit in (1 << index for index in range(32)):
+            if not bit & used:
+                open_ = sum(1 for mask in masks if not mask & bit)
+                ones = sum(1 for value in values if value & bit)
+                larger = max(ones, len(group) - open_ - ones) + open_
+                best, most = (bit, larger) if larger < most else (best, most)
+    # where halves are hardly smaller, splitting costs more than it saves
+    if best and most < 0.9 * len(group):
+        for side in (0, best):
+            part = [entry for entry in group if not entry[1].mask & best or entry[1].value & best == side]
+            _agreeing(part, used | best, found)
         return
-    for first, second in combinations(group, 2):
+    for (at, first), (other, second) in combinations(group, 2):
         if not (first.value ^ second.value) & first.mask & second.mask:
-            yield first, second
+            found.add((at, other))
 
 
-def _is_case(one: Instruction, two: Instruction) -> bool:
+def common_word(one: Instruction, two: Instruction) -> int | None:
+    """A word of both of two instructions whose fixed bits agree; None where each gives a variable a forbidden value."""
+    variables = [variable for variable in (*one.variables, *two.variables) if variable.forbidden]
+    return _completed(variables, one.mask | two.mask, one.value | two.value)
+
+
+def _completed(variables: list[Variable], mask: int, value: int) -> int | None:
+    """A word with given bits that gives every variable a value that it may have."""
+    if not variables:
+        return value
+    variable, rest = variables[0], variables[1:]
+    free = [bit for bit in reversed(variable.bits) if not mask >> bit & 1]
+    for choice in range(1 << len(free)):
+        word = value | sum((choice >> index & 1) << bit for index, bit in enumerate(free))
+        if field_value(variable, word) not in variable.forbidden:
+            found = _completed(rest, mask | sum(1 << bit for bit in free), word)
+            if found is not None:
+                return found
+    return None
+
+
+def is_case(one: Instruction, two: Instruction) -> bool:
     """Whether `one` is a case of `two`: it says so, and fixes all that `two` fixes, and more."""
     return two.name in one.within and one.mask & two.mask == two.mask != one.mask
-
-
-def _excludes(one: Instruction, two: Instruction) -> bool:
-    """Whether the fixed bits of `two` give a variable of `one` a value that it may not hold."""
-    return any(
-        all(two.mask >> bit & 1 for bit in variable.bits) and _value(variable, two.value) in variable.forbidden
-        for variable in one.variables
-    )
 
 
 def check_encodings(instructions: list[Instruction]) -> None:

@@ -18,7 +18,7 @@ from archsim.isa.instructions import Surroundings, parse_instructions
 from archsim.isa.names import resolve
 from archsim.isa.operation import FUNCTIONS, check_expression, check_operation
 from archsim.isa.problems import Problems
-from archsim.isa.requirements import read_files, requirements
+from archsim.isa.requirements import read_files, required
 from archsim.isa.schema import maps
 from archsim.isa.spec import Extension, Instruction, Isa, Parameter, State
 from archsim.isa.state import check_state, parse_state
@@ -165,10 +165,10 @@ def _check_name(kind: str, name: str, seen: dict[str, str], where: dict[str, Any
 
 def _formats(tree: YamlMap, trees: dict[str, YamlMap]) -> dict[str, YamlMap]:
     """Formats an extension may use: its own, and those of the extensions it requires."""
-    needed = list(requirements(tree))
+    needed = list(required(tree, trees))
     # what is appended is visited, too
     for name in needed:
-        needed += [other for other in requirements(trees[name]) if other not in needed]
+        needed += [other for other in required(trees[name], trees) if other not in needed]
     formats: dict[str, YamlMap] = {}
     for source in (*(other for name, other in trees.items() if name in needed), tree):
         formats |= maps(source, "formats", "format", "format")
@@ -187,13 +187,13 @@ def _extension(
         tree["extension"],
         str(tree["long_name"]),
         str(tree.get("version", "")),
-        tuple(requirements(tree)),
+        required(tree, around.extensions),
         str(tree["source"]),
         tree.file,
         parameters,
         own,
         parse_instructions(tree, formats, around, problems),
-        tuple(requirements(tree, "conflicts")),
+        required(tree, around.extensions, "conflicts"),
         tree.get("encodings_only", False),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -35,6 +36,14 @@ def requirements(tree: YamlMap, key: str = "requires") -> dict[str, SpecifierSet
                 f"{text!r} is no extension with versions", **tree.where(key), remedy="write it as in Xqt >= 0.3, < 1"
             ) from None
     return result
+
+
+def required(tree: YamlMap, trees: Collection[str], key: str = "requires") -> tuple[str, ...]:
+    """Names under `requires:` (or `conflicts:`) that are among the loaded; none if an entry is wrong."""
+    try:
+        return tuple(name for name in requirements(tree, key) if name in trees or key == "conflicts")
+    except InputError:
+        return ()
 
 
 def has_version(tree: YamlMap, versions: SpecifierSet) -> bool:
