@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 from archsim.common.errors import InputError, unknown
 from archsim.isa.spec import Instruction, Isa, Variable
-
-_SMALL = 8
-"""Instructions that are compared with each other rather than split further."""
 
 
 def encode(instruction: Instruction, operands: dict[str, int]) -> int:
@@ -92,32 +87,16 @@ def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruc
 
 def agreeing(instructions: list[Instruction]) -> list[tuple[int, int]]:
     """Places of pairs whose fixed bits agree, in order, the earlier first."""
-    found: set[tuple[int, int]] = set()
-    for width in (16, 32):
-        _agreeing([(at, one) for at, one in enumerate(instructions) if one.width == width], 0, found)
-    return sorted(found)
+    import numpy as np
 
-
-def _agreeing(group: list[tuple[int, Instruction]], used: int, found: set[tuple[int, int]]) -> None:
-    """Add the pairs of a group, found by splitting it at bits; one that leaves a bit open goes to both sides."""
-    best, most = 0, len(group)
-    if len(group) > _SMALL:
-        masks, values = [one.mask for _, one in group], [one.value for _, one in group]
-        for bit in (1 << index for index in range(32)):
-            if not bit & used:
-                open_ = sum(1 for mask in masks if not mask & bit)
-                ones = sum(1 for value in values if value & bit)
-                larger = max(ones, len(group) - open_ - ones) + open_
-                best, most = (bit, larger) if larger < most else (best, most)
-    # where halves are hardly smaller, splitting costs more than it saves
-    if best and most < 0.9 * len(group):
-        for side in (0, best):
-            part = [entry for entry in group if not entry[1].mask & best or entry[1].value & best == side]
-            _agreeing(part, used | best, found)
-        return
-    for (at, first), (other, second) in combinations(group, 2):
-        if not (first.value ^ second.value) & first.mask & second.mask:
-            found.add((at, other))
+    masks = np.array([one.mask for one in instructions], np.uint32)
+    values = np.array([one.value for one in instructions], np.uint32)
+    # the lowest two bits, which every instruction fixes, tell 16 bits from 32
+    return [
+        (at, at + 1 + int(other))
+        for at in range(len(instructions))
+        for other in np.flatnonzero((values[at + 1 :] ^ values[at]) & masks[at + 1 :] & masks[at] == 0)
+    ]
 
 
 def common_word(one: Instruction, two: Instruction) -> int | None:

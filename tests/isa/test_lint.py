@@ -190,7 +190,7 @@ ANOTHER = ANOTHER.replace("register: m", "register: n").replace("m[md", "n[md").
          "bits [31] of xs.one are '-' but no variable's; make them 0 or 1, or add a variable"),
         ("requires: [I]", "requires: [I, Xq]", "error", "load", 4,
          "extension Xs requires Xq, which is not loaded; load Xq, too"),
-        ("m[md, 0]", "m[mx, 0]", "error", "load", 20, "unknown name 'mx'; did you mean 'md'?"),
+        ("m[md, 0]", "m[mx, 0]", "error", "load", 20, "operation of xs.one: the register of m must be an operand"),
         ("int8", "int9", "error", "load", 6, "unknown type of state m 'int9'; did you mean 'int8'?"),
     ],
 )  # fmt: skip
