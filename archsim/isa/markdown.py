@@ -42,9 +42,12 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 def _parameters(isa: Isa, extension: Extension) -> str:
     rows = []
     for name, parameter in extension.parameters.items():
-        power = ", a power of two" if parameter.power_of_two else ""
-        allowed = f"{parameter.minimum} to {parameter.maximum}{power}"
-        rows.append((name, parameter.description, str(parameter.default), str(isa.parameters[name]), allowed))
+        default, allowed = str(parameter.default), f"{parameter.minimum} to {parameter.maximum}"
+        if parameter.value is not None:
+            default, allowed = "", f"always {parameter.value.source}"
+        elif parameter.power_of_two:
+            allowed += ", a power of two"
+        rows.append((name, parameter.description, default, str(isa.parameters[name]), allowed))
     return "## Parameters\n\n" + _table(("name", "what", "default", "here", "allowed"), rows) if rows else ""
 
 
@@ -103,7 +106,8 @@ def _instruction(instruction: Instruction) -> str:
 def _meaning(instruction: Instruction) -> str:
     if instruction.operation is not None:
         return f"```python\n{instruction.operation.source.rstrip()}\n```\n"
-    assert instruction.expansion is not None
+    if instruction.expansion is None:
+        return "Only its encoding is known: it traps when executed.\n"
     given = ", ".join(f"{name} = {value}" for name, value in instruction.expansion.operands.items())
     return f"Stands for `{instruction.expansion.mnemonic}`{f' with {given}' if given else ''}.\n"
 
