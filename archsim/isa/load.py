@@ -14,9 +14,10 @@ from archsim.common.yamlfile import YamlMap
 from archsim.isa.constants import bind, check_constraints, parse_parameters
 from archsim.isa.encoding import check_encodings
 from archsim.isa.expansion import expand_all
+from archsim.isa.functions import FUNCTIONS
 from archsim.isa.instructions import Surroundings, parse_instructions
 from archsim.isa.names import resolve
-from archsim.isa.operation import FUNCTIONS, check_expression, check_operation
+from archsim.isa.operation import check_expression, check_operation
 from archsim.isa.problems import Problems
 from archsim.isa.requirements import read_files, required
 from archsim.isa.schema import maps
@@ -233,8 +234,8 @@ def _check_meaning(isa: Isa, instruction: Instruction) -> None:
         return
     check_operation(instruction, isa.state_of(instruction), parameters)
     for key, value in instruction.work.items():
-        if key not in ("format", "class", "weights"):
+        if key not in ("format", "activations", "class", "weights"):
             check_expression(value, instruction.line, instruction, isa.state_of(instruction), parameters)
     for access in instruction.memory:
-        for key in ("address", "rows", "row_bytes", "stride"):
+        for key in access.keys() - {"access", "space"}:
             check_expression(access[key], instruction.line, instruction, isa.state_of(instruction), parameters)
