@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archsim.isa.schema import SHOWN, STATE_KINDS, TABLES, TYPES, UNITS, Key
+from archsim.isa.schema import SHOWN, STATE_KINDS, TABLES, TRAPS, TYPES, UNITS, Key
 
 _PLACE = r"\{\w+\}"
 """A word of a template: what stands there is not known yet."""
@@ -36,6 +36,7 @@ _REFINED: dict[str, dict[str, dict[str, Any]]] = {
     "instruction": {"unit": _one_of(UNITS), "base": {"enum": [32, 64]}},
     "encoding": {"match": _MATCH},
     "bits": {"match": _MATCH},
+    "example": {"traps": _one_of(TRAPS)},
     "memory": {"access": _one_of(("read", "write")), "space": _one_of(("dram", "scratchpad"))},
 }
 """What the table of keys does not say: table -> key -> more of its schema."""
@@ -95,6 +96,9 @@ def _value(key: Key) -> dict[str, Any]:
         "words": {"type": "array", "items": {"type": ["string", "number", "null"]}},
         "texts": {"type": "array", "items": scalar},
         "axes": {"type": "array", "items": {"type": "array", "items": {"type": "object"}}},
+        "constants": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "operands": {"type": "object", "additionalProperties": number},
+        "values": {"type": "object"},
         "map": reference,
         "anything": {},
         "maps": {"type": "object", "additionalProperties": reference},
