@@ -86,7 +86,7 @@ def _value(key: Key) -> dict[str, Any]:
     shapes: dict[str, dict[str, Any]] = {
         "text": scalar,
         "name": {"type": "string", "pattern": r"^[A-Za-z]\w*$"},
-        "word": {"type": "string", "pattern": r"^\w+(\.\w+)*$"},
+        "word": {"type": "string", "pattern": rf"^\w+(\.\w+)*$|{_PLACE}"},
         "boolean": {"type": "boolean"},
         "integer": {"type": "integer"},
         "number": number,

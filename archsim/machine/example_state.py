@@ -41,6 +41,10 @@ class ExampleState:
         self.values = ExampleValues(self.isa, bench.scratchpad_base)
         self.integers = self.isa.register_numbers["X"]
 
+    def is_integer(self, name: str, value: Any) -> bool:
+        """Whether a name with this value is an integer register: t0 with a list is a tile, where there are tiles."""
+        return name in self.integers and not (name in self.files and isinstance(value, (list, dict)))
+
     def configure_vectors(self, before: YamlMap) -> None:
         """Set vtype and vl, if they are named, as vsetvl does."""
         if "vtype" in before:
@@ -54,7 +58,7 @@ class ExampleState:
 
     def set(self, name: str, value: Any, tree: YamlMap) -> None:
         """Set what has a name to a value out of YAML."""
-        if name in self.integers:
+        if self.is_integer(name, value):
             self.bench.x[self.integers[name]] = signed(self.values.integer(value, tree, name), self.isa.xlen)
             self.bench.x[0] = 0
         elif name in self.files:

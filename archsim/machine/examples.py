@@ -2,8 +2,8 @@
 
 Everything is zero before but what `before:` names, and CSRs, which are as after reset. Everything that `after:` does
 not name must be unchanged; of a register, elements beyond those listed are not named. Names are those of integer
-registers, CSRs (with an integer, or field -> integer or word), registers of other files (nested lists of elements), and
-`memory` (address -> bytes). Elements have the type of their file, or {type: TYPE or VIEW, values: ...}.
+registers, CSRs (with an integer, or field -> integer or word), registers of other files (nested lists of elements; t0
+with a list is a tile), and `memory` (address -> bytes). Elements have the type of their file, or {type: TYPE or VIEW, values: ...}.
 `next_pc` is where the instruction leads, which stands at 0x1000. Flags of floating point and saturation (fflags, fcsr,
 vxsat, vcsr) count only where `after:` names them. Before an instruction that looks at vtype, `vtype` and `vl` are set
 by vsetvl.
@@ -196,7 +196,7 @@ class _Example:
 
     def _integers(self, after: YamlMap, free: set[str], kept: np.ndarray, found: np.ndarray) -> list[str]:
         result: list[str] = []
-        names = {self.integers[name]: name for name in after if name in self.integers}
+        names = {self.integers[name]: name for name, value in after.items() if self.state.is_integer(name, value)}
         undefined = {self.integers[name] for name in free if name in self.integers}
         mask = (1 << self.isa.xlen) - 1
         for number in range(32):
@@ -241,7 +241,8 @@ class _Example:
         file, index = self.files[name]
         old, new = bytes(kept[file][index]), bytes(found[file][index])
         owner = self.isa.state[file]
-        expected, kind = (old, owner.type) if name not in after else self.state.elements(name, old, after[name], after)
+        listed = name in after and not self.state.is_integer(name, after[name])
+        expected, kind = (old, owner.type) if not listed else self.state.elements(name, old, after[name], after)
         if expected == new:
             return []
         size = row_bytes(owner)
