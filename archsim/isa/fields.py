@@ -162,21 +162,27 @@ def _check_register(variable: Variable, entry: YamlMap, state: dict[str, State])
     files = [file for file, facts in state.items() if facts.kind == "register_file"]
     if name not in files:
         raise unknown(f"register file of variable {variable.name}", name, files, **entry.where("register"))
-    if variable.signed or variable.left_shift or variable.letters:
+    if variable.signed or variable.letters:
         raise InputError(
-            f"variable {variable.name} selects a register of {name}, and has 'signed', 'left_shift' or 'letters'",
+            f"variable {variable.name} selects a register of {name}, and has 'signed' or 'letters'",
             **entry.where(),
             remedy="leave them to immediates",
         )
-    largest = (1 << variable.width) - 1 + variable.add
-    while largest in variable.forbidden:
-        largest -= 1
+    largest = largest_register(variable)
     if largest >= state[name].count or variable.add < 0:
         raise InputError(
             f"variable {variable.name} can be {largest}, {name} has {state[name].count} registers",
             **entry.where("location"),
             remedy="make the field narrower, or list the values under 'not:'",
         )
+
+
+def largest_register(variable: Variable) -> int:
+    """The largest register number that an operand can be."""
+    largest = (((1 << variable.width) - 1) << variable.left_shift) + variable.add
+    while largest in variable.forbidden and largest > 0:
+        largest -= 1 << variable.left_shift
+    return largest
 
 
 def check_bits(mnemonic: str, match: str, variables: tuple[Variable, ...], encoding: YamlMap) -> None:

@@ -16,7 +16,8 @@ from archsim.isa.encoding import check_encodings
 from archsim.isa.expansion import expand_all
 from archsim.isa.instructions import Surroundings, parse_instructions
 from archsim.isa.names import resolve
-from archsim.isa.operation import FUNCTIONS, check_expression, check_operation
+from archsim.isa.functions import FUNCTIONS
+from archsim.isa.operation import check_expression, check_operation
 from archsim.isa.schema import check_keys, maps
 from archsim.isa.spec import Extension, Instruction, Isa, Parameter, State
 from archsim.isa.state import check_state, parse_state

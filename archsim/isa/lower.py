@@ -20,9 +20,13 @@ jump target to 32 unsigned bits.
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 
-from archsim.isa.operation import CONTEXT_FUNCTIONS, FIXED_POINT, Operation, csr_fields, element_bits, view_shape
+from archsim.isa.element_types import ELEMENT_TYPES, ElementType
+from archsim.isa.fields import largest_register
+from archsim.isa.functions import CONTEXT_FUNCTIONS, FIXED_POINT
+from archsim.isa.operation import Operation, csr_fields, group_size, operand_shape, row_bytes, types_of
 from archsim.isa.spec import Instruction, State
 
 SINK = 32
@@ -91,6 +95,7 @@ class Lowering:
         self.depth = 0
         self.temporaries = 0
         self.files: set[tuple[str, str]] = set()
+        self.selected: dict[str, State] = {}
         self.address: str | None = None
         self.narrow = parameters.get("XLEN") == 32
 
@@ -110,6 +115,12 @@ class Lowering:
         lines = []
         for owner, kind in sorted(self.files):
             lines.append(f"p_{owner}_{kind} = pointer_{kind}(ctx[STATE] + OFFSET_{owner})")
+        for name, view in sorted(self.selected.items()):
+            lines.append(f"s_{name} = {self.name(view.select.replace('.', '_'))}")
+            counts = [
+                ELEMENT_TYPES[kind].count(row_bytes(self.state[str(view.of)])) if kind else 0 for kind in view.types
+            ]
+            lines.append(f"n_{name} = {_choice(f's_{name}', [str(count) for count in counts], '0')}")
         return lines
 
     def emit(self, line: str) -> None:
@@ -164,7 +175,7 @@ class Lowering:
                 self.emit(f"v_{target.id} = {kind}({text})")
             return
         assert isinstance(target, ast.Subscript)
-        self.emit(self.state_write(target, text))
+        self.state_write(target, text)
 
     def call_statement(self, call: ast.Call) -> None:
         name = _name(call.func)
@@ -304,7 +315,7 @@ class Lowering:
             return f"{name}_{suffix}({', '.join(arguments)})"
         if name in ("f32", "f64"):
             return f"{_NUMPY[name]}({arguments[0]})"
-        if name in ("exp", "sqrt"):
+        if name in ("exp", "exp2", "sqrt"):
             return f"{name}_{kinds[0]}({arguments[0]})"
         return f"{name}({', '.join(arguments)})"
 
@@ -339,43 +350,112 @@ class Lowering:
             operand = _index(node)
             written = any(a.variable == operand for a in self.operation.writes)
             return f"x[{self.slot(operand)}{' & 31' if written else ''}]"
-        pointer, index, kind = self.element(node)
-        if kind == "int4":
-            return f"get_nibble({pointer}, {index})"
-        if kind == "float16":
-            return f"half_to_f32({pointer}[{index}])"
-        if kind.startswith("float"):
-            return f"{pointer}[{index}]"
-        return f"np.int64({pointer}[{index}])"
+        state = self.state[name]
+        row, column = self.place(node)
+        readings = [self.reading(state, kind, row, column) if kind else None for kind in types_of(state)]
+        if not state.select:
+            return str(readings[0])
+        convert = _NUMPY[state.value]
+        texts = [f"{convert}({text})" if text else f"{convert}(unselected(ctx))" for text in readings]
+        return _choice(f"s_{name}", texts, f"{convert}(unselected(ctx))")
 
-    def state_write(self, node: ast.Subscript, text: str) -> str:
+    def state_write(self, node: ast.Subscript, text: str) -> None:
         name = _name(node.value)
         if name == "X":
-            return f"x[{self.slot(_index(node))}] = {text}"
-        pointer, index, kind = self.element(node)
-        if kind == "int4":
-            return f"put_nibble({pointer}, {index}, {text})"
-        if kind == "float16":
-            return f"{pointer}[{index}] = f32_to_half({text})"
-        if kind.startswith("float"):
-            return f"{pointer}[{index}] = {text}"
-        return f"{pointer}[{index}] = np.{kind}({text})"
+            self.emit(f"x[{self.slot(_index(node))}] = {text}")
+            return
+        state = self.state[name]
+        row, column = self.place(node)
+        if not state.select:
+            self.emit(self.writing(state, state.type, row, column, text))
+            return
+        value = self.temporary(text)
+        for number, kind in enumerate(state.types):
+            self.emit(f"{'elif' if number else 'if'} s_{name} == {number}:")
+            self.emit("    " + (self.writing(state, kind, row, column, value) if kind else "unselected(ctx)"))
+        self.emit("else:")
+        self.emit("    unselected(ctx)")
 
-    def element(self, node: ast.Subscript) -> tuple[str, str, str]:
-        """Pointer, flat index and element type of a state element."""
+    def reading(self, state: State, kind: str, row: str, column: str) -> str:
+        """The value of an element of a type, in a row of a register file."""
+        facts, pointer, size = self.carrier(state, kind)
+        if facts.packed:
+            return f"get_{facts.packed}({pointer}, {_times(row, size)}, {column})"
+        element = f"{pointer}[{_plus(_times(row, size), column)}]"
+        if facts.read:
+            return f"{facts.read}({element})"
+        return f"np.int64({element})" if facts.value == "int" else element
+
+    def writing(self, state: State, kind: str, row: str, column: str, value: str) -> str:
+        facts, pointer, size = self.carrier(state, kind)
+        if state.value == "f32" and facts.value == "int":
+            value = f"rint({value})"
+        if facts.packed:
+            return f"put_{facts.packed}({pointer}, {_times(row, size)}, {column}, {value})"
+        element = f"{pointer}[{_plus(_times(row, size), column)}]"
+        return f"{element} = {f'{facts.write}({value})' if facts.write else f'np.{facts.carrier}({value})'}"
+
+    def carrier(self, state: State, kind: str) -> tuple[ElementType, str, int]:
+        """A type, the pointer to its elements, and how many of what that points to make a row."""
+        owner = self.state[state.of] if state.of else state
+        facts = ELEMENT_TYPES[kind]
+        self.files.add((owner.name, facts.carrier))
+        size = row_bytes(owner)
+        return facts, f"p_{owner.name}_{facts.carrier}", size if facts.packed else facts.count(size)
+
+    def place(self, node: ast.Subscript) -> tuple[str, str]:
+        """Row in a register file (all registers' rows counted through) and element in that row, as text."""
         state = self.state[_name(node.value)]
         owner = self.state[state.of] if state.of else state
-        shape = view_shape(state, owner)
         indices = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
-        flat = f"((w >> {16 + 8 * self.slots.slot[_name(indices[0])]}) & 255)"
-        for index, size in zip(indices[1:], shape, strict=True):
-            text = self.expr(index)
-            if id(node) not in self.operation.safe:
-                text = f"inside(ctx, {text}, np.int64({size}))"
-            flat = f"({flat} * {size} + {text})"
-        carrier = {"int4": "int8", "float16": "uint16"}.get(state.type, state.type)
-        self.files.add((owner.name, carrier))
-        return f"p_{owner.name}_{carrier}", flat, state.type
+        row, shape = "", state.shape
+        if state.kind != "scratch":
+            register = indices.pop(0)
+            operand = register.left if isinstance(register, ast.BinOp) else register
+            variable = self.instruction.variable(_name(operand))
+            shape = operand_shape(state, owner, self.instruction, variable)
+            row = f"((w >> {16 + 8 * self.slots.slot[variable.name]}) & 255)"
+            reach = largest_register(variable) + group_size(self.instruction, variable)
+            if id(node) in self.operation.offsets:
+                row = f"({row} + {self.expr(self.operation.offsets[id(node)])})"
+                if reach > owner.count:
+                    row = f"inside(ctx, {row}, np.int64({owner.count}))"
+        texts = [self.expr(index) for index in indices]
+        if id(node) not in self.operation.safe:
+            sizes = [str(size) for size in shape]
+            if state.select:
+                self.selected[state.name] = state
+                sizes[-1] = f"n_{state.name}"
+            texts = [f"inside(ctx, {text}, np.int64({size}))" for text, size in zip(texts, sizes, strict=True)]
+        elif state.select:
+            self.selected[state.name] = state
+        if not texts:
+            return row, "0"
+        if len(shape) == 1 and state.kind != "scratch" and id(node) not in self.operation.offsets:
+            if reach > owner.count:
+                # the group's last registers may not exist
+                per = shape[0] // group_size(self.instruction, variable)
+                texts[0] = f"(inside(ctx, {row} * {per} + {texts[0]}, np.int64({owner.count * per})) - {row} * {per})"
+            return row, texts[0]
+        for text, size in zip(texts[:-1], shape[:-1], strict=True):
+            row = f"({row} * {size} + {text})" if row else text
+        return row, texts[-1]
+
+
+def _times(row: str, size: int) -> str:
+    return f"{row} * {size}" if row else "0"
+
+
+def _plus(row: str, column: str) -> str:
+    return column if row == "0" else row if column == "0" else f"{row} + {column}"
+
+
+def _choice(selector: str, texts: list[str], otherwise: str) -> str:
+    """The text that a selector's value picks."""
+    chosen = otherwise
+    for number, text in reversed(list(enumerate(texts))):
+        chosen = f"({text} if {selector} == {number} else {chosen})"
+    return chosen
 
 
 def _on_host(name: str, widths: list[int]) -> bool:
@@ -384,19 +464,18 @@ def _on_host(name: str, widths: list[int]) -> bool:
 
 
 def state_layout(state: dict[str, State]) -> tuple[dict[str, int], int]:
-    """Byte offset of each register file in a hart's state block (64-byte aligned), and the block's size.
+    """Byte offset of each register file and scratch in a hart's state block (64-byte aligned), and the block's size.
 
     The integer registers live outside: the dispatch loop holds them.
     """
     offsets, position = {}, 0
     for name, entry in state.items():
-        if entry.kind != "register_file" or name == "X":
+        if entry.kind not in ("register_file", "scratch") or name == "X":
             continue
         offsets[name] = position
-        elements = entry.count
-        for size in entry.shape:
-            elements *= size
-        position += (elements * element_bits(entry.type) // 8 + 63) // 64 * 64
+        rows = entry.count * math.prod(entry.shape[:-1])
+        # one byte more: reading a packed element touches the next one
+        position += (rows * row_bytes(entry) + 64) // 64 * 64
     return offsets, max(position, 64)
 
 

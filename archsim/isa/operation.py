@@ -14,107 +14,13 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from archsim.common.errors import InputError, nearest
+from archsim.isa.element_types import ELEMENT_TYPES
+from archsim.isa.functions import FUNCTIONS
 from archsim.isa.intervals import ANY, Interval, binary_interval, call_interval, fitted
-from archsim.isa.spec import Instruction, State, Text
+from archsim.isa.spec import Instruction, State, Text, Variable
 
 LOOP_LIMIT = 1 << 28
 """Largest number of rounds that one loop may be bounded by."""
-
-# name -> (argument types, result). "num" takes ints or floats alike and gives the same; "const" is an int known when
-# the operation is compiled, such as a width; "" is no result.
-FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
-    "sext": (("int", "int"), "int"),
-    "zext": (("int", "int"), "int"),
-    "shr": (("int", "int"), "int"),
-    "ltu": (("int", "int"), "int"),
-    "mulh": (("int", "int"), "int"),
-    "mulhu": (("int", "int"), "int"),
-    "mulhsu": (("int", "int"), "int"),
-    "div": (("int", "int"), "int"),
-    "divu": (("int", "int"), "int"),
-    "rem": (("int", "int"), "int"),
-    "remu": (("int", "int"), "int"),
-    **dict.fromkeys(("clz", "ctz", "rev8", "clmul"), (("int", "int"), "int")),
-    **dict.fromkeys(("cpop", "orc_b", "brev8", "zip_bits", "unzip_bits"), (("int",), "int")),
-    **dict.fromkeys(("clmulh", "clmulr"), (("int", "int", "int"), "int")),
-    "min": (("num", "num"), "num"),
-    "max": (("num", "num"), "num"),
-    "abs": (("num",), "num"),
-    "clip": (("num", "num", "num"), "num"),
-    "round_shift": (("int", "int"), "int"),
-    "f32": (("any",), "f32"),
-    "f64": (("any",), "f64"),
-    "rint": (("float",), "int"),
-    "exp": (("float",), "float"),
-    "sqrt": (("float",), "float"),
-    "as_f32": (("int",), "f32"),
-    "as_int": (("f32",), "int"),
-    **{f"load_{kind}": (("int",), "int") for kind in ("i8", "u8", "i16", "u16", "i32", "u32", "i64")},
-    "load_f32": (("int",), "f32"),
-    "load_f16": (("int",), "f32"),
-    **{f"store_{bits}": (("int", "int"), "") for bits in (8, 16, 32, 64)},
-    "store_f32": (("int", "f32"), ""),
-    "store_f16": (("int", "f32"), ""),
-    "csr_read": (("int",), "int"),
-    "csr_write": (("int", "int"), ""),
-    "jump": (("int",), ""),
-    "copy": (("int", "int", "int", "int", "int", "int"), ""),
-    "trap": (("int",), ""),
-    "ecall": ((), ""),
-    "ebreak": ((), ""),
-    "fence": ((), ""),
-    "fence_i": ((), ""),
-    "misaligned": (("int",), ""),
-    "reserve": (("int",), ""),
-    "reserved": (("int",), "bool"),
-    "release": ((), ""),
-    "barrier": ((), ""),
-    "mret": ((), ""),
-    "wfi": ((), ""),
-    "load": (("const", "int"), "int"),
-    "store": (("const", "int", "int"), ""),
-    "rounding": (("int",), "int"),
-    "box": (("const", "int"), "int"),
-    "unbox": (("const", "int"), "int"),
-    **dict.fromkeys(("fadd", "fsub", "fmul", "fdiv"), (("const", "int", "int", "int"), "int")),
-    "fsqrt": (("const", "int", "int"), "int"),
-    "fma": (("const", "int", "int", "int", "int"), "int"),
-    **dict.fromkeys(("feq", "flt", "fle", "fmin", "fmax"), (("const", "int", "int"), "int")),
-    "fclass": (("const", "int"), "int"),
-    "fcvt": (("const", "const", "int", "int"), "int"),
-    "to_int": (("const", "int", "int", "int", "int"), "int"),
-    "from_int": (("const", "int", "int", "int"), "int"),
-    "fcvt_odd": (("const", "const", "int"), "int"),
-    "frec7": (("const", "int", "int"), "int"),
-    "frsqrt7": (("const", "int"), "int"),
-    "set_vtype": (("int", "int"), "int"),
-    "set_vl": (("int",), ""),
-    "active": (("int",), "bool"),
-    "mask_bit": (("int",), "int"),
-    "span": (("int",), "int"),
-    "load_row": (("const", "int", "int"), "int"),
-    "store_row": (("const", "int", "int", "int"), ""),
-    "accessible": (("int", "int"), "bool"),
-    **{f"sat_{name}": (("const", "int", "int"), "int") for name in ("add", "addu", "sub", "subu")},
-    **{f"avg_{name}": (("const", "int", "int", "int"), "int") for name in ("add", "addu", "sub", "subu")},
-    "frac_mul": (("const", "int", "int", "int"), "int"),
-    "round_shr": (("int", "int", "int"), "int"),
-    "round_shru": (("const", "int", "int", "int"), "int"),
-    "narrow_clip": (("const", "int", "int", "int"), "int"),
-    "narrow_clipu": (("const", "int", "int", "int"), "int"),
-}
-FIXED_POINT = frozenset(
-    {name for name in FUNCTIONS if name.startswith(("sat_", "avg_", "round_shr"))}
-    | {"frac_mul", "narrow_clip", "narrow_clipu"}
-)
-"""Fixed-point functions: compiled ones take the width, where there is one, behind their two operands."""
-CONTEXT_FUNCTIONS = frozenset(
-    {
-        "reserved", "rounding", "box", "unbox", "fadd", "fsub", "fmul", "fdiv", "fsqrt", "fma", "feq", "flt", "fle",
-        "fmin", "fmax", "fclass", "fcvt", "to_int", "from_int", "fcvt_odd", "frec7", "frsqrt7", "accessible",
-    }
-)  # fmt: skip
-"""Functions with a value that work on the hart: on its flags, its reservation, its rounding mode."""
 
 _COUNTERS = ("pc", "next_pc")
 _BINARY = {
@@ -122,7 +28,6 @@ _BINARY = {
     ast.LShift: "<<", ast.RShift: ">>",
 }  # fmt: skip
 _COMPARE = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
-_STATE_TYPES = {"float16": "f32", "float32": "f32", "float64": "f64"}
 
 
 @dataclass(frozen=True)
@@ -145,6 +50,7 @@ class Operation:
         calls: functions called.
         variables: local variable -> type.
         constants: id(node) -> value of arguments that are known when compiled.
+        offsets: id(subscript) -> which register of an operand's group it names, where that is not the first.
     """
 
     body: list[ast.stmt]
@@ -155,6 +61,7 @@ class Operation:
     calls: set[str] = field(default_factory=set)
     variables: dict[str, str] = field(default_factory=dict)
     constants: dict[int, int] = field(default_factory=dict)
+    offsets: dict[int, ast.expr] = field(default_factory=dict)
 
 
 def check_operation(instruction: Instruction, state: dict[str, State], parameters: dict[str, int]) -> Operation:
@@ -195,6 +102,9 @@ class _Checker:
         self.intervals: dict[str, Interval] = {}
         self.conditional = 0
         self.result = Operation([])
+        # CSRs that views in use depend on, and those that are assigned
+        self.selectors: set[str] = set()
+        self.assigned: set[str] = set()
         # loop variables that are elements of the vector at work
         self.rounds: set[str] = set()
         if instruction.vector is not None and instruction.vector.loop:
@@ -230,6 +140,10 @@ class _Checker:
         if not self.result.body:
             self.fail(None, "is empty", "write at least one statement")
         self.block(self.result.body)
+        for name in self.selectors & self.assigned:
+            self.fail(
+                None, f"assigns {name}, which says what type its elements have", "assign it in another instruction"
+            )
         return self.result
 
     def expression(self) -> Operation:
@@ -282,6 +196,7 @@ class _Checker:
         if name in self.state and self.state[name].kind == "csr":
             if kind not in ("int", "bool"):
                 self.fail(value, f"CSR {name} takes an int, not {kind}", "convert it with rint()")
+            self.assigned.add(name)
             if not self.state[name].writable:
                 self.fail(target, f"CSR {name} is read-only", "take the assignment out")
             return
@@ -519,6 +434,10 @@ class _Checker:
     def store_state(self, target: ast.Subscript, value: ast.expr, kind: str) -> None:
         declared = self.state_access(target, self.result.writes)
         self.result.types[id(target)] = declared
+        assert isinstance(target.value, ast.Name)
+        for name in types_of(self.state[target.value.id]):
+            if name is not None and not ELEMENT_TYPES[name].writable:
+                self.fail(target, f"{name} cannot be written", "write its bits through a view of integers")
         if declared != kind and {declared, kind} != {"int", "bool"}:
             self.fail(value, f"the value is {kind}, the register holds {declared}", f"use {_convert(declared)}")
 
@@ -530,34 +449,66 @@ class _Checker:
         if state.kind == "csr":
             self.fail(node, f"{state.name} is a CSR", "use it by its name alone")
         indices = list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if state.kind == "scratch":
+            if len(indices) != len(state.shape):
+                self.fail(node, f"{state.name} takes {len(state.shape)} indices", "count them")
+            self.elements(node, state, indices, state.shape)
+            return state.value
         owner = self.state[state.of] if state.of else state
-        shape = self.view_shape(state, owner)
+        variable = self.register(node, indices[0], owner)
+        shape = operand_shape(state, owner, self.instruction, variable)
         if len(indices) != 1 + len(shape):
             self.fail(node, f"{state.name} takes {1 + len(shape)} indices", f"write {state.name}[operand, ...]")
-        operand = indices[0]
+        self.elements(node, state, indices[1:], shape)
+        if state.select:
+            self.selectors.add(state.select.partition(".")[0])
+        access = Access(owner.name, variable.name)
+        if access not in into:
+            into.append(access)
+        return state.value
+
+    def register(self, node: ast.Subscript, index: ast.expr, owner: State) -> Variable:
+        """The operand that selects a register: by its name, or as NAME + offset in its group."""
+        operand = index
+        if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Add):
+            operand = index.left
+            self.want(index.right, "int")
+            self.result.offsets[id(node)] = index.right
         if not (isinstance(operand, ast.Name) and operand.id in self.operands):
-            self.fail(node, f"the register of {state.name} must be an operand", "index it by an operand variable")
-        register = self.operands[operand.id].register
-        if register != owner.name:
-            found = f"selects from {register}" if register else "is an immediate"
+            self.fail(
+                node,
+                f"the register of {owner.name} must be an operand",
+                "index it by an operand variable, or it + number",
+            )
+        variable = self.operands[operand.id]
+        if variable.register != owner.name:
+            found = f"selects from {variable.register}" if variable.register else "is an immediate"
             self.fail(node, f"operand {operand.id} {found}, not {owner.name}", "use an operand of that file")
         self.result.types[id(operand)] = "int"
+        if operand is not index:
+            size = group_size(self.instruction, variable)
+            low, high = self.interval(self.result.offsets[id(node)])
+            if low < 0 or high >= size:
+                self.fail(
+                    index, f"{ast.unparse(index)} may lie outside the group of {size}", "bound it, or widen 'group:'"
+                )
+        return variable
+
+    def elements(self, node: ast.Subscript, state: State, indices: list[ast.expr], shape: tuple[int, ...]) -> None:
+        """Check indices of elements, and note whether they are proven to lie inside."""
         inside = True
-        for index, size in zip(indices[1:], shape, strict=True):
+        for index, size in zip(indices, shape, strict=True):
             self.want(index, "int")
             low, high = self.interval(index)
             inside = inside and low >= 0 and high < size
+            if low >= size or high < 0:
+                self.fail(
+                    index, f"index {ast.unparse(index)} of {state.name} is beyond its {size} elements", "bound it"
+                )
         if state.vector:
-            inside = isinstance(indices[1], ast.Name) and indices[1].id in self.rounds
+            inside = isinstance(indices[0], ast.Name) and indices[0].id in self.rounds
         if inside:
             self.result.safe.add(id(node))
-        access = Access(owner.name, operand.id)
-        if access not in into:
-            into.append(access)
-        return _STATE_TYPES.get(state.type, "int")
-
-    def view_shape(self, state: State, owner: State) -> tuple[int, ...]:
-        return view_shape(state, owner)
 
     # -- intervals
 
@@ -575,10 +526,21 @@ class _Checker:
             return fitted(-high, -low)
         if isinstance(node, ast.BinOp):
             return binary_interval(node.op, self.interval(node.left), self.interval(node.right))
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id in self.state:
+            return self.element_interval(self.state[node.value.id])
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             bounds = [self.interval(argument) for argument in node.args]
             return call_interval(node.func.id, bounds)
         return ANY
+
+    def element_interval(self, state: State) -> Interval:
+        """Bounds of what a register element holds, for integers narrower than 64 bits."""
+        types = [ELEMENT_TYPES[kind] for kind in types_of(state) if kind is not None]
+        if state.vector or any(one.value != "int" or one.bits > 32 for one in types):
+            return ANY
+        unsigned = all((kind or "uint").startswith("uint") for kind in types_of(state))
+        bits = max(one.bits for one in types)
+        return (0, 2**bits - 1) if unsigned else (-(2**bits), 2**bits - 1)
 
     def name_interval(self, name: str) -> Interval:
         if name in self.intervals:
@@ -586,7 +548,7 @@ class _Checker:
         if name in self.parameters:
             return self.parameters[name], self.parameters[name]
         if name in self.operands and self.operands[name].register:
-            return 0, 2 ** self.operands[name].width - 1
+            return 0, (2 ** self.operands[name].width << self.operands[name].left_shift) - 1
         if name in self.operands:
             variable = self.operands[name]
             span = 2 ** (variable.width + variable.left_shift)
@@ -600,17 +562,34 @@ class _Checker:
         return ANY
 
 
+def types_of(state: State) -> tuple[str | None, ...]:
+    """Element types that a register file or view may have: one, or those that a CSR selects."""
+    return state.types or (state.type,)
+
+
+def row_bytes(owner: State) -> int:
+    """Bytes of the last dimension of a register (of the register, if it has none)."""
+    last = owner.shape[-1] if owner.shape else 1
+    return last * ELEMENT_TYPES[owner.type].bits // 8
+
+
 def view_shape(state: State, owner: State) -> tuple[int, ...]:
-    """Shape of one register seen through a view: the last dimension scales with the element width."""
+    """Shape of one register seen through a view: the last dimension scales with the width of the (widest) element."""
     if state is owner or not owner.shape:
         return owner.shape
-    bits, seen = element_bits(owner.type), element_bits(state.type)
-    return (*owner.shape[:-1], owner.shape[-1] * bits // seen)
+    counts = [ELEMENT_TYPES[kind].count(row_bytes(owner)) for kind in types_of(state) if kind is not None]
+    return (*owner.shape[:-1], min(counts))
 
 
-def element_bits(kind: str) -> int:
-    """Bits of an element type: int4 is 4, float16 is 16."""
-    return int("".join(c for c in kind if c.isdigit()))
+def group_size(instruction: Instruction, variable: Variable) -> int:
+    """Registers that an operand spans, outside vector instructions (there vtype says it)."""
+    return int(variable.group) if variable.group and instruction.vector is None else 1
+
+
+def operand_shape(state: State, owner: State, instruction: Instruction, variable: Variable) -> tuple[int, ...]:
+    """Shape of an operand: that of a register, and of a whole group where registers have one dimension."""
+    shape = view_shape(state, owner)
+    return (shape[0] * group_size(instruction, variable),) if len(shape) == 1 else shape
 
 
 def _convert(kind: str) -> str:

@@ -8,12 +8,15 @@ from typing import Any
 
 from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlList, YamlMap
+from archsim.isa.element_types import ELEMENT_TYPES
 
 UNITS = (
     "alu", "mul", "div", "fpu", "fdiv", "branch", "load", "store", "csr", "system", "sync", "tile_lsu", "matrix",
     "vector", "dma",
 )  # fmt: skip
-TYPES = ("int4", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float16", "float32", "float64")
+TYPES = tuple(ELEMENT_TYPES)
+DIRECT = tuple(name for name, facts in ELEMENT_TYPES.items() if facts.is_direct)
+"""Types that scratch may have."""
 SHOWN = ("cycles", "time", "instructions", "hart", "extensions", "status", "inhibit")
 """What the machine itself can show in a CSR."""
 
@@ -66,7 +69,16 @@ TABLES: dict[str, dict[str, Key]] = {
     "view": {
         "kind": _must("text", "view"),
         "of": _must("text", "the register file whose bytes it shows"),
-        "type": _must("text", f"type of an element: {', '.join(TYPES)}"),
+        "type": Key("text", f"type of an element: {', '.join(TYPES)}"),
+        "select": Key("word", "instead of `type`: the CSR field that says which of `types`, such as qfmt.wfmt"),
+        "types": Key("words", "types by value of that field; null: reading or writing an element is illegal"),
+        "as": Key("word", "what elements of any of `types` are read as: int or f32"),
+        "description": Key("text", "what it is"),
+    },
+    "scratch": {
+        "kind": _must("text", "scratch"),
+        "type": _must("text", f"type of an element: {', '.join(DIRECT)}"),
+        "shape": _must("numbers", "elements by dimension, over parameters"),
         "description": Key("text", "what it is"),
     },
     "csr": {
@@ -110,7 +122,7 @@ TABLES: dict[str, dict[str, Key]] = {
         "parts": Key("list", "pieces of the value, each written as a word of its own", table="part"),
         "letters": Key("text", "one letter per bit, to write the field with, such as iorw"),
         "eew": Key("number", "of a vector operand: bits of its elements, over SEW (default SEW); 1: a mask"),
-        "group": Key("number", "of a vector operand: registers that it spans, where vtype does not say"),
+        "group": Key("number", "registers that it spans (of a vector operand: where vtype does not say)"),
         "fields": Key("number", "of a vector operand: groups that follow each other (segments; default 1)"),
         "description": Key("text", "what it is"),
     },
@@ -173,9 +185,10 @@ TABLES: dict[str, dict[str, Key]] = {
         "rows": _must("number", "number of rows"),
         "row_bytes": _must("number", "bytes of a row"),
         "stride": _must("number", "bytes from row to row"),
+        "index": Key("number", "address of a table of 32-bit numbers: row r is at address + stride * its entry r"),
     },
 }  # fmt: skip
-STATE_KINDS = ("register_file", "csr", "view")
+STATE_KINDS = ("register_file", "csr", "view", "scratch")
 
 
 def _is_integer(value: Any) -> bool:

@@ -83,8 +83,9 @@ class State:
     """A piece of architectural state.
 
     Attributes:
-        kind: "register_file", "csr" or "view" (another element type on a register file's bytes).
-        type: element type: int8, int4, uint16, float16, int32, float32, int64 ...
+        kind: "register_file", "csr", "view" (another element type on a register file's bytes) or "scratch" (room that
+            an instruction works in, undefined at its start).
+        type: element type (see element_types).
         count: registers in a file.
         shape: elements of one register, parameters already bound; () for a scalar.
         names: assembly names, one per register.
@@ -100,6 +101,9 @@ class State:
         float_flags: whether the low five bits gather floating-point exceptions.
         shows: what the machine makes a CSR show: cycles, time, instructions, hart, extensions, status, inhibit, or "".
         xlen: the only XLEN that has this CSR; 0 for both.
+        select: "CSR.field" that says which of `types` the elements of a view have; "" for `type`.
+        types: by value of that field; None: there is none.
+        value: what reading an element gives: "int", "f32" or "f64".
     """
 
     name: str
@@ -122,6 +126,9 @@ class State:
     float_flags: bool = False
     shows: str = ""
     xlen: int = 0
+    select: str = ""
+    types: tuple[str | None, ...] = ()
+    value: str = "int"
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any
 from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlMap
 from archsim.isa.constants import constant
+from archsim.isa.element_types import ELEMENT_TYPES
 from archsim.isa.fields import parse_location
-from archsim.isa.schema import SHOWN, STATE_KINDS, TYPES, check_keys, maps
+from archsim.isa.schema import DIRECT, SHOWN, STATE_KINDS, TYPES, check_keys, maps
 from archsim.isa.spec import State
 
 _REGISTERS = 256  # a predecoded operand is a byte
@@ -42,23 +43,64 @@ def _parse(name: str, entry: YamlMap, parameters: dict[str, int]) -> State:
         raise unknown(f"type of {what}", str(element), TYPES, **entry.where("type"))
     description = str(entry.get("description", ""))
     if kind == "view":
-        return State(name, "view", element, of=str(entry["of"]), description=description)
+        return _view(name, entry, element, description)
+    if kind == "scratch":
+        return _scratch(name, entry, parameters, element, description)
     if kind == "csr":
         return _csr(name, entry, parameters, description)
     return _register_file(name, entry, parameters, element, description)
+
+
+def _view(name: str, entry: YamlMap, element: str, description: str) -> State:
+    given = [key in entry for key in ("select", "types", "as")]
+    if any(given) if "type" in entry else not all(given):
+        raise InputError(
+            f"view {name} needs either 'type', or 'select', 'types' and 'as'",
+            **entry.where(),
+            remedy="write {kind: view, of: t, type: int4}, or {..., select: qfmt.wfmt, types: [int8, int4], as: int}",
+        )
+    if "type" in entry:
+        value = ELEMENT_TYPES[element].value
+        return State(name, "view", element, of=str(entry["of"]), description=description, value=value)
+    value, types = str(entry["as"]), tuple(entry["types"])
+    if value not in ("int", "f32"):
+        raise unknown(f"'as' of view {name}", value, ("int", "f32"), **entry.where("as"))
+    good = [kind for kind, facts in ELEMENT_TYPES.items() if facts.value in ("int", value)]
+    for kind in types:
+        if kind is not None and kind not in good:
+            raise unknown(f"type of view {name}", str(kind), good, **entry.where("types"))
+    if not any(types):
+        raise InputError(f"view {name} has no type", **entry.where("types"), remedy="name one at least")
+    first = next(kind for kind in types if kind is not None)
+    return State(
+        name, "view", first, of=str(entry["of"]), description=description, select=str(entry["select"]), types=types,
+        value=value,
+    )  # fmt: skip
+
+
+def _scratch(name: str, entry: YamlMap, parameters: dict[str, int], element: str, description: str) -> State:
+    if element not in DIRECT:
+        raise unknown(f"type of {name}", element, DIRECT, **entry.where("type"))
+    shape = _shape(name, entry, parameters, 1)
+    return State(name, "scratch", element, 1, shape, description=description, value=ELEMENT_TYPES[element].value)
+
+
+def _shape(name: str, entry: YamlMap, parameters: dict[str, int], count: int) -> tuple[int, ...]:
+    shape = tuple(constant(size, parameters, **entry.where("shape")) for size in entry.get("shape", []))
+    if any(size < 1 for size in shape) or count * math.prod(shape) > _ELEMENTS:
+        raise InputError(
+            f"shape of {name} is {list(shape)}",
+            **entry.where("shape"),
+            remedy=f"use sizes from 1, at most {_ELEMENTS} elements in all",
+        )
+    return shape
 
 
 def _register_file(name: str, entry: YamlMap, parameters: dict[str, int], element: str, description: str) -> State:
     count = constant(entry["count"], parameters, **entry.where("count"))
     if not 1 <= count <= _REGISTERS:
         raise InputError(f"{name} has {count} registers", **entry.where("count"), remedy=f"use 1 to {_REGISTERS}")
-    shape = tuple(constant(size, parameters, **entry.where("shape")) for size in entry.get("shape", []))
-    if any(size < 1 for size in shape) or count * math.prod(shape) > _ELEMENTS:
-        raise InputError(
-            f"shape of {name} is {list(shape)}",
-            **entry.where("shape"),
-            remedy=f"use sizes from 1, at most {_ELEMENTS} elements in all registers",
-        )
+    shape = _shape(name, entry, parameters, count)
     names = tuple(str(n) for n in entry.get("names", [])) or tuple(f"{name}{index}" for index in range(count))
     if len(set(names)) != count:
         raise InputError(
@@ -67,8 +109,9 @@ def _register_file(name: str, entry: YamlMap, parameters: dict[str, int], elemen
             remedy="give one name per register",
         )
     return State(
-        name, "register_file", element, count, shape, names, description=description, vector=entry.get("vector", False)
-    )
+        name, "register_file", element, count, shape, names, description=description,
+        vector=entry.get("vector", False), value=ELEMENT_TYPES[element].value,
+    )  # fmt: skip
 
 
 def _csr(name: str, entry: YamlMap, parameters: dict[str, int], description: str) -> State:
@@ -160,6 +203,8 @@ def check_state(state: dict[str, State], places: dict[str, dict[str, Any]]) -> N
     for name, entry in state.items():
         if entry.kind == "view" and entry.of not in files:
             raise unknown(f"register file that {name} views", str(entry.of), files, **places[name])
+        if entry.select:
+            _check_selector(entry, state, places[name])
         if entry.kind == "csr" and entry.of is not None:
             owners = [other for other, owner in state.items() if owner.kind == "csr" and owner.of is None]
             if entry.of not in owners:
@@ -172,3 +217,16 @@ def check_state(state: dict[str, State], places: dict[str, dict[str, Any]]) -> N
                 **places[name],
                 remedy="give one of them another address",
             )
+
+
+def _check_selector(view: State, state: dict[str, State], where: dict[str, Any]) -> None:
+    """Check that a view's CSR field exists and has a value for every type."""
+    name, _, field = view.select.partition(".")
+    fields = [f"{csr}.{one}" for csr, entry in state.items() if entry.kind == "csr" for one in entry.fields]
+    if view.select not in fields:
+        raise unknown(f"CSR field that selects types of {view.name}", view.select, fields, **where)
+    width = state[name].fields[field][1]
+    if len(view.types) > 1 << width:
+        raise InputError(
+            f"{view.name} has {len(view.types)} types for the {width} bits of {view.select}", **where, remedy="widen it"
+        )

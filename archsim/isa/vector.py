@@ -298,14 +298,16 @@ class VectorLowering(Lowering):
             return f"get_bit(p_{operand}, {index})"
         return f"np.int64(p_{operand}[{index}])"
 
-    def state_write(self, node: ast.Subscript, text: str) -> str:
+    def state_write(self, node: ast.Subscript, text: str) -> None:
         owner, operand = self._operand(node)
         if owner != VECTOR_FILE:
-            return super().state_write(node, text)
+            super().state_write(node, text)
+            return
         index = self._index(node, operand)
         if self.bits[operand] == 1:
-            return f"put_bit(p_{operand}, {index}, np.int64({text}))"
-        return f"p_{operand}[{index}] = np.int{self.bits[operand]}({text})"
+            self.emit(f"put_bit(p_{operand}, {index}, np.int64({text}))")
+        else:
+            self.emit(f"p_{operand}[{index}] = np.int{self.bits[operand]}({text})")
 
     def call(self, node: ast.Call) -> str:
         assert isinstance(node.func, ast.Name)

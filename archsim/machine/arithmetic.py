@@ -315,6 +315,17 @@ def exp_f64(a):
 
 
 @njit
+def exp2_f32(a):
+    """2**a in float64, rounded once to float32."""
+    return np.float32(np.exp2(np.float64(a)))
+
+
+@njit
+def exp2_f64(a):
+    return np.exp2(a)
+
+
+@njit
 def sqrt_f32(a):
     return np.float32(math.sqrt(np.float64(a)))
 

@@ -84,10 +84,10 @@ class Coded:
 
 def vocabulary() -> str:
     """Import lines for every public name that lowered text may use."""
-    from archsim.machine import arithmetic, csr, estimates, fixedpoint, host, hostfloat, softfloat, vector
+    from archsim.machine import arithmetic, csr, elements, estimates, fixedpoint, host, hostfloat, softfloat, vector
 
     lines = ["import numpy as np"]
-    for module in (arithmetic, csr, estimates, fixedpoint, host, hostfloat, softfloat, vector):
+    for module in (arithmetic, csr, elements, estimates, fixedpoint, host, hostfloat, softfloat, vector):
         own = sorted(
             name for name, value in vars(module).items() if callable(value) and name.islower() and name[0] != "_"
         )

@@ -56,6 +56,7 @@ pointer_uint16 = _pointer(types.uint16)
 pointer_int32 = _pointer(types.int32)
 pointer_uint32 = _pointer(types.uint32)
 pointer_int64 = _pointer(types.int64)
+pointer_uint64 = _pointer(types.uint64)
 pointer_float32 = _pointer(types.float32)
 pointer_float64 = _pointer(types.float64)
 
@@ -295,20 +296,6 @@ def inside(ctx, index, size):
         ctx[TRAP_VALUE] = index
         return np.int64(0)
     return np.int64(index)
-
-
-@njit
-def get_nibble(pointer, index):
-    """Signed four-bit element, low nibble first."""
-    byte = np.int64(pointer[index >> 1])
-    return ((((byte >> ((index & 1) * 4)) & 15) ^ 8) - 8) & -1
-
-
-@njit
-def put_nibble(pointer, index, value):
-    shift = (index & 1) * 4
-    byte = np.int64(pointer[index >> 1]) & 255
-    pointer[index >> 1] = np.int8((byte & ~(15 << shift)) | ((value & 15) << shift))
 
 
 # -- environment

@@ -104,7 +104,7 @@ def test_a_changed_file_is_loaded_again(tmp_path: Path) -> None:
         ("minimum: 2", "minimun: 2", 6, "unknown key of parameter N 'minimun'; did you mean 'minimum'?"),
         ("[N, ", "[M, ", 8, "'M' is no constant; use integers, N, XLEN, + - * // max() min()"),
         ("[N, ", "[N ** 2, ", 8, "'N ** 2' is no constant; use integers, N, XLEN, + - * // max() min()"),
-        ("[N, ", "[-N, ", 8, "shape of m is [-8, 8]; use sizes from 1, at most 67108864 elements in all registers"),
+        ("[N, ", "[-N, ", 8, "shape of m is [-8, 8]; use sizes from 1, at most 67108864 elements in all"),
         ("type: int8", "type: int9", 8, "unknown type of state m 'int9'; did you mean 'int8'?"),
         ("count: 4", "count: 0", 8, "m has 0 registers; use 1 to 256"),
         (
