@@ -140,7 +140,9 @@ def _address_form(instruction: Instruction, operand: Operand) -> str | None:
     if "-" in instruction.match[-7:] + instruction.match[17:20] or any(v.register not in ("X", "F") for v in others):
         return None
     if offset.bits == tuple(range(31, 19, -1)):
-        return "i" if all(v.bits == _TARGET for v in others) and (others or "-" not in instruction.match[20:25]) else None
+        return (
+            "i" if all(v.bits == _TARGET for v in others) and (others or "-" not in instruction.match[20:25]) else None
+        )
     if offset.bits == (*range(31, 24, -1), *_TARGET):
         return "s" if all(v.bits == tuple(range(24, 19, -1)) for v in others) else None
     return None

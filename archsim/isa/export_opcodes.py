@@ -136,9 +136,7 @@ def entry_of(variable: Variable) -> dict[str, Any]:
         "written_bits": variable.written_bits,
         "values": words,
         "suffix": variable.suffix,
-        "parts": [
-            {"location": f"{p.low + p.width - 1}-{p.low}", "values": list(p.values)} for p in variable.parts
-        ],
+        "parts": [{"location": f"{p.low + p.width - 1}-{p.low}", "values": list(p.values)} for p in variable.parts],
         "eew": variable.eew,
         "group": variable.group,
         "fields": variable.fields if variable.fields != 1 else 0,

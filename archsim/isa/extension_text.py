@@ -50,8 +50,9 @@ def extension_text(imported: Imported) -> str:
         "encodings_only: true",
     ]
     used = {str(v["register"]) for one in imported.instructions for v in one.variables if v.get("register")}
-    needed = [name for name in ("V", "F") if name in used][:1] or ["I"]
-    lines.append(f"requires: {flow(needed if needed != ['V'] else ['V'])}")
+    # V and F bring integer registers along
+    needed = ["V"] if "V" in used else ["F"] if "F" in used else ["I"]
+    lines.append(f"requires: {flow(needed)}")
     if imported.register_files:
         lines += ["", "state:"]
         for name, facts in imported.register_files.items():

@@ -15,7 +15,9 @@ def json_schema() -> dict[str, Any]:
         tables[kind]["properties"]["kind"] = {"const": kind}
     tables["instruction"]["properties"]["unit"]["enum"] = list(UNITS)
     tables["instruction"]["anyOf"] = [{"required": ["expands"]}, {"required": ["unit", "operation"]}]
-    tables["encoding"]["anyOf"] = [{"required": [key]} for key in ("match", "RV32", "RV64")]
+    tables["encoding"]["anyOf"] = [{"required": [key]} for key in ("match", "RV32", "RV64", "variables")]
+    bits = [{"required": ["encoding"]}, {"required": ["opcodes"]}]
+    tables["instruction"]["allOf"] = [{"anyOf": bits}]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "An instruction set extension of archsim",

@@ -75,7 +75,7 @@ def parse_line(
             bits.take(list(range(high, low - 1, -1)), token)
     match = bits.match()
     named = [given[token] for token in tokens if token in given]
-    entries = _entries(fields, [entry for entry in given.values() if entry not in named], match)
+    entries = _entries(fields, [entry for entry in given.values() if entry not in named])
     return OpcodeLine(name, match, tuple([*named, *entries]))
 
 
@@ -91,7 +91,7 @@ def instruction_encoding(name: str, entry: YamlMap, formats: Mapping[str, YamlMa
     for key in own:
         if key != "variables":
             raise InputError(f"{name} has 'opcodes' and {key!r}", **own.where(key), remedy="keep one of them")
-    shared = formats.get(str(entry.get("format")), {}).get("variables") or {}
+    shared = formats.get(str(entry.get("format")), YamlMap()).get("variables") or {}
     given = {key: {"name": key, **facts} for key, facts in shared.items()}
     given |= {str(facts.get("name")): facts for facts in own.get("variables", [])}
     place = entry.where("opcodes")
@@ -173,7 +173,7 @@ class _Bits:
         return "".join(str(self.fixed.get(bit, "-")) for bit in range(width - 1, -1, -1))
 
 
-def _entries(fields: list[tuple[str, int, int]], given: list[dict[str, Any]], match: str) -> list[dict[str, Any]]:
+def _entries(fields: list[tuple[str, int, int]], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Variables of a line's fields: those given that lie in them, fields that belong together, and the others."""
     entries: list[dict[str, Any]] = []
     covered: set[int] = set()
@@ -189,5 +189,9 @@ def _entries(fields: list[tuple[str, int, int]], given: list[dict[str, Any]], ma
         if all(name in names for name in together):
             entries.append(dict(facts))
             left = [field for field in left if field[0] not in together]
-    entries += [variable_entry(*field) for field in left]
+    for field in left:
+        entry = variable_entry(*field)
+        if any(entry["name"] == other["name"] for other in entries):
+            entry["name"] = field[0]
+        entries.append(entry)
     return entries

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from archsim.common.errors import unknown
 from archsim.isa.encoding import bit_runs, operand_range
 from archsim.isa.operation import Operation, check_operation, csr_fields
-from archsim.isa.spec import Extension, Instruction, Isa, Variable
+from archsim.isa.spec import Extension, Instruction, Isa
 
 _FIELDS = {"rd": range(11, 6, -1), "rs1": range(19, 14, -1), "rs2": range(24, 19, -1), "rs3": range(31, 26, -1)}
 _PURE_UNITS = ("alu", "mul", "div")
