@@ -46,7 +46,7 @@ def import_(
     name: Annotated[str | None, typer.Option("--name", help="Name of the extension.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
 ) -> None:
-    """Encodings of others as an extension file. Example: archsim isa import rv_zvdot4a --from opcodes -o zvdot4a.yaml"""
+    """Encodings of others as an extension file. Example: archsim isa import rv_zvdot4a --from opcodes -o dot.yaml"""
     from archsim.common.errors import unknown
     from archsim.isa.extension_text import extension_text
     from archsim.isa.import_opcodes import import_opcodes

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from archsim.cli import compare, design, isa, isa_export, model, replay, run, simulate, sweep
+from archsim.cli import compare, design, isa_export, model, replay, run, simulate, sweep
 from archsim.common.errors import InputError, SimulationError
 
 app = typer.Typer(

@@ -163,7 +163,7 @@ def _instruction(isa: Isa, instruction: Instruction, facts: Mapping[str, str]) -
     if instruction.memory:
         yield Items(tuple(_access(access) for access in instruction.memory))
     if facts:
-        yield Table(tuple(facts), (tuple(facts.values()),))
+        yield Paragraph("; ".join(f"{what}: {value}" for what, value in facts.items() if value) + ".")
     yield _meaning(instruction)
 
 

@@ -28,6 +28,7 @@ table.facts { border-collapse: collapse; margin: .8rem 0 1.2rem; }
 table.facts th, table.facts td { border-bottom: 1px solid #e1e6ef; padding: .28rem .8rem .28rem 0; text-align: left;
                                  vertical-align: top; }
 table.facts th { color: #5a6579; font-weight: 600; font-size: .86em; }
+table.facts td:nth-child(n+4) { white-space: nowrap; }
 .wide { overflow-x: auto; }
 table.bits { border-collapse: collapse; table-layout: fixed; width: 100%; margin: .8rem 0 1.2rem; }
 table.bits.short { width: 55%; }
