@@ -12,8 +12,11 @@ from archsim.design.energy import EnergyTable, load_energy
 from archsim.design.fields import count, cycles, file, flag, measure, names, nbytes, numbers, section, text
 from archsim.design.memory import MemoryDevice, load_device
 
-FORMATS = ("int8", "int4", "int16", "fp16", "bf16", "fp32")
-"""Number formats of weights that a matrix unit may multiply."""
+FORMATS = (
+    "int8", "int4", "int3", "int2", "ternary", "sign", "int16", "int32", "fp8_e4m3", "fp8_e5m2", "fp6", "fp4", "cb4",
+    "cb3", "cb2", "fp16", "bf16", "tf32", "fp32", "fp64",
+)  # fmt: skip
+"""Number formats that a matrix unit may multiply; cb: codes of 4 to 2 bits for entries of a float16 codebook."""
 CLASSES = ("alu", "div", "exp", "reduce", "convert")
 """Classes of work of a vector unit."""
 JOULES_PER_KWH = 3.6e6
@@ -85,7 +88,7 @@ class Matrix:
     queue: int = count("instructions that wait", maximum=64)
     double_buffered: bool = flag("whether weights load behind a multiply (systolic_ws)", default=True)
     formats: dict[str, float] = numbers(
-        "weight formats it multiplies natively, with their rate relative to full",
+        "formats of weights and activations it multiplies natively, with their rate relative to full",
         choices=FORMATS,
         whole=False,
         above_zero=True,

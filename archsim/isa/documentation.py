@@ -94,9 +94,12 @@ def _head(extension: Extension) -> Iterator[Block]:
 def _parameters(isa: Isa, extension: Extension) -> Iterator[Block]:
     rows = []
     for name, parameter in extension.parameters.items():
-        power = ", a power of two" if parameter.power_of_two else ""
-        allowed = f"{parameter.minimum} to {parameter.maximum}{power}"
-        rows.append((f"`{name}`", parameter.description, str(parameter.default), str(isa.parameters[name]), allowed))
+        default, allowed = str(parameter.default), f"{parameter.minimum} to {parameter.maximum}"
+        if parameter.value is not None:
+            default, allowed = "", f"always `{parameter.value.source}`"
+        elif parameter.power_of_two:
+            allowed += ", a power of two"
+        rows.append((f"`{name}`", parameter.description, default, str(isa.parameters[name]), allowed))
     if rows:
         yield Heading(2, "Parameters")
         yield Table(("name", "what", "default", "here", "allowed"), tuple(rows))
@@ -198,6 +201,6 @@ def _meaning(instruction: Instruction) -> Block:
     if instruction.operation is not None:
         return Code(instruction.operation.source.rstrip(), "python")
     if instruction.expansion is None:
-        return Paragraph("Its operation is not given: it assembles, and traps when executed.")
+        return Paragraph("Only its encoding is known: it traps when executed.")
     given = ", ".join(f"{name} = {value}" for name, value in instruction.expansion.operands.items())
     return Paragraph(f"Stands for `{instruction.expansion.mnemonic}`{f' with {given}' if given else ''}.")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
-
 from archsim.common.errors import InputError, unknown
 from archsim.isa.spec import Instruction, Isa, Variable
 
@@ -75,13 +72,14 @@ def decode(isa: Isa, word: int) -> tuple[Instruction, dict[str, int]] | None:
         instruction = table.get(word & mask)
         if instruction is None:
             continue
-        operands = {variable.name: _value(variable, word) for variable in instruction.variables}
+        operands = {variable.name: field_value(variable, word) for variable in instruction.variables}
         if not any(operands[variable.name] in variable.forbidden for variable in instruction.variables):
             return instruction, operands
     return None
 
 
-def _value(variable: Variable, word: int) -> int:
+def field_value(variable: Variable, word: int) -> int:
+    """The value that a word gives a variable."""
     value = 0
     for bit in variable.bits:
         value = value << 1 | (word >> bit & 1)
@@ -92,47 +90,52 @@ def _value(variable: Variable, word: int) -> int:
 
 def overlaps(instructions: list[Instruction]) -> list[tuple[Instruction, Instruction]]:
     """Pairs whose patterns some word fits both of, the earlier first, unless one is a declared case of the other."""
-    order = {id(instruction): index for index, instruction in enumerate(instructions)}
-    found = {
-        tuple(sorted(order[id(instruction)] for instruction in pair))
-        for width in (16, 32)
-        for pair in _agreeing([one for one in instructions if one.width == width])
-    }
-    pairs = [(instructions[one], instructions[two]) for one, two in sorted(found)]
+    pairs = [(instructions[one], instructions[two]) for one, two in agreeing(instructions)]
     return [
         (one, two)
         for one, two in pairs
-        if not (_excludes(one, two) or _excludes(two, one) or _is_case(one, two) or _is_case(two, one))
+        if not (is_case(one, two) or is_case(two, one)) and common_word(one, two) is not None
     ]
 
 
-def _agreeing(group: list[Instruction]) -> Iterator[tuple[Instruction, Instruction]]:
-    """Pairs of a group whose fixed bits agree, found by splitting it at bits that all of it fix."""
-    fixed, zero, one = -1, -1, 0
-    for instruction in group:
-        fixed, zero, one = fixed & instruction.mask, zero & instruction.value, one | instruction.value
-    differing = fixed & one & ~zero
-    if differing:
-        bit = differing & -differing
-        yield from _agreeing([one for one in group if one.value & bit])
-        yield from _agreeing([one for one in group if not one.value & bit])
-        return
-    for first, second in combinations(group, 2):
-        if not (first.value ^ second.value) & first.mask & second.mask:
-            yield first, second
+def agreeing(instructions: list[Instruction]) -> list[tuple[int, int]]:
+    """Places of pairs whose fixed bits agree, in order, the earlier first."""
+    import numpy as np
+
+    masks = np.array([one.mask for one in instructions], np.uint32)
+    values = np.array([one.value for one in instructions], np.uint32)
+    # the lowest two bits, which every instruction fixes, tell 16 bits from 32
+    return [
+        (at, at + 1 + int(other))
+        for at in range(len(instructions))
+        for other in np.flatnonzero((values[at + 1 :] ^ values[at]) & masks[at + 1 :] & masks[at] == 0)
+    ]
 
 
-def _is_case(one: Instruction, two: Instruction) -> bool:
+def common_word(one: Instruction, two: Instruction) -> int | None:
+    """A word of both of two instructions whose fixed bits agree; None where each gives a variable a forbidden value."""
+    variables = [variable for variable in (*one.variables, *two.variables) if variable.forbidden]
+    return _completed(variables, one.mask | two.mask, one.value | two.value)
+
+
+def _completed(variables: list[Variable], mask: int, value: int) -> int | None:
+    """A word with given bits that gives every variable a value that it may have."""
+    if not variables:
+        return value
+    variable, rest = variables[0], variables[1:]
+    free = [bit for bit in reversed(variable.bits) if not mask >> bit & 1]
+    for choice in range(1 << len(free)):
+        word = value | sum((choice >> index & 1) << bit for index, bit in enumerate(free))
+        if field_value(variable, word) not in variable.forbidden:
+            found = _completed(rest, mask | sum(1 << bit for bit in free), word)
+            if found is not None:
+                return found
+    return None
+
+
+def is_case(one: Instruction, two: Instruction) -> bool:
     """Whether `one` is a case of `two`: it says so, and fixes all that `two` fixes, and more."""
     return two.name in one.within and one.mask & two.mask == two.mask != one.mask
-
-
-def _excludes(one: Instruction, two: Instruction) -> bool:
-    """Whether the fixed bits of `two` give a variable of `one` a value that it may not hold."""
-    return any(
-        all(two.mask >> bit & 1 for bit in variable.bits) and _value(variable, two.value) in variable.forbidden
-        for variable in one.variables
-    )
 
 
 def check_encodings(instructions: list[Instruction]) -> None:

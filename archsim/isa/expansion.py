@@ -10,32 +10,41 @@ from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlMap
 from archsim.isa.encoding import operand_range
 from archsim.isa.lexing import split_operands
+from archsim.isa.problems import Problems
 from archsim.isa.spec import Expansion, Extension, Instruction, State, Variable
 from archsim.isa.template import parse_template
+from archsim.isa.templates import expand_templates
 
 _NUMBER = re.compile(r"-?\d+")
 _OPERAND = re.compile(r"([-\w.]*)(?:\((\w+)\))?", re.ASCII)
 
 
-def expand_all(extensions: dict[str, Extension], trees: dict[str, YamlMap], state: dict[str, State]) -> None:
+def expand_all(
+    extensions: dict[str, Extension], trees: dict[str, YamlMap], state: dict[str, State], problems: Problems
+) -> None:
     """Give every instruction with `expands:` its expansion, and the unit of the instruction that it stands for.
 
     Args:
         extensions: loaded together; their instructions are replaced in place.
         trees: their files, by the same names.
         state: of all of them.
+        problems: takes errors.
 
     Raises:
         InputError: there is no such instruction, or it cannot be given these operands.
     """
     known = {name: found for extension in extensions.values() for name, found in extension.instructions.items()}
     for extension in extensions.values():
+        if all(instruction.operation is not None for instruction in extension.instructions.values()):
+            continue
+        entries = expand_templates(trees[extension.name]["instructions"])
         for name, instruction in extension.instructions.items():
-            if instruction.operation is None:
-                entry = trees[extension.name]["instructions"][name]
-                where = entry.where("expands")
-                target, expansion = _Expander(instruction, state, where).run(str(entry["expands"]), known)
-                extension.instructions[name] = replace(instruction, unit=target.unit, expansion=expansion)
+            entry = entries[name]
+            if "expands" in entry:
+                with problems.caught():
+                    where = entry.where("expands")
+                    target, expansion = _Expander(instruction, state, where).run(str(entry["expands"]), known)
+                    extension.instructions[name] = replace(instruction, unit=target.unit, expansion=expansion)
 
 
 class _Expander:

@@ -46,6 +46,7 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "jump": (("int",), ""),
     "copy": (("int", "int", "int", "int", "int", "int"), ""),
     "trap": (("int",), ""),
+    "illegal": ((), ""),
     "ecall": ((), ""),
     "ebreak": ((), ""),
     "fence": ((), ""),

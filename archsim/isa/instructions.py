@@ -11,6 +11,7 @@ from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlMap
 from archsim.isa.fields import check_bits, parse_variables
 from archsim.isa.opcode_lines import instruction_encoding
+from archsim.isa.problems import Problems
 from archsim.isa.schema import TABLES, UNITS, check_keys
 from archsim.isa.spec import Instruction, State, Text, Variable
 from archsim.isa.template import parse_template
@@ -36,29 +37,37 @@ class Surroundings:
     extensions: Collection[str]
 
 
-def parse_instructions(tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings) -> dict[str, Instruction]:
+def parse_instructions(
+    tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings, problems: Problems
+) -> dict[str, Instruction]:
     """The instructions of one extension file that exist in its surroundings.
 
     Args:
         tree: the file.
         formats: what `format:` may name.
         around: what decides about `base:`, `requires:`, and `RV32:` or `RV64:` of an encoding.
+        problems: takes errors, one per instruction at most.
 
     Raises:
         InputError: an entry is wrong; names its line.
     """
-    result = {}
+    result: dict[str, Instruction] = {}
     if "instructions" not in tree:
         return {}
-    instructions = expand_templates(tree["instructions"])
+    instructions = YamlMap()
+    with problems.caught():
+        instructions = expand_templates(tree["instructions"])
     for name, entry in instructions.items():
-        if not _MNEMONIC.fullmatch(name):
-            raise InputError(
-                f"{name!r} is no mnemonic", **tree["instructions"].where(name), remedy="use letters, digits, _ and dots"
-            )
-        check_keys(entry, "instruction", f"instruction {name}")
-        if _exists(name, entry, around):
-            result[name] = _parse(name, entry, tree, formats, around, instructions.lines[name])
+        with problems.caught():
+            if not _MNEMONIC.fullmatch(name):
+                raise InputError(
+                    f"{name!r} is no mnemonic",
+                    **instructions.where(name),
+                    remedy="use letters, digits, _ and dots",
+                )
+            check_keys(entry, "instruction", f"instruction {name}")
+            if _exists(name, entry, around):
+                result[name] = _parse(name, entry, tree, formats, around, instructions.lines[name])
     return result
 
 
@@ -102,7 +111,7 @@ def _parse(
 
 
 def _meaning(what: str, entry: YamlMap, tree: YamlMap) -> tuple[str, Text | None]:
-    """Unit and operation; those of an instruction with `expands:` are not known yet."""
+    """Unit and operation; those of an instruction with `expands:` are not known yet, in a table of encodings never."""
     if "expands" in entry:
         for key in ("unit", "operation", "work", "memory"):
             if key in entry:
@@ -110,9 +119,12 @@ def _meaning(what: str, entry: YamlMap, tree: YamlMap) -> tuple[str, Text | None
                     f"{what} has 'expands' and {key!r}", **entry.where(key), remedy="leave it to what it expands to"
                 )
         return "", None
-    unit = str(_needed(what, entry, "unit"))
+    bare = tree.get("encodings_only", False) and "operation" not in entry
+    unit = str(entry.get("unit", "system") if bare else _needed(what, entry, "unit"))
     if unit not in UNITS:
         raise unknown(f"unit of {what}", unit, UNITS, **entry.where("unit"))
+    if bare:
+        return unit, None
     return unit, Text(str(_needed(what, entry, "operation")), tree.file, _text_line(entry))
 
 

@@ -10,15 +10,17 @@ from typing import Any
 
 from archsim.common.errors import InputError
 from archsim.common.resources import shipped
-from archsim.common.yamlfile import YamlMap, load_yaml
-from archsim.isa.constants import bind, parse_parameter
+from archsim.common.yamlfile import YamlMap
+from archsim.isa.constants import bind, check_constraints, parse_parameters
 from archsim.isa.encoding import check_encodings
 from archsim.isa.expansion import expand_all
+from archsim.isa.functions import FUNCTIONS
 from archsim.isa.instructions import Surroundings, parse_instructions
 from archsim.isa.names import resolve
-from archsim.isa.functions import FUNCTIONS
 from archsim.isa.operation import check_expression, check_operation
-from archsim.isa.schema import check_keys, maps
+from archsim.isa.problems import Problems
+from archsim.isa.requirements import read_files, required
+from archsim.isa.schema import maps
 from archsim.isa.spec import Extension, Instruction, Isa, Parameter, State
 from archsim.isa.state import check_state, parse_state
 from archsim.isa.store import stored
@@ -78,85 +80,54 @@ def _load(
 
 
 def _make(names: tuple[str, ...], xlen: int, paths: tuple[Path, ...], given: tuple[tuple[str, int], ...]) -> Isa:
-    trees = _read(paths)
-    declared = {
-        tree["extension"]: {name: parse_parameter(name, entry) for name, entry in _parameters(tree).items()}
-        for tree in trees.values()
-    }
-    parameters = bind({name: p for own in declared.values() for name, p in own.items()}, dict(given))
-    parameters["XLEN"] = xlen
-    states = {name: parse_state(tree, parameters) for name, tree in trees.items()}
-    state, places = _merge(trees, states)
-    _check_names(trees, declared, states)
-    check_state(state, places)
-    extensions = {
-        name: _extension(tree, declared[name], states[name], _formats(tree, trees), Surroundings(xlen, state, trees))
-        for name, tree in trees.items()
-    }
-    expand_all(extensions, trees, state)
-    instructions = _instructions(extensions)
-    check_encodings(list(instructions.values()))
-    isa = Isa("+".join(names), extensions, parameters, state, instructions, xlen)
-    for instruction in instructions.values():
-        _check_meaning(isa, instruction)
+    isa = gather(names, xlen, paths, given, Problems())
+    check_encodings(list(isa.instructions.values()))
     return isa
 
 
-def _read(paths: tuple[Path, ...]) -> dict[str, YamlMap]:
-    """Extension name -> its file, with those that it requires before it where they ship."""
-    asked: dict[str, YamlMap] = {}
-    for path in paths:
-        tree = _tree(path)
-        name = tree["extension"]
-        if name in asked:
-            raise InputError(
-                f"extension {name} is loaded twice, here and from {asked[name].file}",
-                **tree.where("extension"),
-                remedy="load one of them, or rename one",
-            )
-        asked[name] = tree
-    known = {path.stem: path for path in shipped("isa", ".yaml").values()}
-    trees: dict[str, YamlMap] = {}
-    started: set[str] = set()
+def gather(
+    names: tuple[str, ...],
+    xlen: int,
+    paths: tuple[Path, ...],
+    given: tuple[tuple[str, int], ...],
+    problems: Problems,
+) -> Isa:
+    """The Isa of files, all of it checked but that encodings do not overlap.
 
-    def add(tree: YamlMap) -> None:
-        name = tree["extension"]
-        if name not in started:
-            started.add(name)
-            for needed in tree.get("requires", []):
-                named(str(needed), tree, "requires")
-            trees[name] = tree
-
-    def named(name: str, tree: YamlMap, key: str) -> None:
-        if name in asked:
-            add(asked[name])
-        elif name.lower() in known:
-            add(_tree(known[name.lower()]))
-        else:
-            raise InputError(
-                f"extension {tree['extension']} {key} {name}, which is not loaded",
-                **tree.where(key),
-                remedy=f"load {name}, too",
-            )
-
-    for tree in asked.values():
-        add(tree)
-    for tree in list(trees.values()):
-        for other, name in (tree.get("implies") or {}).items():
-            if other in trees:
-                named(name, tree, "implies")
-    return trees
-
-
-def _tree(path: Path) -> YamlMap:
-    """A file with the right keys at its top."""
-    tree = load_yaml(path)
-    check_keys(tree, "extension", f"extension {tree.get('extension', path.stem)}")
-    return tree
-
-
-def _parameters(tree: YamlMap) -> dict[str, YamlMap]:
-    return maps(tree, "parameters", "parameter", "parameter")
+    Args:
+        names: what it is called by.
+        xlen: 32 or 64.
+        paths: files; what they require comes with them.
+        given: values of parameters.
+        problems: takes errors; what they concern is left out where they are not raised.
+    """
+    trees = read_files(paths, problems)
+    declared = {name: parse_parameters(tree, problems) for name, tree in trees.items()}
+    parameters = bind({name: p for own in declared.values() for name, p in own.items()}, dict(given), xlen, problems)
+    for tree in trees.values():
+        check_constraints(tree, parameters, problems)
+    states: dict[str, dict[str, State]] = {}
+    for name, tree in trees.items():
+        states[name] = {}
+        with problems.caught():
+            states[name] = parse_state(tree, parameters)
+    state, places = _merge(trees, states)
+    _check_names(trees, declared, states, problems)
+    with problems.caught():
+        check_state(state, places)
+    around = Surroundings(xlen, state, trees)
+    extensions = {}
+    for name, tree in trees.items():
+        formats: dict[str, YamlMap] = {}
+        with problems.caught():
+            formats = _formats(tree, trees)
+        extensions[name] = _extension(tree, declared[name], states[name], formats, around, problems)
+    expand_all(extensions, trees, state, problems)
+    isa = Isa("+".join(names), extensions, parameters, state, _instructions(extensions, problems), xlen)
+    for instruction in isa.instructions.values():
+        with problems.caught():
+            _check_meaning(isa, instruction)
+    return isa
 
 
 def _merge(
@@ -168,7 +139,10 @@ def _merge(
 
 
 def _check_names(
-    trees: dict[str, YamlMap], declared: dict[str, dict[str, Parameter]], states: dict[str, dict[str, State]]
+    trees: dict[str, YamlMap],
+    declared: dict[str, dict[str, Parameter]],
+    states: dict[str, dict[str, State]],
+    problems: Problems,
 ) -> None:
     """Names that operations use must be identifiers with one meaning each: they become names in generated code."""
     seen = {name: f"function {name}()" for name in FUNCTIONS} | _NAMES
@@ -178,19 +152,24 @@ def _check_names(
             names.append(("state", name, tree["state"].where(name)))
             names += [("CSR field", f"{name}_{field}", tree["state"].where(name)) for field in state.fields]
         for kind, name, where in names:
-            if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or keyword.iskeyword(name):
-                raise InputError(f"{name!r} is no name for a {kind}", **where, remedy="use letters, digits and _")
-            if name in seen:
-                raise InputError(f"{kind} {name} has the name of {seen[name]}", **where, remedy="rename it")
+            with problems.caught("name"):
+                _check_name(kind, name, seen, where)
             seen[name] = f"{kind} {name} of extension {extension}"
+
+
+def _check_name(kind: str, name: str, seen: dict[str, str], where: dict[str, Any]) -> None:
+    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII) or keyword.iskeyword(name):
+        raise InputError(f"{name!r} is no name for a {kind}", **where, remedy="use letters, digits and _")
+    if name in seen:
+        raise InputError(f"{kind} {name} has the name of {seen[name]}", **where, remedy="rename it")
 
 
 def _formats(tree: YamlMap, trees: dict[str, YamlMap]) -> dict[str, YamlMap]:
     """Formats an extension may use: its own, and those of the extensions it requires."""
-    needed = list(tree.get("requires", []))
+    needed = list(required(tree, trees))
     # what is appended is visited, too
     for name in needed:
-        needed += [other for other in trees[name].get("requires", []) if other not in needed]
+        needed += [other for other in required(trees[name], trees) if other not in needed]
     formats: dict[str, YamlMap] = {}
     for source in (*(other for name, other in trees.items() if name in needed), tree):
         formats |= maps(source, "formats", "format", "format")
@@ -203,38 +182,44 @@ def _extension(
     own: dict[str, State],
     formats: dict[str, YamlMap],
     around: Surroundings,
+    problems: Problems,
 ) -> Extension:
     return Extension(
         tree["extension"],
         str(tree["long_name"]),
         str(tree.get("version", "")),
-        tuple(str(name) for name in tree.get("requires", [])),
+        required(tree, around.extensions),
         str(tree["source"]),
         tree.file,
         parameters,
         own,
-        parse_instructions(tree, formats, around),
+        parse_instructions(tree, formats, around, problems),
+        required(tree, around.extensions, "conflicts"),
+        tree.get("encodings_only", False),
     )
 
 
-def _instructions(extensions: dict[str, Extension]) -> dict[str, Instruction]:
+def _instructions(extensions: dict[str, Extension], problems: Problems) -> dict[str, Instruction]:
     result: dict[str, Instruction] = {}
     for extension in extensions.values():
         for name, instruction in extension.instructions.items():
-            if name in result:
-                raise InputError(
-                    f"instruction {name} is already there ({result[name].file}:{result[name].line})",
-                    file=instruction.file,
-                    line=instruction.line,
-                    remedy="rename one, or load only one of the extensions",
-                )
-            result[name] = instruction
+            with problems.caught("name"):
+                if name in result:
+                    raise InputError(
+                        f"instruction {name} is already there ({result[name].file}:{result[name].line})",
+                        file=instruction.file,
+                        line=instruction.line,
+                        remedy="rename one, or load only one of the extensions",
+                    )
+                result[name] = instruction
     # a case of another comes after it
     return dict(sorted(result.items(), key=lambda item: bool(item[1].within)))
 
 
 def _check_meaning(isa: Isa, instruction: Instruction) -> None:
     """Check an instruction's operation and the expressions of its work and memory."""
+    if instruction.is_encoding_only:
+        return
     parameters = isa.parameters_of(instruction)
     for variable in instruction.variables:
         taken = variable.name in isa.state or variable.name in isa.parameters or variable.name in FUNCTIONS
@@ -249,8 +234,8 @@ def _check_meaning(isa: Isa, instruction: Instruction) -> None:
         return
     check_operation(instruction, isa.state_of(instruction), parameters)
     for key, value in instruction.work.items():
-        if key not in ("format", "class", "weights"):
+        if key not in ("format", "activations", "class", "weights"):
             check_expression(value, instruction.line, instruction, isa.state_of(instruction), parameters)
     for access in instruction.memory:
-        for key in ("address", "rows", "row_bytes", "stride"):
+        for key in access.keys() - {"access", "space"}:
             check_expression(access[key], instruction.line, instruction, isa.state_of(instruction), parameters)

@@ -120,7 +120,7 @@ class Lowering:
             counts = [
                 ELEMENT_TYPES[kind].count(row_bytes(self.state[str(view.of)])) if kind else 0 for kind in view.types
             ]
-            lines.append(f"n_{name} = {_choice(f's_{name}', [str(count) for count in counts], '0')}")
+            lines.append(f"n_{name} = {choice(f's_{name}', [str(count) for count in counts], '0')}")
         return lines
 
     def emit(self, line: str) -> None:
@@ -357,7 +357,7 @@ class Lowering:
             return str(readings[0])
         convert = _NUMPY[state.value]
         texts = [f"{convert}({text})" if text else f"{convert}(unselected(ctx))" for text in readings]
-        return _choice(f"s_{name}", texts, f"{convert}(unselected(ctx))")
+        return choice(f"s_{name}", texts, f"{convert}(unselected(ctx))")
 
     def state_write(self, node: ast.Subscript, text: str) -> None:
         name = _name(node.value)
@@ -450,7 +450,7 @@ def _plus(row: str, column: str) -> str:
     return column if row == "0" else row if column == "0" else f"{row} + {column}"
 
 
-def _choice(selector: str, texts: list[str], otherwise: str) -> str:
+def choice(selector: str, texts: list[str], otherwise: str) -> str:
     """The text that a selector's value picks."""
     chosen = otherwise
     for number, text in reversed(list(enumerate(texts))):

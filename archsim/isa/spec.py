@@ -68,7 +68,11 @@ class Variable:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number that a design may set within bounds (TM, TN, ...)."""
+    """A number that a design may set within bounds (TM, TN, ...), or one that follows from others.
+
+    Attributes:
+        value: what it follows from, as an expression; None for one that a design may set.
+    """
 
     name: str
     default: int
@@ -76,6 +80,7 @@ class Parameter:
     maximum: int
     power_of_two: bool
     description: str
+    value: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,7 @@ class Instruction:
     Attributes:
         match: 32 (or 16) characters of 0, 1 and -, most significant bit first.
         assembly: operand template, such as "xd, imm(xs1)".
-        operation: its meaning, in the operation language; None where it has an expansion.
+        operation: its meaning, in the operation language; None where it has an expansion, or an encoding only.
         unit: class of execution unit (alu, mul, div, branch, load, store, csr, system, tile_lsu, matrix, vector, dma).
         work: what it asks of the unit: name -> expression or word (macs, elements, bits, format, class, ...).
         memory: bulk accesses: a list of {access, address, rows, row_bytes, stride} of expressions.
@@ -225,6 +230,11 @@ class Instruction:
         operands = parse_template(self.assembly)
         return suffixes + tuple(name for operand in operands for name in operand.variables if name in names)
 
+    @property
+    def is_encoding_only(self) -> bool:
+        """Whether nothing is known of its meaning: it traps when executed."""
+        return self.operation is None and self.expansion is None
+
     def variable(self, name: str) -> Variable:
         for variable in self.variables:
             if variable.name == name:
@@ -245,6 +255,8 @@ class Extension:
     parameters: dict[str, Parameter]
     state: dict[str, State]
     instructions: dict[str, Instruction]
+    conflicts: tuple[str, ...] = ()
+    encodings_only: bool = False
 
 
 @dataclass(frozen=True)

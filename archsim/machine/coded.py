@@ -48,7 +48,8 @@ class Coded:
         self.floats = "F" in self.isa.extensions
         self.alignment = 2 if any(i.width == 16 for i in self.isa.instructions.values()) else 4
         for name, instruction in self.isa.instructions.items():
-            if instruction.expansion is not None:
+            # what has no meaning of its own is decoded as another one, or as illegal
+            if instruction.operation is None:
                 continue
             inline = instruction.extension in INLINE_EXTENSIONS and instruction.unit in INLINE_UNITS
             inline |= name in INLINE_FLOATS and instruction.extension in ("F", "D")

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from archsim.isa.lower import operand_slots
+from archsim.isa.operation import Access, group_size
 from archsim.isa.spec import Isa
 from archsim.machine import layout as at
 from archsim.machine.coded import Coded
@@ -15,6 +16,8 @@ from archsim.machine.functions import instruction_source, pattern_source, regist
 from archsim.machine.jit import address_of, load_generated
 from archsim.machine.loop import Variant, loop_source, scheduler_source
 
+BARRIER_FILE = "b"
+"""Registers that count transfers outstanding."""
 _ILLEGAL = """from archsim.machine.layout import ILLEGAL, TRAP
 
 
@@ -87,14 +90,28 @@ class CodeTables:
         info[at.INFO_UNIT] = at.UNIT_ID[instruction.unit]
         info[at.INFO_HAS_PATTERN] = int(source is not None)
         slots = operand_slots(instruction).slot
-        reads, writes = register_operands(self.coded, name)
+        reads, writes = (self._registers(name, accesses) for accesses in register_operands(self.coded, name))
+        barriers = [slots[access.variable] for access, _ in writes if access.register_file == BARRIER_FILE]
+        info[at.INFO_BARRIER] = barriers[0] + 1 if barriers else 0
+        # who waits for a barrier waits for what arrives there, not for a register
+        reads, writes = ([one for one in some if one[0].register_file != BARRIER_FILE] for some in (reads, writes))
         info[at.INFO_READS], info[at.INFO_WRITES] = len(reads), len(writes)
         for first, accesses in ((at.INFO_READ0, reads), (at.INFO_WRITE0, writes)):
-            for index, access in enumerate(accesses[: at.MAXIMUM_OPERANDS]):
+            for index, (access, offset) in enumerate(accesses):
                 info[first + 2 * index] = slots[access.variable]
-                info[first + 2 * index + 1] = self.coded.scoreboard[access.register_file]
+                info[first + 2 * index + 1] = self.coded.scoreboard[access.register_file] + offset
         info[at.INFO_BUILTIN] = self._builtin(name)
         info[at.INFO_ALWAYS] = int(self.coded.isa.instructions[name].vector is not None)
+
+    def _registers(self, name: str, accesses: list[Access]) -> list[tuple[Access, int]]:
+        """Every register of the operands' groups, as (operand, place in its group), as many as timing follows."""
+        instruction = self.coded.isa.instructions[name]
+        every = [
+            (access, offset)
+            for access in accesses
+            for offset in range(group_size(instruction, instruction.variable(access.variable)))
+        ]
+        return every[: at.MAXIMUM_OPERANDS]
 
     def _builtin(self, name: str) -> int:
         instruction = self.coded.isa.instructions[name]

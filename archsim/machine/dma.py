@@ -7,7 +7,7 @@ their way; engines of all cores take turns by time, so that they share DRAM fair
 from __future__ import annotations
 
 from archsim.machine.dram import dram_access
-from archsim.machine.host import pointer_int64
+from archsim.machine.host import get_u32, pointer_int64, translate
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BARRIER_COUNT,
@@ -53,6 +53,7 @@ from archsim.machine.layout import (
     T_DRAM,
     T_DRAM_STRIDE,
     T_FIELDS,
+    T_INDEX,
     T_READY,
     T_ROWS,
     T_SPAD,
@@ -84,7 +85,7 @@ def slot_free_at(ctx):
 
 
 @njit
-def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, ready):
+def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, ready, index):
     """Put a transfer into the next engine's queue (there must be a slot)."""
     dma = pointer_int64(ctx[DMA])
     engine = engine_at(ctx, dma[M_ISSUED] % dma[M_ENGINES])
@@ -99,6 +100,7 @@ def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrie
     engine[slot + T_SPAD_STRIDE] = spad_stride
     engine[slot + T_BARRIER] = barrier
     engine[slot + T_READY] = ready + dma[M_STARTUP]
+    engine[slot + T_INDEX] = index
     engine[E_TAIL] += 1
     if engine[E_TAIL] - engine[E_HEAD] == 1:
         engine[E_ROW] = 0
@@ -148,7 +150,11 @@ def burst(chip, ctx, index):
     dma, engine = pointer_int64(ctx[DMA]), engine_at(ctx, index)
     slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
     row, offset, row_bytes = engine[E_ROW], engine[E_OFFSET], engine[slot + T_BYTES]
-    dram = engine[slot + T_DRAM] + row * engine[slot + T_DRAM_STRIDE] + offset
+    number = row
+    if engine[slot + T_INDEX] != 0:
+        # a gather finds its row's number in a table
+        number = get_u32(translate(ctx, engine[slot + T_INDEX] + 4 * row, 4))
+    dram = engine[slot + T_DRAM] + number * engine[slot + T_DRAM_STRIDE] + offset
     spad = engine[slot + T_SPAD] + row * engine[slot + T_SPAD_STRIDE] + offset
     limit = dma[M_BURST]
     # bursts end at multiples of their size, so that they never straddle a channel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archsim.common.errors import InputError
-from archsim.isa.lower import Lowering, operand_slots
+from archsim.isa.lower import Lowering, choice, operand_slots
 from archsim.isa.operation import Access, check_expression
 from archsim.isa.spec import Instruction
 from archsim.isa.vector import VectorLowering, specialised
@@ -68,7 +68,8 @@ def pattern_source(coded: Coded, name: str) -> str | None:
         # vl elements as wide as vtype says
         lines.append("work[WORK_ELEMENTS] = pointer_int64(ctx[CSR])[VL_CSR]")
         lines.append("work[WORK_BITS] = np.int64(8) << (ctx[COLUMN] & 3)")
-    lines.append(f"work[WORK_FORMAT] = {_format(coded, instruction)}")
+    lines.append(f"work[WORK_FORMAT] = {_format(coded, instruction, 'format')}")
+    lines.append(f"work[WORK_ACTIVATIONS] = {_format(coded, instruction, 'activations')}")
     lines.append(f"work[WORK_CLASS] = {_word(instruction, 'class', CLASS_ID)}")
     lines.append(f"work[WORK_WEIGHTS] = {_weights(coded, instruction)}")
     lines.append(f"work[WORK_ACCESSES] = {len(instruction.memory)}")
@@ -80,11 +81,24 @@ def pattern_source(coded: Coded, name: str) -> str | None:
             remedy=f"describe at most {MAXIMUM_ACCESSES}",
         )
     for index, access in enumerate(instruction.memory):
+        if "index" in access and instruction.unit != "dma":
+            raise InputError(
+                f"{name} has an 'index' in its memory accesses",
+                file=instruction.file,
+                line=instruction.line,
+                remedy="leave gathers to instructions of unit dma",
+            )
         base = f"WORK_MEMORY + {index} * MEMORY_FIELDS"
         lines.append(f"work[{base} + ACCESS_WRITE] = {int(access['access'] == 'write')}")
         lines.append(f"work[{base} + ACCESS_DRAM] = {int(access.get('space') == 'dram')}")
-        for key, slot in (("address", "ADDRESS"), ("rows", "ROWS"), ("row_bytes", "BYTES"), ("stride", "STRIDE")):
-            lines.append(f"work[{base} + ACCESS_{slot}] = {_expression(coded, instruction, access[key])}")
+        for key, slot in (
+            ("address", "ADDRESS"),
+            ("rows", "ROWS"),
+            ("row_bytes", "BYTES"),
+            ("stride", "STRIDE"),
+            ("index", "INDEX"),
+        ):
+            lines.append(f"work[{base} + ACCESS_{slot}] = {_expression(coded, instruction, access.get(key, 0))}")
     header = [
         vocabulary() + "from archsim.machine.layout import *",
         "from archsim.machine.vector import VL_CSR",
@@ -115,25 +129,22 @@ def _word(instruction: Instruction, key: str, known: dict[str, int]) -> int:
     return known[value]
 
 
-def _format(coded: Coded, instruction: Instruction) -> str:
+def _format(coded: Coded, instruction: Instruction, key: str) -> str:
     """A number format by name, or by a CSR field whose values are formats (qfmt.wfmt)."""
-    value = str(instruction.work.get("format", "none"))
+    value = str(instruction.work.get(key, "none"))
     if "." not in value:
-        return str(_word(instruction, "format", FORMAT_ID))
+        return str(_word(instruction, key, FORMAT_ID))
     csr, _, name = value.partition(".")
     state = coded.isa.state.get(csr)
     if state is None or name not in state.fields or any(v not in FORMATS for v in state.fields[name][2]):
         raise InputError(
-            f"format {value!r} of {instruction.name} is no CSR field of formats",
+            f"{key} {value!r} of {instruction.name} is no CSR field of formats",
             file=instruction.file,
             line=instruction.line,
             remedy="name a field with values, as in qfmt.wfmt",
         )
-    text = "0"
-    for index, word in enumerate(state.fields[name][2]):
-        text = f"({FORMAT_ID[word]} if v == {index} else {text})"
-    expression = _expression(coded, instruction, f"{csr}_{name}")
-    return text.replace("v ==", f"{expression} ==")
+    words = [str(FORMAT_ID[word]) for word in state.fields[name][2]]
+    return choice(_expression(coded, instruction, f"{csr}_{name}"), words, "0")
 
 
 def _weights(coded: Coded, instruction: Instruction) -> str:

@@ -20,6 +20,7 @@ from archsim.machine.layout import (
     CODE_CHANGED,
     CUSTOM,
     ENVIRONMENT_CALL,
+    ILLEGAL,
     INDEX_FAULT,
     LOAD_FAULT,
     RAM,
@@ -315,6 +316,12 @@ def ebreak(ctx):
 def trap(ctx, value):
     ctx[TRAP] = CUSTOM
     ctx[TRAP_VALUE] = value
+
+
+@njit
+def illegal(ctx):
+    """The instruction does not exist in this state of the hart."""
+    ctx[TRAP] = ILLEGAL
 
 
 @njit

@@ -6,6 +6,8 @@ registers and scratchpad bytes are ready. All times are cycles, known at issue.
 
 from __future__ import annotations
 
+import numpy as np
+
 from archsim.machine.dma import enqueue, slot_free_at
 from archsim.machine.host import call_at, pointer_int64
 from archsim.machine.jit import njit
@@ -13,6 +15,7 @@ from archsim.machine.layout import (
     ACCESS_ADDRESS,
     ACCESS_BYTES,
     ACCESS_DRAM,
+    ACCESS_INDEX,
     ACCESS_ROWS,
     ACCESS_STRIDE,
     ACCESS_WRITE,
@@ -40,6 +43,7 @@ from archsim.machine.layout import (
     INFINITY,
     INFO,
     INFO_ALWAYS,
+    INFO_BARRIER,
     INFO_BUILTIN,
     INFO_HAS_PATTERN,
     INFO_READ0,
@@ -84,6 +88,7 @@ from archsim.machine.layout import (
     VALUES,
     WORK,
     WORK_ACCESSES,
+    WORK_ACTIVATIONS,
     WORK_BITS,
     WORK_CLASS,
     WORK_COLUMNS,
@@ -97,11 +102,11 @@ from archsim.machine.layout import (
     WORK_SCALES,
     WORK_WEIGHTS,
 )
-from archsim.machine.layout import FORMAT_ID as _FORMAT_ID
+from archsim.machine.layout import FORMAT_BITS as _FORMAT_BITS
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.scratchpad import check_access, earliest, mark, transfer
+from archsim.machine.scratchpad import check_access, check_gather, earliest, mark, transfer
 
-_INT4 = _FORMAT_ID["int4"]
+_TENTHS_OF_BITS = np.array([round(10 * bits) for bits in _FORMAT_BITS.values()], np.int64)
 _TILE, _MATRIX, _VECTOR, _DMA = (_UNIT_ID[name] for name in ("tile_lsu", "matrix", "vector", "dma"))
 
 
@@ -172,7 +177,7 @@ def _scalar(ctx, info, word, start):
 @njit
 def _wait(ctx, info, word, start):
     """Stall until a barrier's transfers have ended."""
-    barrier = (word >> (16 + 8 * info[INFO_WRITE0])) & 255
+    barrier = _barrier(info, word)
     if pointer_int64(ctx[BARRIER_COUNT])[barrier] > 0:
         ctx[BLOCKED_ON] = 1
         return BLOCKED
@@ -180,6 +185,12 @@ def _wait(ctx, info, word, start):
     _stall(ctx, STALL_DMA_WAIT, time - start)
     ctx[NOW] = time + 1
     return RUNNING
+
+
+@njit
+def _barrier(info, word):
+    """The barrier that an instruction writes."""
+    return (word >> (16 + 8 * (info[INFO_BARRIER] - 1))) & 255
 
 
 @njit
@@ -207,6 +218,7 @@ def _dma(ctx, op, info, word, immediate, start, write):
     spad = pointer_int64(ctx[WORK] + (WORK_MEMORY + MEMORY_FIELDS) * 8)
     check_access(ctx, dram)
     check_access(ctx, spad)
+    check_gather(ctx, dram)
     if ctx[TRAP] != 0 or work[WORK_ACCESSES] != 2 or dram[ACCESS_DRAM] == 0:
         return TRAPPED
     time = max(start, free)
@@ -223,15 +235,15 @@ def _dma(ctx, op, info, word, immediate, start, write):
         if ctx[TRAP] != 0:
             return TRAPPED
     mark(ctx, spad, not write, INFINITY)
-    barrier = (word >> (16 + 8 * info[INFO_WRITE0])) & 255
+    barrier = _barrier(info, word)
     pointer_int64(ctx[BARRIER_COUNT])[barrier] += 1
     strides = dram[ACCESS_STRIDE], spad[ACCESS_STRIDE]
-    if strides[0] == size and strides[1] == size:
+    if strides[0] == size and strides[1] == size and dram[ACCESS_INDEX] == 0:
         # adjoining rows are one long row
         size, rows = rows * size, 1
     enqueue(
         ctx, write, dram[ACCESS_ADDRESS], spad[ACCESS_ADDRESS], rows, size, strides[0], strides[1], barrier,
-        max(time, ready),
+        max(time, ready), dram[ACCESS_INDEX],
     )  # fmt: skip
     return RUNNING
 
@@ -310,6 +322,9 @@ def _finish(ctx, info, unit, word, read, done):
         entry = _operand(info, INFO_WRITE0, index, word)
         ready[entry] = done
         read_done[entry] = -read if unit == _MATRIX else read
+    if info[INFO_BARRIER]:
+        ends = pointer_int64(ctx[BARRIER_DONE])
+        ends[_barrier(info, word)] = max(ends[_barrier(info, word)], done)
     work = pointer_int64(ctx[WORK])
     for index in range(work[WORK_ACCESSES]):
         access = pointer_int64(ctx[WORK] + (WORK_MEMORY + index * MEMORY_FIELDS) * 8)
@@ -379,14 +394,20 @@ def _matrix_interval(ctx, parameters):
     if work[WORK_MACS] <= 0:
         return 1
     number_format = work[WORK_FORMAT]
+    activations = work[WORK_ACTIVATIONS] if work[WORK_ACTIVATIONS] != 0 else number_format
     rate = parameters[U_RATES + number_format]
-    if rate <= 0:
+    other = parameters[U_RATES + activations]
+    if rate <= 0 or other <= 0:
         ctx[TRAP] = NO_FORMAT
         return 1
+    elements = work[WORK_ROWS] * work[WORK_DEPTH], work[WORK_COLUMNS] * work[WORK_DEPTH]
+    bits = elements[0] * _TENTHS_OF_BITS[activations] + elements[1] * _TENTHS_OF_BITS[number_format]
+    if _TENTHS_OF_BITS[activations] > _TENTHS_OF_BITS[number_format] and other < rate:
+        # the wider format's multipliers do it
+        number_format, rate = activations, other
     events[EVENT_MACS + number_format] += work[WORK_MACS]
     events[EVENT_SCALES] += work[WORK_SCALES]
-    packed = work[WORK_COLUMNS] * work[WORK_DEPTH]
-    events[EVENT_TILE_READ] += work[WORK_ROWS] * work[WORK_DEPTH] + (packed >> 1 if number_format == _INT4 else packed)
+    events[EVENT_TILE_READ] += (bits + 79) // 80
     rows, columns, depth = work[WORK_ROWS], work[WORK_COLUMNS], work[WORK_DEPTH]
     passes = (columns + parameters[U_COLUMNS] - 1) // parameters[U_COLUMNS]
     if parameters[U_KIND] == KIND_SYSTOLIC_WS:

@@ -65,7 +65,13 @@ STALL_DMA_WAIT, STALL_SYNC = STALL_ID["dma_wait"], STALL_ID["sync"]
 STALL_DRAIN, STALL_IDLE = STALL_ID["drain"], STALL_ID["idle"]
 
 # -- number formats and vector work classes
-FORMATS = ("none", "int8", "int4", "int16", "int32", "fp16", "bf16", "fp32")
+FORMAT_BITS = {
+    "none": 0, "int8": 8, "int4": 4, "int3": 3, "int2": 2, "ternary": 1.6, "sign": 1, "int16": 16, "int32": 32,
+    "fp8_e4m3": 8, "fp8_e5m2": 8, "fp6": 6, "fp4": 4, "cb4": 4, "cb3": 3, "cb2": 2, "fp16": 16, "bf16": 16, "tf32": 32,
+    "fp32": 32, "fp64": 64,
+}  # fmt: skip
+"""Bits that an element takes in a register."""
+FORMATS = tuple(FORMAT_BITS)
 FORMAT_ID = {name: index for index, name in enumerate(FORMATS)}
 CLASSES = ("alu", "div", "exp", "reduce", "convert")
 CLASS_ID = {name: index for index, name in enumerate(CLASSES)}
@@ -88,20 +94,22 @@ EVENT_LINK, EVENT_SCALES = EVENT_ID["link.bytes"], EVENT_ID["scale_multiplies"]
 # -- what an instruction asks of its unit, filled by its pattern function
 (
     WORK_MACS, WORK_ROWS, WORK_COLUMNS, WORK_DEPTH, WORK_FORMAT, WORK_WEIGHTS, WORK_SCALES,
-    WORK_ELEMENTS, WORK_BITS, WORK_CLASS, WORK_LATENCY, WORK_ACCESSES,
-) = range(12)  # fmt: skip
-WORK_MEMORY = 12
+    WORK_ELEMENTS, WORK_BITS, WORK_CLASS, WORK_LATENCY, WORK_ACCESSES, WORK_ACTIVATIONS,
+) = range(13)  # fmt: skip
+WORK_MEMORY = 13
 """First of the bulk accesses, MEMORY_FIELDS numbers each."""
-MEMORY_FIELDS = 6
-ACCESS_WRITE, ACCESS_ADDRESS, ACCESS_ROWS, ACCESS_BYTES, ACCESS_STRIDE, ACCESS_DRAM = range(MEMORY_FIELDS)
+MEMORY_FIELDS = 7
+(
+    ACCESS_WRITE, ACCESS_ADDRESS, ACCESS_ROWS, ACCESS_BYTES, ACCESS_STRIDE, ACCESS_DRAM, ACCESS_INDEX,
+) = range(MEMORY_FIELDS)  # fmt: skip
 MAXIMUM_ACCESSES = 4
 WORK_SIZE = WORK_MEMORY + MAXIMUM_ACCESSES * MEMORY_FIELDS
 
 # -- static facts per instruction (INFO): unit, then register operands as (slot, scoreboard base)
 INFO_UNIT, INFO_READS, INFO_WRITES, INFO_HAS_PATTERN, INFO_BUILTIN = range(5)
-INFO_READ0, INFO_WRITE0, INFO_ALWAYS = 5, 17, 30
-MAXIMUM_OPERANDS = 6
-INFO_SIZE = 32
+INFO_READ0, INFO_WRITE0, INFO_ALWAYS, INFO_BARRIER = 7, 31, 5, 6
+MAXIMUM_OPERANDS = 12
+INFO_SIZE = 56
 BUILTIN_NONE, BUILTIN_WAIT, BUILTIN_SYNC, BUILTIN_LOAD, BUILTIN_STORE, BUILTIN_SCALAR = range(6)
 
 # -- what is known of a CSR (CSR_FACTS, CSR_FIELDS numbers for each of 4096)
@@ -114,7 +122,7 @@ USER, MACHINE = 0, 3
 """Privilege levels."""
 
 # -- fields of a unit's parameters (UNIT, UNIT_FIELDS numbers each)
-UNIT_FIELDS = 16
+UNIT_FIELDS = 32
 (
     U_WIDTH, U_LATENCY, U_QUEUE, U_KIND, U_ROWS, U_COLUMNS, U_DEPTH, U_DOUBLE_BUFFERED, U_RATES,
 ) = (0, 1, 2, 3, 4, 5, 6, 7, 8)  # fmt: skip
@@ -157,8 +165,8 @@ E_FREE = 8
 """Ring of times at which queue slots came free."""
 E_DESCRIPTORS = E_FREE + QUEUE_SLOTS
 (
-    T_WRITE, T_DRAM, T_SPAD, T_ROWS, T_BYTES, T_DRAM_STRIDE, T_SPAD_STRIDE, T_BARRIER, T_READY,
-) = range(9)  # fmt: skip
+    T_WRITE, T_DRAM, T_SPAD, T_ROWS, T_BYTES, T_DRAM_STRIDE, T_SPAD_STRIDE, T_BARRIER, T_READY, T_INDEX,
+) = range(10)  # fmt: skip
 T_FIELDS = 10
 E_RING = E_DESCRIPTORS + QUEUE_SLOTS * T_FIELDS
 OUTSTANDING_SLOTS = 1024

@@ -112,6 +112,9 @@ def decode_words(coded: Coded, words: np.ndarray, text: int, latency: dict[str, 
                 found = found[~np.isin(fields, list(variable.forbidden))]
         if not len(found):
             continue
+        if instruction.is_encoding_only:
+            code[found] = (coded.illegal, 0)
+            continue
         target, values = _executed(coded, instruction, unique[found])
         used.add(target.name)
         code[found] = _operands(coded, target, values, len(found))

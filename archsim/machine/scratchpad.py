@@ -8,12 +8,13 @@ of the program. Bandwidth is banks x width per cycle, shared by the units in buc
 from __future__ import annotations
 
 from archsim.isa.program import SCRATCHPAD_BASE
-from archsim.machine.host import pointer_int64
+from archsim.machine.host import get_u32, pointer_int64, translate
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     ACCESS_ADDRESS,
     ACCESS_BYTES,
     ACCESS_DRAM,
+    ACCESS_INDEX,
     ACCESS_ROWS,
     ACCESS_STRIDE,
     BANDWIDTH,
@@ -41,7 +42,7 @@ from archsim.machine.layout import (
 def check_access(ctx, access):
     """Trap unless every row of a bulk access lies in its memory."""
     rows, size = access[ACCESS_ROWS], access[ACCESS_BYTES]
-    if rows <= 0 or size <= 0:
+    if rows <= 0 or size <= 0 or access[ACCESS_INDEX] != 0:
         return
     first = access[ACCESS_ADDRESS]
     last = first + (rows - 1) * access[ACCESS_STRIDE]
@@ -53,6 +54,22 @@ def check_access(ctx, access):
     if not good:
         ctx[TRAP] = RANGE_FAULT
         ctx[TRAP_VALUE] = low
+
+
+@njit
+def check_gather(ctx, access):
+    """Trap unless every row that a table of 32-bit numbers selects lies in DRAM, and the table in memory."""
+    if access[ACCESS_INDEX] == 0:
+        return
+    for row in range(access[ACCESS_ROWS]):
+        number = get_u32(translate(ctx, access[ACCESS_INDEX] + 4 * row, 4))
+        if ctx[TRAP] != 0:
+            return
+        first = access[ACCESS_ADDRESS] + number * access[ACCESS_STRIDE]
+        if first < 4096 or first + access[ACCESS_BYTES] > ctx[RAM_SIZE]:
+            ctx[TRAP] = RANGE_FAULT
+            ctx[TRAP_VALUE] = first
+            return
 
 
 @njit

@@ -23,10 +23,8 @@ def word(name: str, operands: str, number: int, body: str) -> str:
     lines = "".join(f"      {line}\n" for line in body.splitlines())
     match = f"{number:07b}----------000-----0001011"
     variables = {
-        "td": "{name: td, location: 11-7, register: p, not: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, "
-        "19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]}",
-        "gd": "{name: gd, location: 11-7, register: q, group: 2, not: [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, "
-        "17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31]}",
+        "td": f"{{name: td, location: 11-7, register: p, not: {list(range(2, 32))}}}",
+        "gd": f"{{name: gd, location: 11-7, register: q, group: 2, not: {list(range(3, 32))}}}",
         "xs1": "{name: xs1, location: 19-15, register: X}",
         "xs2": "{name: xs2, location: 24-20, register: X}",
     }
