@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from archsim.cli import compare, design, isa, isa_lint, isa_test, model, replay, run, simulate, sweep
+from archsim.cli import compare, design, isa, isa_lint, isa_test, isa_write, model, replay, run, simulate, sweep
 from archsim.common.errors import InputError, SimulationError
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 for module in (run, simulate, compare, sweep, replay):
     module.register(app)
-assert isa_lint.app is isa_test.app is isa.app  # which they add commands to
+assert isa_lint.app is isa_test.app is isa_write.app is isa.app  # which they add commands to
 app.add_typer(isa.app, name="isa")
 app.add_typer(design.app, name="design")
 app.add_typer(model.app, name="model")
