@@ -10,6 +10,7 @@ from typing import Any
 from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlMap
 from archsim.isa.fields import check_bits, parse_variables
+from archsim.isa.opcode_lines import instruction_encoding
 from archsim.isa.problems import Problems
 from archsim.isa.schema import TABLES, TRAPS, UNITS, check_keys
 from archsim.isa.spec import Instruction, State, Text, Variable
@@ -81,7 +82,10 @@ def _parse(
     name: str, entry: YamlMap, tree: YamlMap, formats: dict[str, YamlMap], around: Surroundings, line: int
 ) -> Instruction:
     what = f"instruction {name}"
-    encoding = _encoding(name, entry["encoding"], around.xlen)
+    if "opcodes" in entry:
+        encoding = instruction_encoding(name, entry, formats)
+    else:
+        encoding = _encoding(name, _needed(what, entry, "encoding"), around.xlen)
     match = _match(name, encoding)
     variables = parse_variables(name, entry, encoding, formats, around.state, len(match))
     check_bits(name, match, variables, encoding)
