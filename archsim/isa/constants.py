@@ -96,7 +96,7 @@ def bind(parameters: dict[str, Parameter], given: dict[str, int], xlen: int, pro
                 # a trace gives all values that it was recorded with
                 if given.get(name, values[name]) != values[name]:
                     raise InputError(
-                        f"parameter {name} is {given[name]!r}, and {values[name]} follows from {parameter.value.source}",
+                        f"parameter {name} is {given[name]!r}, and {parameter.value.source} is {values[name]}",
                         remedy="set what it follows from",
                     )
     return {name: values.get(name, 0) for name in parameters} | {"XLEN": xlen}
