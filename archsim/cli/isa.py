@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -111,35 +110,3 @@ def disasm(program: Annotated[Path, typer.Argument(help="ELF or assembly file.")
     print(f"\n{program}:     file format elf{content.xlen}-littleriscv")
     for line in listing(loaded, content):
         print(line)
-
-
-@app.command()
-def header(
-    extension: Annotated[str, typer.Argument(help="Extension name or YAML file.")], isa: IsaNames = None
-) -> None:
-    """A C header of inline functions for stock compilers. Example: archsim isa header xqt > xqt.h"""
-    from archsim.isa.exports import c_header
-
-    loaded, name = _with(extension, isa)
-    sys.stdout.write(c_header(loaded, name))
-
-
-@app.command()
-def docs(extension: Annotated[str, typer.Argument(help="Extension name or YAML file.")], isa: IsaNames = None) -> None:
-    """Documentation in Markdown. Example: archsim isa docs xqt"""
-    from archsim.isa.exports import markdown
-
-    loaded, name = _with(extension, isa)
-    sys.stdout.write(markdown(loaded, name))
-
-
-def _with(extension: str, isa: list[str] | None) -> tuple[Any, str]:
-    """An instruction set that holds an extension, and the extension's own name in it."""
-    from archsim.common.resources import find
-    from archsim.common.yamlfile import load_yaml
-
-    path = find("extension", extension, "isa")
-    name = str(load_yaml(path).get("extension"))
-    names = list(isa or DEFAULT)
-    loaded = _load(names)
-    return (loaded, name) if name in loaded.extensions else (_load([*names, extension]), name)

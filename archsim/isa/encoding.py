@@ -39,6 +39,19 @@ def operand_range(variable: Variable) -> tuple[int, int, int]:
     return low * step + variable.add, high * step + variable.add, step
 
 
+def bit_runs(variable: Variable) -> list[tuple[int, int, int]]:
+    """Runs of neighbouring bits: (bit of the value, mask of its width, bit of the word), for each run."""
+    pieces: list[tuple[int, int, int]] = []
+    for index, bit in enumerate(reversed(variable.bits)):
+        low = index + variable.left_shift
+        if pieces and pieces[-1][2] + pieces[-1][1].bit_length() == bit:
+            first, mask, start = pieces[-1]
+            pieces[-1] = (first, mask << 1 | 1, start)
+        else:
+            pieces.append((low, 1, bit))
+    return pieces
+
+
 def _field(instruction: Instruction, variable: Variable, value: int) -> int:
     low, high, step = operand_range(variable)
     if not low <= value <= high or (value - variable.add) % step:

@@ -84,9 +84,9 @@ def test_isa_and_design_commands(capsys, monkeypatch, tmp_path: Path) -> None:
     assert printed(capsys, monkeypatch, "isa", "show", "qt.mma.s", "--json")["unit"] == "matrix"
     assert {d["design"] for d in printed(capsys, monkeypatch, "design", "list", "--json")} >= {"edge-npu", "server-npu"}
     assert printed(capsys, monkeypatch, "design", "show", "edge-npu", "--json")["cores"] == 1
-    header = archsim("isa", "header", "xqt", capsys=capsys, monkeypatch=monkeypatch)
+    header = archsim("isa", "export", "xqt", "--to", "c-header", capsys=capsys, monkeypatch=monkeypatch)
     assert header.code == 0 and ".insn" in header.out
-    docs = archsim("isa", "docs", "xqt", capsys=capsys, monkeypatch=monkeypatch)
+    docs = archsim("isa", "export", "xqt", "--to", "markdown", capsys=capsys, monkeypatch=monkeypatch)
     assert docs.code == 0 and "qt.mma" in docs.out
     ops = printed(capsys, monkeypatch, "model", "show", "llama-3-8b", "--json")
     assert [op["op"] for op in ops if op["kind"] == "matmul"] == ["qkv", "out", "gate_up", "down", "lm_head"]

@@ -13,10 +13,10 @@ from elftools.elf.elffile import ELFFile
 from archsim.common.errors import InputError
 from archsim.common.resources import shipped
 from archsim.common.yamlfile import load_yaml
+from archsim.isa.diagram import bit_diagram
 from archsim.isa.encoding import decode, encode, operand_range
 from archsim.isa.exports import c_header, json_schema, markdown
 from archsim.isa.load import load_isa
-from archsim.isa.markdown import bit_diagram
 from archsim.isa.spec import Instruction, Isa
 from tests.isa.gnu import needs_gcc, run
 

@@ -8,7 +8,7 @@ import pytest
 
 from archsim.common.errors import InputError
 from archsim.isa.load import load_isa
-from archsim.isa.markdown import markdown
+from archsim.isa.exports import markdown
 from archsim.isa.spec import Isa
 
 HEAD = "extension: {name}\nlong_name: A test\nsource: here\n"

@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 
 from archsim.common.errors import unknown
-from archsim.isa.encoding import operand_range
+from archsim.isa.encoding import bit_runs, operand_range
 from archsim.isa.operation import Operation, check_operation, csr_fields
-from archsim.isa.spec import Extension, Instruction, Isa, Variable
+from archsim.isa.spec import Extension, Instruction, Isa
 
 _FIELDS = {"rd": range(11, 6, -1), "rs1": range(19, 14, -1), "rs2": range(24, 19, -1), "rs3": range(31, 26, -1)}
 _PURE_UNITS = ("alu", "mul", "div")
@@ -243,21 +243,8 @@ def _word(instruction: Instruction, numbers: dict[str, str]) -> str:
         value = f'(" ARCHSIM_TEXT({variable.name}) ")'
         if variable.name in numbers:
             value = f".Larchsim_{numbers[variable.name]}"
-        terms += [f"((({value} >> {low}) & {mask:#x}) << {bit})" for low, mask, bit in _pieces(variable)]
+        terms += [f"((({value} >> {low}) & {mask:#x}) << {bit})" for low, mask, bit in bit_runs(variable)]
     return _text(f".4byte {' | '.join(terms)}")
-
-
-def _pieces(variable: Variable) -> list[tuple[int, int, int]]:
-    """Runs of neighbouring bits: (bit of the value, mask of its width, bit of the word), for each run."""
-    pieces: list[tuple[int, int, int]] = []
-    for index, bit in enumerate(reversed(variable.bits)):
-        low = index + variable.left_shift
-        if pieces and pieces[-1][2] + pieces[-1][1].bit_length() == bit:
-            first, mask, start = pieces[-1]
-            pieces[-1] = (first, mask << 1 | 1, start)
-        else:
-            pieces.append((low, 1, bit))
-    return pieces
 
 
 def _equations(isa: Isa) -> list[str]:
