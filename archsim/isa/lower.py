@@ -295,7 +295,9 @@ class Lowering:
         if name in ("frec7", "frsqrt7"):
             return f"{name}({', '.join(['ctx', f'np.int64({constants[0]})', *arguments])})"
         if name == "set_vtype":
-            return f"set_vtype(ctx, {', '.join(arguments)}, np.int64({self.parameters['XLEN']}))"
+            # parameters VTYPE_... of extensions: the bits above V's own that they give a meaning
+            others = sum(value for key, value in self.parameters.items() if key.startswith("VTYPE_"))
+            return f"set_vtype(ctx, {', '.join(arguments)}, np.int64({self.parameters['XLEN']}), np.int64({others}))"
         if name in _SOFT and not _on_host(name, constants):
             # fcvt names its target first
             widths = [f"np.int64({constant})" for constant in reversed(constants)]

@@ -34,13 +34,14 @@ NV = 16
 
 
 @njit
-def set_vtype(ctx, available, vtype, xlen):
+def set_vtype(ctx, available, vtype, xlen, others):
     """vsetvl: take over vtype, set and return vl = min(AVL, VLMAX); an unsupported vtype sets vill.
 
     Args:
         available: application vector length, unsigned.
         vtype: as vsetvl gets it.
         xlen: bits.
+        others: bits from 8 on that other extensions give a meaning; all others must be 0.
     """
     csr = pointer_int64(ctx[CSR])
     vlen = 8 * csr[VLENB_CSR]
@@ -48,7 +49,7 @@ def set_vtype(ctx, available, vtype, xlen):
     lmul = code - 8 if code > 4 else code
     csr[VSTART_CSR] = 0
     # SEW <= LMUL * ELEN for fractional LMUL, ELEN = 64
-    if (vtype >> 8) != 0 or sew > 3 or code == 4 or lmul < sew - 3:
+    if ((vtype & ~others) >> 8) != 0 or sew > 3 or code == 4 or lmul < sew - 3:
         csr[VTYPE_CSR] = np.int64(1) << (xlen - 1)
         csr[VL_CSR] = 0
         ctx[COLUMN] = VILL_COLUMN
