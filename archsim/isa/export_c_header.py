@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from archsim.common.errors import unknown
 from archsim.isa.encoding import bit_runs, operand_range
@@ -79,7 +80,7 @@ def c_header(isa: Isa, extension: str) -> str:
         if shape is None:
             left_out.append(instruction.name)
         else:
-            functions.append(_function(isa, instruction, shape))
+            functions += [_function(isa, form, shape) for form in _with_suffixes(instruction)]
     if any(".4byte" in function for function in functions):
         parts.append(_NUMBERS.format(equations="\n".join(_equations(isa))))
     parts += _csrs(found)
@@ -98,10 +99,43 @@ def _comment(text: str) -> str:
     return " ".join(text.split()).replace("*/", "* /").replace("\\", "/")
 
 
+def _with_suffixes(instruction: Instruction) -> Iterator[Instruction]:
+    """The instruction with each of the words that may stand behind its mnemonic (amoadd.w.aq), or as it is."""
+    variable = next((variable for variable in instruction.variables if variable.suffix), None)
+    if variable is None:
+        yield instruction
+        return
+    others = tuple(other for other in instruction.variables if other is not variable)
+    for value, word in enumerate(variable.values):
+        if word is not None:
+            match = list(instruction.match)
+            for place, bit in enumerate(reversed(variable.bits)):
+                match[instruction.width - 1 - bit] = str(value >> place & 1)
+            name = instruction.name + word
+            yield from _with_suffixes(replace(instruction, name=name, match="".join(match), variables=others))
+
+
+def _by_names(instruction: Instruction) -> _Shape:
+    """The shape of an instruction whose operation is not given: xd is written, xs1, xs2, ... are read."""
+    order = instruction.written
+    integers = [variable.name for variable in instruction.variables if variable.register == "X"]
+    target = next((name for name in integers if name in ("xd", "rd")), None)
+    sources = tuple(name for name in order if name in integers and name != target)
+    return _Shape(target, sources, _constants(instruction), False)
+
+
+def _constants(instruction: Instruction) -> tuple[str, ...]:
+    """What is no integer register, less suffixes: they are part of the function's name."""
+    variables = {variable.name: variable for variable in instruction.variables}
+    return tuple(name for name in instruction.written if variables[name].register != "X" and not variables[name].suffix)
+
+
 def _shape(isa: Isa, instruction: Instruction) -> _Shape | None:
-    if instruction.operation is None or instruction.width != 32:
+    if instruction.width != 32 or instruction.expansion is not None:
         return None
-    operation = check_operation(instruction, isa.state, isa.parameters)
+    if instruction.operation is None:
+        return _by_names(instruction)
+    operation = check_operation(instruction, isa.state_of(instruction), isa.parameters_of(instruction))
     names = {node.id for statement in operation.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
     if "jump" in operation.calls or names & {"pc", "next_pc"}:
         return None
@@ -115,7 +149,7 @@ def _shape(isa: Isa, instruction: Instruction) -> _Shape | None:
     return _Shape(
         target,
         tuple(name for name in order if name in integers and (name != target or name in read)),
-        tuple(name for name in order if name not in integers),
+        _constants(instruction),
         _is_pure(isa, instruction, operation, names),
     )
 
@@ -152,11 +186,16 @@ def _limits(isa: Isa, instruction: Instruction) -> str:
     texts = []
     for variable in instruction.variables:
         low, high, step = operand_range(variable)
-        if variable.register is None:
+        if variable.values:
+            words = [f"{value} {word or '(none)'}" for value, word in enumerate(variable.values) if word is not None]
+            texts.append(f"{variable.name} {', '.join(words)}")
+        elif variable.register is None:
             texts.append(f"{variable.name} {low} to {high}" + (f" in steps of {step}" if step > 1 else ""))
         elif variable.register != "X":
             names = isa.state[variable.register].names
-            texts.append(f"{variable.name} {low} to {min(high, len(names) - 1)} for {names[0]} to {names[-1]}")
+            steps = f" in steps of {step}" if step > 1 else ""
+            last = min(high, len(names) - 1)
+            texts.append(f"{variable.name} {low} to {last}{steps} for {names[low]} to {names[last]}")
     return f"; {', '.join(texts)}" if texts else ""
 
 
@@ -228,6 +267,8 @@ def _register(instruction: Instruction, field: str, numbers: dict[str, str]) -> 
         return f"x{int(pattern, 2)}"
     variable = here[0]
     if len(here) > 1 or variable.register is None or variable.bits != bits[-variable.width :]:
+        return None
+    if variable.left_shift or variable.add:
         return None
     if variable.name in numbers:
         return numbers[variable.name] if variable.bits == bits else None

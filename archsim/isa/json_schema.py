@@ -43,7 +43,8 @@ def _value(key: Key) -> dict[str, Any]:
     shapes: dict[str, dict[str, Any]] = {
         "text": scalar,
         "name": {"type": "string", "pattern": r"^[A-Za-z]\w*$"},
-        "word": {"type": "string", "pattern": r"^\w+(\.\w+)*$"},
+        # in templates, with places for words
+        "word": {"type": "string", "pattern": r"^[\w{}]+(\.[\w{}]+)*$"},
         "boolean": {"type": "boolean"},
         "integer": {"type": "integer"},
         "number": number,

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from archsim.common.errors import InputError
-from archsim.isa.load import load_isa
 from archsim.isa.exports import markdown
+from archsim.isa.load import load_isa
 from archsim.isa.spec import Isa
 
 HEAD = "extension: {name}\nlong_name: A test\nsource: here\n"
@@ -103,7 +103,7 @@ def test_parameters_that_follow_from_others(tmp_path: Path) -> None:
     assert isa.parameters == {"TLEN": 512, "TRLEN": 128, "ROWNUM": 4, "ALEN": 1024, "ARLEN": 256, "XLEN": 64}
     isa = load(tmp_path, TILES, TLEN=4096, TRLEN=64)
     assert isa.parameters["ROWNUM"] == 64 and isa.state["tr"].shape == (64, 8)
-    assert "| ROWNUM | rows of a tile |  | 64 | always TLEN // TRLEN |" in markdown(isa, "Xa")
+    assert "| `ROWNUM` | rows of a tile |  | 64 | always `TLEN // TRLEN` |" in markdown(isa, "Xa")
 
 
 @pytest.mark.parametrize(
