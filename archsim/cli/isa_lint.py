@@ -71,3 +71,14 @@ def _print_free(rooms: Any) -> None:
     print_table(["major opcode", "instructions", "words used", "free", "free funct3"], rows)
     if partly:
         print_table(["major opcode", "funct3", "free funct7"], partly, left=3)
+
+
+@app.command()
+def schema() -> None:
+    """The format of extension files as JSON Schema: editors complete and check with it. A file names it in its first
+    line, as in: # yaml-language-server: $schema=extension.schema.json
+    Example: archsim isa schema > extension.schema.json"""
+    from archsim.cli.output import print_json
+    from archsim.isa.json_schema import json_schema
+
+    print_json(json_schema())

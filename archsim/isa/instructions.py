@@ -12,7 +12,7 @@ from archsim.common.yamlfile import YamlMap
 from archsim.isa.fields import check_bits, parse_variables
 from archsim.isa.opcode_lines import instruction_encoding
 from archsim.isa.problems import Problems
-from archsim.isa.schema import TABLES, UNITS, check_keys
+from archsim.isa.schema import TABLES, TRAPS, UNITS, check_keys
 from archsim.isa.spec import Instruction, State, Text, Variable
 from archsim.isa.template import parse_template
 from archsim.isa.templates import expand_templates
@@ -107,6 +107,7 @@ def _parse(
         str(entry.get("description", "")),
         vector=parse_vector(entry, what, around.extensions),
         within=tuple(str(other) for other in entry.get("within", [])),
+        examples=_examples(what, entry, variables),
     )
 
 
@@ -219,6 +220,27 @@ def _memory(what: str, entry: YamlMap) -> tuple[dict[str, Any], ...]:
             if key in access and access[key] not in words:
                 raise unknown(f"{key} in memory of {what}", str(access[key]), words, **access.where(key))
     return tuple(dict(access) for access in accesses)
+
+
+def _examples(what: str, entry: YamlMap, variables: tuple[Variable, ...]) -> tuple[YamlMap, ...]:
+    """The examples; what their registers and values mean is seen when they are executed."""
+    examples = entry.get("examples", [])
+    names = {variable.name for variable in variables}
+    for example in examples:
+        check_keys(example, "example", f"example of {what}")
+        if "traps" in example and example["traps"] not in TRAPS:
+            raise unknown(f"trap in an example of {what}", str(example["traps"]), TRAPS, **example.where("traps"))
+        given = example.get("operands") or YamlMap()
+        for name in given:
+            if name not in names:
+                raise unknown(f"operand in an example of {what}", name, names, **example.where("operands"))
+        if missing := [name for name in names if name not in given]:
+            raise InputError(
+                f"example of {what} has no operand {', '.join(sorted(missing))}",
+                **example.where("operands"),
+                remedy="give every operand",
+            )
+    return tuple(examples)
 
 
 def _text_line(entry: YamlMap) -> int:

@@ -4,34 +4,78 @@ from __future__ import annotations
 
 from typing import Any
 
-from archsim.isa.schema import STATE_KINDS, TABLES, UNITS, Key
+from archsim.isa.schema import SHOWN, STATE_KINDS, TABLES, TRAPS, TYPES, UNITS, Key
+
+_PLACE = r"\{\w+\}"
+"""A word of a template: what stands there is not known yet."""
+_LOCATION = r"^\s*\d{1,3}(-\d{1,3})?\s*(\|\s*\d{1,3}(-\d{1,3})?\s*)*$"
+
+
+def _one_of(words: tuple[str, ...]) -> dict[str, Any]:
+    return {"anyOf": [{"enum": list(words)}, {"type": "string", "pattern": _PLACE}]}
+
+
+def _text(pattern: str) -> dict[str, Any]:
+    return {"anyOf": [{"type": "string", "pattern": pattern}, {"type": "integer"}, {"pattern": _PLACE}]}
+
+
+_MATCH = {"type": "string", "pattern": rf"^([01-]{{16}}|[01-]{{32}}|.*{_PLACE}.*)$"}
+_REQUIREMENT = {"type": "array", "items": {"type": "string", "pattern": r"^\s*[A-Za-z]\w*\s*([<>=!~].*)?$"}}
+_REFINED: dict[str, dict[str, dict[str, Any]]] = {
+    "extension": {"requires": _REQUIREMENT, "conflicts": _REQUIREMENT},
+    "parameter": {},
+    "csr": {
+        "address": {"minimum": 0, "maximum": 4095},
+        "shows": {"enum": list(SHOWN)},
+        "xlen": {"enum": [32, 64]},
+        "location": _text(_LOCATION),
+    },
+    "field": {"location": _text(_LOCATION)},
+    "variable": {"location": _text(_LOCATION), "left_shift": {"minimum": 0, "maximum": 31}},
+    "part": {"location": _text(_LOCATION)},
+    "instruction": {"unit": _one_of(UNITS), "base": {"enum": [32, 64]}},
+    "encoding": {"match": _MATCH},
+    "bits": {"match": _MATCH},
+    "example": {"traps": _one_of(TRAPS)},
+    "memory": {"access": _one_of(("read", "write")), "space": _one_of(("dram", "scratchpad"))},
+}
+"""What the table of keys does not say: table -> key -> more of its schema."""
 
 
 def json_schema() -> dict[str, Any]:
     """The schema (draft 2020-12) as a JSON-able dictionary, made from the same table that the loader checks by."""
     state = {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in STATE_KINDS]}
-    tables = {name: _object(keys) for name, keys in TABLES.items() if name != "extension"}
+    tables = {name: _object(name, keys) for name, keys in TABLES.items() if name != "extension"}
     for kind in STATE_KINDS:
         tables[kind]["properties"]["kind"] = {"const": kind}
-    tables["instruction"]["properties"]["unit"]["enum"] = list(UNITS)
-    tables["instruction"]["anyOf"] = [{"required": ["expands"]}, {"required": ["unit", "operation"]}]
-    tables["encoding"]["anyOf"] = [{"required": [key]} for key in ("match", "RV32", "RV64", "variables")]
-    bits = [{"required": ["encoding"]}, {"required": ["opcodes"]}]
-    tables["instruction"]["allOf"] = [{"anyOf": bits}]
+        if "type" in tables[kind]["properties"]:
+            tables[kind]["properties"]["type"]["enum"] = list(TYPES)
+    bits = {"encoding": {"anyOf": [{"required": [key]} for key in ("match", "RV32", "RV64")]}}
+    tables["instruction"]["anyOf"] = [{"required": ["opcodes"]}, {"required": ["encoding"], "properties": bits}]
+    tables["parameter"]["oneOf"] = [{"required": ["value"]}, {"required": ["default", "minimum", "maximum"]}]
+    top = _object("extension", TABLES["extension"])
+    # only tables of encodings may have instructions without a meaning
+    has_meaning = {"anyOf": [{"required": ["expands"]}, {"required": ["unit", "operation"]}]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "An instruction set extension of archsim",
-        **_object(TABLES["extension"]),
+        **top,
+        "if": {"properties": {"encodings_only": {"const": True}}, "required": ["encodings_only"]},
+        "then": {},
+        "else": {"properties": {"instructions": {"additionalProperties": has_meaning}}},
         "$defs": {"state": state, **tables},
     }
 
 
-def _object(keys: dict[str, Key]) -> dict[str, Any]:
+def _object(table: str, keys: dict[str, Key]) -> dict[str, Any]:
+    refined = _REFINED.get(table, {})
     return {
         "type": "object",
         "additionalProperties": False,
         "required": [name for name, key in keys.items() if key.required],
-        "properties": {name: {"description": key.description, **_value(key)} for name, key in keys.items()},
+        "properties": {
+            name: {"description": key.description, **_value(key), **refined.get(name, {})} for name, key in keys.items()
+        },
     }
 
 
@@ -43,8 +87,7 @@ def _value(key: Key) -> dict[str, Any]:
     shapes: dict[str, dict[str, Any]] = {
         "text": scalar,
         "name": {"type": "string", "pattern": r"^[A-Za-z]\w*$"},
-        # in templates, with places for words
-        "word": {"type": "string", "pattern": r"^[\w{}]+(\.[\w{}]+)*$"},
+        "word": {"type": "string", "pattern": rf"^\w+(\.\w+)*$|{_PLACE}"},
         "boolean": {"type": "boolean"},
         "integer": {"type": "integer"},
         "number": number,
@@ -54,6 +97,9 @@ def _value(key: Key) -> dict[str, Any]:
         "words": {"type": "array", "items": {"type": ["string", "number", "null"]}},
         "texts": {"type": "array", "items": scalar},
         "axes": {"type": "array", "items": {"type": "array", "items": {"type": "object"}}},
+        "constants": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "operands": {"type": "object", "additionalProperties": number},
+        "values": {"type": "object"},
         "map": reference,
         "anything": {},
         "maps": {"type": "object", "additionalProperties": reference},

@@ -17,6 +17,8 @@ UNITS = (
 TYPES = tuple(ELEMENT_TYPES)
 DIRECT = tuple(name for name, facts in ELEMENT_TYPES.items() if facts.is_direct)
 """Types that scratch may have."""
+TRAPS = ("illegal", "load", "store", "misaligned", "index", "breakpoint", "custom")
+"""What examples may say of a trap."""
 SHOWN = ("cycles", "time", "instructions", "hart", "extensions", "status", "inhibit")
 """What the machine itself can show in a CSR."""
 
@@ -150,7 +152,17 @@ TABLES: dict[str, dict[str, Key]] = {
         "expands": Key("text", 'the instruction it abbreviates, as "addi xd, xd, imm", instead of unit and operation'),
         "operation": Key("text", "its meaning, in the operation language"),
         "vector": Key("map", "how a vector instruction runs over elements", table="vector"),
+        "examples": Key("list", "state before and after, which `archsim isa test` executes", table="example"),
         "for": Key("axes", "axes of a template: a list of lists of {word: text}"),
+    },
+    "example": {
+        "name": Key("text", "what it shows"),
+        "parameters": Key("constants", "values of parameters, by name"),
+        "operands": Key("operands", "variable -> register name or number"),
+        "before": Key("values", "what is not 0 (of CSRs: as after reset): registers, CSRs, memory by address"),
+        "after": Key("values", "what the instruction leaves; all else must be unchanged"),
+        "traps": Key("word", f"the trap that it raises: {', '.join(TRAPS)}"),
+        "changes_undefined": Key("texts", "registers and CSRs that may hold anything afterwards, or memory"),
     },
     "vector": {
         "loop": Key("boolean", "whether the operation is that of one active element, i (default true)"),
@@ -233,6 +245,15 @@ _KINDS: dict[str, tuple[str, Any]] = {
         "a list of words or null",
         lambda v: isinstance(v, YamlList) and all(word is None or _is_scalar(word) for word in v),
     ),
+    "constants": (
+        "a mapping of names to integers",
+        lambda v: isinstance(v, YamlMap) and all(map(_is_integer, v.values())),
+    ),
+    "operands": (
+        "a mapping of variables to registers or numbers",
+        lambda v: isinstance(v, YamlMap) and all(map(_is_number, v.values())),
+    ),
+    "values": ("a mapping of registers, CSRs and memory to values", lambda v: isinstance(v, YamlMap)),
     "texts": ("a list of names", lambda v: isinstance(v, YamlList) and all(map(_is_scalar, v))),
     "axes": (
         "a list of lists of mappings",

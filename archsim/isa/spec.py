@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from archsim.common.yamlfile import YamlMap
 from archsim.isa.template import parse_template
 
 
@@ -189,6 +190,7 @@ class Instruction:
         work: what it asks of the unit: name -> expression or word (macs, elements, bits, format, class, ...).
         memory: bulk accesses: a list of {access, address, rows, row_bytes, stride} of expressions.
         expansion: the instruction that it stands for, if it has no operation of its own.
+        examples: what `archsim isa test` executes, as YAML has them (keys: table "example" of archsim.isa.schema).
         within: instructions whose encodings contain its own: it is a case of them with a name and meaning of its own.
     """
 
@@ -208,6 +210,7 @@ class Instruction:
     vector: VectorFacts | None = None
     expansion: Expansion | None = None
     within: tuple[str, ...] = ()
+    examples: tuple[YamlMap, ...] = ()
 
     @cached_property
     def width(self) -> int:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.base import LOAD_BARRIERS, STREAM_BARRIERS, WEIGHT_BARRIERS, Placement
 from archsim.kernels.matmul import MatMul, Tiling, grid_of
-from archsim.kernels.matmul_steps import emit_steps
-
-WHOLE_DEPTH = 15
-"""log2 of a group that is longer than any tile row."""
+from archsim.kernels.matmul_steps import emit_steps, number_format
 
 
 class MatMulWriter:
@@ -87,7 +84,7 @@ class MatMulWriter:
     def body(self) -> None:
         """All passes of this core; the weights of the first were started before it."""
         asm, grid = self.asm, self.grid
-        asm.csr("qfmt", self._format())
+        asm.csr("qfmt", number_format(self.layout, self.kernel.unpacks))
         asm.csr("qtm", self.tile_rows)
         asm.csr("qtn", self.target.tn)
         asm.csr("qtk", self.layout.step)
@@ -119,10 +116,6 @@ class MatMulWriter:
                 asm.li(limit, last)
                 with asm.unless("blt", row, limit):
                     asm("mv", row, limit)
-
-    def _format(self) -> int:
-        glog2 = min(self.layout.group, self.layout.step).bit_length() - 1 if self.layout.group else WHOLE_DEPTH
-        return glog2 << 14 | int(self.layout.bits == 4 and not self.kernel.unpacks)
 
     def _load_rows(self, row: str) -> None:
         asm, dram, pads, depth = self.asm, self.place.dram, self.place.pads, self.kernel.in_features

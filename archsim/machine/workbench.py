@@ -57,6 +57,20 @@ class Workbench:
         self._state = self._chip.keep[int(self._context[at.STATE])]
         self._call = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
         self.trap = 0
+        self._at_start = self._context.copy(), self.csr.copy()
+
+    def reset(self) -> None:
+        """Let everything be as it was at first: CSRs as after reset, all else zero."""
+        context, csr = self._at_start
+        self._context[:], self.csr[:] = context, csr
+        self.x[:], self._state[:], self.scratchpad[:] = 0, 0, 0
+        self.memory.clear(TEXT, HELD - TEXT)
+        self.trap = 0
+
+    @property
+    def next_pc(self) -> int:
+        """Where the last instruction leads, which stood at 0x1000."""
+        return int(self._context[at.NEXT])
 
     @property
     def scratchpad_base(self) -> int:
