@@ -57,7 +57,7 @@ def show(name: Annotated[str, typer.Argument(help="A mnemonic.")], isa: IsaNames
         "assembly": found.assembly,
         "unit": found.unit,
         "work": dict(found.work),
-        "operation": found.operation.source,
+        "operation": found.operation.source if found.operation else None,
         "file": str(found.file),
         "line": found.line,
     }
@@ -66,7 +66,8 @@ def show(name: Annotated[str, typer.Argument(help="A mnemonic.")], isa: IsaNames
         return
     print(f"{found.name} {found.assembly}  -  {found.long_name} ({found.extension}, {found.file}:{found.line})")
     print(f"  encoding {found.match}\n  unit {found.unit}, work {dict(found.work)}\n")
-    print(found.operation.source)
+    if found.operation:
+        print(found.operation.source)
 
 
 @app.command()
@@ -76,7 +77,8 @@ def check(names: Names) -> None:
 
     loaded = _load(names)
     for instruction in loaded.instructions.values():
-        check_operation(instruction, loaded.state, loaded.parameters)
+        if instruction.operation is not None:
+            check_operation(instruction, loaded.state_of(instruction), loaded.parameters_of(instruction))
     print(f"{len(loaded.extensions)} extensions, {len(loaded.instructions)} instructions: no error")
 
 

@@ -106,12 +106,12 @@ def _with_suffixes(instruction: Instruction) -> Iterator[Instruction]:
         yield instruction
         return
     others = tuple(other for other in instruction.variables if other is not variable)
-    for value, word in enumerate(variable.values):
-        if word is not None:
+    for value, suffix in enumerate(variable.values):
+        if suffix is not None:
             match = list(instruction.match)
             for place, bit in enumerate(reversed(variable.bits)):
                 match[instruction.width - 1 - bit] = str(value >> place & 1)
-            name = instruction.name + word
+            name = instruction.name + suffix
             yield from _with_suffixes(replace(instruction, name=name, match="".join(match), variables=others))
 
 
