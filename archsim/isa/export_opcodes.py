@@ -80,7 +80,7 @@ def _fixed(instruction: Instruction) -> Iterator[tuple[int, str]]:
         is_fixed = instruction.match[width - 1 - bit] != "-"
         if is_fixed and high is None:
             high = bit
-        ends = bit == 0 or instruction.match[width - bit] == "-" or bit - 1 in _CUTS
+        ends = bit == 0 or instruction.match[width - bit] == "-" or (width == 32 and bit - 1 in _CUTS)
         if is_fixed and high is not None and ends:
             value = instruction.value >> bit & (1 << high - bit + 1) - 1
             yield high, f"{high}..{bit}={value:#x}" if high > bit else f"{bit}={value}"
