@@ -86,13 +86,15 @@ def address_of(function: Callable[..., Any]) -> int:
     """Machine address of a plain function of (ctx, w, imm), compiled on demand and cached on disk."""
     from numba import types
 
-    saved = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    saved = numba.config.CACHE_DIR, numba.config.SLP_VECTORIZE  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
+    # loops of a few rounds (a matrix instruction's dot products) are unrolled, and only this makes vectors of them
+    numba.config.SLP_VECTORIZE = 1  # type: ignore[attr-defined]
     try:
         signature = types.int64(types.CPointer(types.int64), types.int64, types.int64)
         compiled = numba.cfunc(signature, cache=True, error_model="numpy")(function)
     finally:
-        numba.config.CACHE_DIR = saved  # type: ignore[attr-defined]
+        numba.config.CACHE_DIR, numba.config.SLP_VECTORIZE = saved  # type: ignore[attr-defined]
     _KEEP.append(compiled)
     return int(compiled.address or 0)
 

@@ -171,7 +171,8 @@ def attempt(bench: Workbench, name: str, weight: str, activation: str, seed: int
     load(bench, reference)
     with np.errstate(all="ignore"):
         getattr(reference, name.replace(".", "_"))(*values)
-    case = f"qt.{name} {text} of {reference.weight}, {reference.activation}, m {reference.m} n {reference.n} k {reference.k}"
+    sizes = f"m {reference.m} n {reference.n} k {reference.k}"
+    case = f"qt.{name} {text} of {reference.weight}, {reference.activation}, {sizes}"
     assert bench.execute(f"qt.{name} {text}") == 0, case
     pairs: list[tuple[str, Any, np.ndarray]] = [
         ("t", bench.registers("t").view(np.uint8), reference.t),

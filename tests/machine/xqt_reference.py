@@ -21,6 +21,7 @@ CODES = WEIGHTS[10:13]
 LARGEST = {"int8": 127.0, "float8_e4m3fn": 448.0, "float8_e5m2": 57344.0, "float4_e2m1fn": 6.0, "float6_e3m2fn": 28.0}
 EMAX = {"int8": 0, "float8_e4m3fn": 8, "float8_e5m2": 15, "float4_e2m1fn": 2, "float6_e3m2fn": 4}
 F32, F64 = np.float32, np.float64
+LOG2_E, EPS = F32(1.442695), F32(1e-5)
 
 
 def kind(name: str) -> np.dtype:
@@ -89,8 +90,8 @@ class Reference:
     sfmt: int = 0
     glog2: int = 15
     sat: int = 0
-    exp_scale: np.float32 = F32(1.442695)
-    eps: np.float32 = F32(1e-5)
+    exp_scale: np.float32 = LOG2_E
+    eps: np.float32 = EPS
     t: np.ndarray = field(init=False)
     ac: np.ndarray = field(init=False)
     sc: np.ndarray = field(init=False)
