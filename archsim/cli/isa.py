@@ -86,7 +86,8 @@ def check(names: Names) -> None:
 
     loaded = _load(names)
     for instruction in loaded.instructions.values():
-        check_operation(instruction, loaded.state, loaded.parameters)
+        if instruction.operation is not None:
+            check_operation(instruction, loaded.state_of(instruction), loaded.parameters_of(instruction))
     print(f"{len(loaded.extensions)} extensions, {len(loaded.instructions)} instructions: no error")
 
 
