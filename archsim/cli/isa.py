@@ -57,7 +57,7 @@ def show(name: Annotated[str, typer.Argument(help="A mnemonic.")], isa: IsaNames
         "assembly": found.assembly,
         "unit": found.unit,
         "work": dict(found.work),
-        "operation": found.operation.source,
+        "operation": _meaning(found),
         "file": str(found.file),
         "line": found.line,
     }
@@ -66,7 +66,17 @@ def show(name: Annotated[str, typer.Argument(help="A mnemonic.")], isa: IsaNames
         return
     print(f"{found.name} {found.assembly}  -  {found.long_name} ({found.extension}, {found.file}:{found.line})")
     print(f"  encoding {found.match}\n  unit {found.unit}, work {dict(found.work)}\n")
-    print(found.operation.source)
+    print(facts["operation"])
+
+
+def _meaning(instruction: Any) -> str:
+    """The operation, or what stands for it."""
+    if instruction.operation is not None:
+        return str(instruction.operation.source)
+    if instruction.expansion is None:
+        return "(only the encoding is known)"
+    given = [f"{name} = {value}" for name, value in instruction.expansion.operands.items()]
+    return f"{instruction.expansion.mnemonic} with {', '.join(given)}"
 
 
 @app.command()
@@ -76,7 +86,8 @@ def check(names: Names) -> None:
 
     loaded = _load(names)
     for instruction in loaded.instructions.values():
-        check_operation(instruction, loaded.state, loaded.parameters)
+        if instruction.operation is not None:
+            check_operation(instruction, loaded.state_of(instruction), loaded.parameters_of(instruction))
     print(f"{len(loaded.extensions)} extensions, {len(loaded.instructions)} instructions: no error")
 
 

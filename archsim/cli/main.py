@@ -8,7 +8,20 @@ from typing import Any
 
 import typer
 
-from archsim.cli import compare, design, isa, isa_export, isa_lint, isa_test, model, replay, run, simulate, sweep
+from archsim.cli import (
+    compare,
+    design,
+    isa,
+    isa_export,
+    isa_lint,
+    isa_test,
+    isa_write,
+    model,
+    replay,
+    run,
+    simulate,
+    sweep,
+)
 from archsim.common.errors import InputError, SimulationError
 
 app = typer.Typer(
@@ -23,7 +36,7 @@ app = typer.Typer(
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 for module in (run, simulate, compare, sweep, replay):
     module.register(app)
-for module in (isa_export, isa_lint, isa_test):
+for module in (isa_export, isa_lint, isa_test, isa_write):
     # they add their commands to it
     assert module.app is isa.app
 app.add_typer(isa.app, name="isa")

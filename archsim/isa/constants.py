@@ -76,8 +76,8 @@ def bind(parameters: dict[str, Parameter], given: dict[str, int], xlen: int, pro
         problems: takes errors.
 
     Raises:
-        InputError: a value is outside its bounds, or no power of two where it must be; a value is given for a
-            parameter that follows from others; these follow from each other.
+        InputError: a value is outside its bounds, or no power of two where it must be; another value
+            is given for a parameter that follows from others; these follow from each other.
     """
     values = {"XLEN": xlen}
     for name, parameter in parameters.items():
@@ -92,11 +92,13 @@ def bind(parameters: dict[str, Parameter], given: dict[str, int], xlen: int, pro
     for name, parameter in parameters.items():
         if parameter.value is not None:
             with problems.caught():
-                if name in given:
-                    raise InputError(
-                        f"parameter {name} follows from {parameter.value.source}", remedy="set what it follows from"
-                    )
                 _derive(name, parameters, values, ())
+                # a trace gives all values that it was recorded with
+                if given.get(name, values[name]) != values[name]:
+                    raise InputError(
+                        f"parameter {name} is {given[name]!r}, and {parameter.value.source} is {values[name]}",
+                        remedy="set what it follows from",
+                    )
     return {name: values.get(name, 0) for name in parameters} | {"XLEN": xlen}
 
 

@@ -18,7 +18,11 @@ def bit_cells(instruction: Instruction) -> list[tuple[int, int, str]]:
     cells: list[tuple[int, int, str]] = []
     run: list[int] = []
     for bit in range(instruction.width - 1, -2, -1):
-        if run and (bit < 0 or not _continues(owner, run[-1], bit) or (bit not in owner and bit in _CUTS)):
+        if run and (
+            bit < 0
+            or not _continues(owner, run[-1], bit)
+            or (bit not in owner and bit in _CUTS and instruction.width == 32)
+        ):
             cells.append((run[0], run[-1], _label(instruction, owner, whole, run)))
             run = []
         run.append(bit)

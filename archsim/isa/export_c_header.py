@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from archsim.common.errors import unknown
-from archsim.isa.encoding import bit_runs, operand_range
+from archsim.isa.encoding import operand_range
+from archsim.isa.insn_text import insn, word
 from archsim.isa.operation import Operation, check_operation, csr_fields
 from archsim.isa.spec import Extension, Instruction, Isa
 
-_FIELDS = {"rd": range(11, 6, -1), "rs1": range(19, 14, -1), "rs2": range(24, 19, -1), "rs3": range(31, 26, -1)}
 _PURE_UNITS = ("alu", "mul", "div")
 
 _PROLOGUE = """\
@@ -79,7 +80,7 @@ def c_header(isa: Isa, extension: str) -> str:
         if shape is None:
             left_out.append(instruction.name)
         else:
-            functions.append(_function(isa, instruction, shape))
+            functions += [_function(isa, form, shape) for form in _with_suffixes(instruction)]
     if any(".4byte" in function for function in functions):
         parts.append(_NUMBERS.format(equations="\n".join(_equations(isa))))
     parts += _csrs(found)
@@ -98,10 +99,43 @@ def _comment(text: str) -> str:
     return " ".join(text.split()).replace("*/", "* /").replace("\\", "/")
 
 
+def _with_suffixes(instruction: Instruction) -> Iterator[Instruction]:
+    """The instruction with each of the words that may stand behind its mnemonic (amoadd.w.aq), or as it is."""
+    variable = next((variable for variable in instruction.variables if variable.suffix), None)
+    if variable is None:
+        yield instruction
+        return
+    others = tuple(other for other in instruction.variables if other is not variable)
+    for value, suffix in enumerate(variable.values):
+        if suffix is not None:
+            match = list(instruction.match)
+            for place, bit in enumerate(reversed(variable.bits)):
+                match[instruction.width - 1 - bit] = str(value >> place & 1)
+            name = instruction.name + suffix
+            yield from _with_suffixes(replace(instruction, name=name, match="".join(match), variables=others))
+
+
+def _by_names(instruction: Instruction) -> _Shape:
+    """The shape of an instruction whose operation is not given: xd is written, xs1, xs2, ... are read."""
+    order = instruction.written
+    integers = [variable.name for variable in instruction.variables if variable.register == "X"]
+    target = next((name for name in integers if name in ("xd", "rd")), None)
+    sources = tuple(name for name in order if name in integers and name != target)
+    return _Shape(target, sources, _constants(instruction), False)
+
+
+def _constants(instruction: Instruction) -> tuple[str, ...]:
+    """What is no integer register, less suffixes: they are part of the function's name."""
+    variables = {variable.name: variable for variable in instruction.variables}
+    return tuple(name for name in instruction.written if variables[name].register != "X" and not variables[name].suffix)
+
+
 def _shape(isa: Isa, instruction: Instruction) -> _Shape | None:
-    if instruction.operation is None or instruction.width != 32:
+    if instruction.width != 32 or instruction.expansion is not None:
         return None
-    operation = check_operation(instruction, isa.state, isa.parameters)
+    if instruction.operation is None:
+        return _by_names(instruction)
+    operation = check_operation(instruction, isa.state_of(instruction), isa.parameters_of(instruction))
     names = {node.id for statement in operation.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
     if "jump" in operation.calls or names & {"pc", "next_pc"}:
         return None
@@ -115,7 +149,7 @@ def _shape(isa: Isa, instruction: Instruction) -> _Shape | None:
     return _Shape(
         target,
         tuple(name for name in order if name in integers and (name != target or name in read)),
-        tuple(name for name in order if name not in integers),
+        _constants(instruction),
         _is_pure(isa, instruction, operation, names),
     )
 
@@ -132,7 +166,7 @@ def _function(isa: Isa, instruction: Instruction, shape: _Shape) -> str:
     order = instruction.written
     parameters = [name for name in order if name in shape.sources or name in shape.constants]
     numbers = _placeholders(shape)
-    text = _insn(instruction, numbers) or _word(instruction, numbers)
+    text = insn(instruction, numbers) or word(instruction, numbers)
     name = f"rv_{instruction.name.replace('.', '_')}"
     form = f"{instruction.name} {instruction.assembly}".rstrip()
     what = f"/* {_comment(f'{form}: {instruction.long_name}')}{_limits(isa, instruction)} */"
@@ -152,11 +186,16 @@ def _limits(isa: Isa, instruction: Instruction) -> str:
     texts = []
     for variable in instruction.variables:
         low, high, step = operand_range(variable)
-        if variable.register is None:
+        if variable.values:
+            words = [f"{value} {word or '(none)'}" for value, word in enumerate(variable.values) if word is not None]
+            texts.append(f"{variable.name} {', '.join(words)}")
+        elif variable.register is None:
             texts.append(f"{variable.name} {low} to {high}" + (f" in steps of {step}" if step > 1 else ""))
         elif variable.register != "X":
             names = isa.state[variable.register].names
-            texts.append(f"{variable.name} {low} to {min(high, len(names) - 1)} for {names[0]} to {names[-1]}")
+            steps = f" in steps of {step}" if step > 1 else ""
+            last = min(high, len(names) - 1)
+            texts.append(f"{variable.name} {low} to {last}{steps} for {names[low]} to {names[last]}")
     return f"; {', '.join(texts)}" if texts else ""
 
 
@@ -190,61 +229,6 @@ def _statement(shape: _Shape, text: str, macro: bool) -> str:
         parts.pop()
     joined = parts[0] + "".join(f" : {part}" if part else " :" for part in parts[1:])
     return f"__asm__{'' if shape.pure else ' volatile'}({joined})"
-
-
-def _insn(instruction: Instruction, numbers: dict[str, str]) -> str | None:
-    """`.insn r`, `.insn r4` or `.insn i`, or None if the encoding has another form."""
-    fixed = instruction.match[-7:]
-    function = instruction.match[17:20]
-    if "-" in fixed + function:
-        return None
-    opcode, three = int(fixed, 2), int(function, 2)
-    registers = {field: _register(instruction, field, numbers) for field in _FIELDS}
-    rd, rs1, rs2, rs3 = (registers[field] for field in ("rd", "rs1", "rs2", "rs3"))
-    if rd is None or rs1 is None:
-        return None
-    immediate = next((v for v in instruction.variables if v.bits == tuple(range(31, 19, -1)) and not v.register), None)
-    if immediate is not None and immediate.signed and not immediate.left_shift:
-        return _text(f'.insn i {opcode:#x}, {three}, {rd}, {rs1}, " ARCHSIM_TEXT({immediate.name}) "')
-    if rs2 is None or "-" in instruction.match[5:7]:
-        return None
-    if "-" not in instruction.match[:7]:
-        return _text(f".insn r {opcode:#x}, {three}, {int(instruction.match[:7], 2):#x}, {rd}, {rs1}, {rs2}")
-    two = int(instruction.match[5:7], 2)
-    return _text(f".insn r4 {opcode:#x}, {three}, {two}, {rd}, {rs1}, {rs2}, {rs3}") if rs3 is not None else None
-
-
-def _text(pieces: str) -> str:
-    """A C string that has macros in it."""
-    return f'"{pieces}"'.replace(' ""', "")
-
-
-def _register(instruction: Instruction, field: str, numbers: dict[str, str]) -> str | None:
-    """A five-bit field as an operand of `.insn`, or None if it is no register number."""
-    bits = tuple(_FIELDS[field])
-    here = [variable for variable in instruction.variables if set(variable.bits) & set(bits)]
-    pattern = "".join(instruction.match[31 - bit] for bit in bits)
-    if not here:
-        return f"x{int(pattern, 2)}"
-    variable = here[0]
-    if len(here) > 1 or variable.register is None or variable.bits != bits[-variable.width :]:
-        return None
-    if variable.name in numbers:
-        return numbers[variable.name] if variable.bits == bits else None
-    fixed = pattern[: -variable.width]
-    # a number that may be a macro goes behind the x only by way of another
-    return f'x" ARCHSIM_TEXT({variable.name}) "' if "1" not in fixed else None
-
-
-def _word(instruction: Instruction, numbers: dict[str, str]) -> str:
-    """`.4byte` of the word put together by the assembler, which knows the registers' numbers by name."""
-    terms = [f"{instruction.value:#x}"]
-    for variable in instruction.variables:
-        value = f'(" ARCHSIM_TEXT({variable.name}) ")'
-        if variable.name in numbers:
-            value = f".Larchsim_{numbers[variable.name]}"
-        terms += [f"((({value} >> {low}) & {mask:#x}) << {bit})" for low, mask, bit in bit_runs(variable)]
-    return _text(f".4byte {' | '.join(terms)}")
 
 
 def _equations(isa: Isa) -> list[str]:

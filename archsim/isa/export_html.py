@@ -41,7 +41,8 @@ table.bits tr.field td { border: 1px solid #7d88a0; height: 2.2em; }
 table.bits td.operand { background: #e3eefc; color: #123e78; font-weight: 600; }
 table.bits td.fixed { letter-spacing: .06em; }
 table.bits td.narrow { font-size: 10px; letter-spacing: 0; }
-table.bits td.upright { writing-mode: vertical-rl; transform: rotate(180deg); font-size: 10.5px; padding: .4em 0; }
+table.bits td.upright span { display: inline-block; writing-mode: vertical-rl; transform: rotate(180deg);
+                              font-size: 10.5px; padding: .4em 0; vertical-align: middle; line-height: 1; }
 """
 _NARROW, _UPRIGHT = 3.3, 4.6
 """Characters per bit above which a cell's text gets smaller, or stands upright."""
@@ -102,7 +103,7 @@ def _diagram(instruction: Instruction) -> str:
         kind = "fixed" if set(text) <= set("01") else "operand"
         density = len(text) / width
         size = " upright" if density > _UPRIGHT else " narrow" if density > _NARROW else ""
-        fields.append(f'<td colspan="{width}" class="{kind}{size}">{html.escape(text)}</td>')
+        fields.append(f'<td colspan="{width}" class="{kind}{size}"><span>{html.escape(text)}</span></td>')
     short = " short" if instruction.width == 16 else ""
     columns = "<col>" * instruction.width
     return (

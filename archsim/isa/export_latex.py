@@ -9,13 +9,12 @@ from archsim.isa.documentation import Block, Code, Diagram, Facts, Heading, Item
 from archsim.isa.spec import Instruction, Isa
 
 _PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
-\usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
 \usepackage[margin=20mm]{geometry}
 \usepackage{array,longtable}
 \usepackage[hidelinks]{hyperref}
 \setlength{\parindent}{0pt}\setlength{\parskip}{4pt}\setlength{\tabcolsep}{4pt}
-\raggedright
+\raggedright\renewcommand{\labelitemi}{--}
 \newcommand{\bit}[1]{{\tiny #1}}
 \begin{document}
 """
@@ -23,7 +22,7 @@ _SECTIONS = {1: "section*", 2: "subsection*", 3: "subsubsection*"}
 _ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_", "%": r"\%",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    "|": r"\textbar{}", '"': r"\textquotedbl{}", "*": r"{*}", "'": r"'",
+    "|": r"\textbar{}", "*": r"{*}", "'": r"'",
     "\N{MULTIPLICATION SIGN}": r"\ensuremath{\times}", "\N{LESS-THAN OR EQUAL TO}": r"\ensuremath{\leq}",
     "\N{GREATER-THAN OR EQUAL TO}": r"\ensuremath{\geq}", "\N{RIGHTWARDS ARROW}": r"\ensuremath{\to}",
     "\N{MINUS SIGN}": r"\ensuremath{-}", "\N{GREEK SMALL LETTER MU}": r"\ensuremath{\mu}",

@@ -15,7 +15,8 @@ from archsim.isa.spec import Extension, Instruction, Isa, Variable
 _HEAD = """\
 # {title}. Made by archsim from {file}; the format is that of riscv-opcodes.
 # Fields that arg_lut.csv lacks stand in comments, arg_lut: NAME, HIGH, LOW. Other comments are for archsim isa import:
-# register files, operands that are more than the name of their field says, and the order of operands in assembly.
+# register files, operands that are more than the name of their field says, the order of operands in assembly, and
+# instructions whose encodings contain one.
 """
 _STANDARD = ("X", "F", "V")
 _CUTS = (6, 11, 14, 19, 24)
@@ -67,6 +68,8 @@ def _lines(instruction: Instruction, positions: dict[str, tuple[int, int]]) -> I
                 yield f"# variable: {flow(entry)}"
     if plain.assembly != instruction.assembly or len(plain.variables) != len(own):
         yield f"# assembly: {instruction.assembly}".rstrip()
+    if instruction.within:
+        yield f"# within: {', '.join(instruction.within)}"
     yield line
 
 
@@ -77,7 +80,7 @@ def _fixed(instruction: Instruction) -> Iterator[tuple[int, str]]:
         is_fixed = instruction.match[width - 1 - bit] != "-"
         if is_fixed and high is None:
             high = bit
-        ends = bit == 0 or instruction.match[width - bit] == "-" or bit - 1 in _CUTS
+        ends = bit == 0 or instruction.match[width - bit] == "-" or (width == 32 and bit - 1 in _CUTS)
         if is_fixed and high is not None and ends:
             value = instruction.value >> bit & (1 << high - bit + 1) - 1
             yield high, f"{high}..{bit}={value:#x}" if high > bit else f"{bit}={value}"

@@ -18,6 +18,7 @@ class Encoded:
     Attributes:
         base: 32 or 64 where only one XLEN has it, else 0.
         notes: lines for comments in front of it.
+        within: instructions whose encodings contain its own.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Encoded:
     description: str = ""
     base: int = 0
     notes: Sequence[str] = ()
+    within: Sequence[str] = ()
 
 
 @dataclass
@@ -71,6 +73,8 @@ def _instruction(one: Encoded) -> list[str]:
         lines.append(f"    description: {flow(one.description)}")
     if one.base:
         lines.append(f"    base: {one.base}")
+    if one.within:
+        lines.append(f"    within: {flow(list(one.within))}")
     lines += ["    encoding:", f'      match: "{one.match}"']
     if one.variables:
         lines.append("      variables:")

@@ -9,9 +9,9 @@ from typing import Any
 from archsim.common.errors import InputError
 from archsim.common.yamlfile import YamlMap, parse_yaml
 from archsim.isa.extension_text import Encoded, Imported
-from archsim.isa.opcode_lines import OpcodeLine, parse_line
+from archsim.isa.opcode_lines import parse_line
 
-_COMMENT = re.compile(r"#\s*(arg_lut|variable|assembly|register_file|extension):\s*(.*)")
+_COMMENT = re.compile(r"#\s*(arg_lut|variable|assembly|within|register_file|extension):\s*(.*)")
 _ARG_LUT = re.compile(r'"?(\w+)"?\s*,\s*(\d{1,2})\s*,\s*(\d{1,2})')
 _LARGEST = 4 << 20
 """Largest file, in bytes."""
@@ -34,12 +34,8 @@ def import_opcodes(path: Path, name: str | None = None) -> Imported:
     if not reader.found:
         raise InputError("no instruction in it", file=path, remedy="give a file of riscv-opcodes, such as rv_zba")
     title = name or reader.extension or _title(path)
-    instructions = [
-        Encoded(line.name, line.match, line.variables, assembly, base=reader.base)
-        for line, assembly in reader.found.values()
-    ]
     source = f"{path.name}, a file in the format of riscv-opcodes"
-    return Imported(title, f"Encodings of {path.name}", source, instructions, reader.register_files)
+    return Imported(title, f"Encodings of {path.name}", source, list(reader.found.values()), reader.register_files)
 
 
 def _text(path: Path) -> str:
@@ -70,7 +66,8 @@ class _Reader:
         self.register_files: dict[str, dict[str, Any]] = {}
         self.variables: dict[str, dict[str, Any]] = {}
         self.assembly: str | None = None
-        self.found: dict[str, tuple[OpcodeLine, str]] = {}
+        self.within: tuple[str, ...] = ()
+        self.found: dict[str, Encoded] = {}
 
     def line(self, text: str, where: dict[str, Any]) -> None:
         comment = _COMMENT.fullmatch(text)
@@ -87,8 +84,11 @@ class _Reader:
         line = parse_line(text, self.positions, self.variables, **where)
         if line.name in self.found:
             raise InputError(f"{line.name} stands twice", **where, remedy="keep one")
-        self.found[line.name] = line, self.assembly if self.assembly is not None else line.assembly
-        self.variables, self.assembly = {}, None
+        assembly = self.assembly if self.assembly is not None else line.assembly
+        self.found[line.name] = Encoded(
+            line.name, line.match, line.variables, assembly, base=self.base, within=self.within
+        )
+        self.variables, self.assembly, self.within = {}, None, ()
 
     def take(self, name: str, where: dict[str, Any]) -> None:
         """`$import rv_zbkb::brev8`: the line of another file in the same folder."""
@@ -109,6 +109,8 @@ class _Reader:
             self.extension = text
         elif kind == "assembly":
             self.assembly = text
+        elif kind == "within":
+            self.within = tuple(name.strip() for name in text.split(","))
         elif kind == "arg_lut":
             row = _ARG_LUT.fullmatch(text)
             if not row or not 0 <= int(row[3]) <= int(row[2]) < 32:

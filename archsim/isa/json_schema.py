@@ -50,9 +50,10 @@ def json_schema() -> dict[str, Any]:
         tables[kind]["properties"]["kind"] = {"const": kind}
         if "type" in tables[kind]["properties"]:
             tables[kind]["properties"]["type"]["enum"] = list(TYPES)
-    tables["encoding"]["anyOf"] = [{"required": [key]} for key in ("match", "RV32", "RV64", "variables")]
     tables["parameter"]["oneOf"] = [{"required": ["value"]}, {"required": ["default", "minimum", "maximum"]}]
-    bits = [{"required": ["encoding"]}, {"required": ["opcodes"]}]
+    # a line of riscv-opcodes has the bits, `encoding` more operands then
+    whole = {"anyOf": [{"required": [key]} for key in ("match", "RV32", "RV64")]}
+    bits = [{"required": ["encoding"], "properties": {"encoding": whole}}, {"required": ["opcodes"]}]
     tables["instruction"]["allOf"] = [{"anyOf": bits}]
     top = _object("extension", TABLES["extension"])
     # only tables of encodings may have instructions without a meaning

@@ -76,7 +76,7 @@ def parse_line(
     match = bits.match()
     named = [given[token] for token in tokens if token in given]
     entries = _entries(fields, [entry for entry in given.values() if entry not in named])
-    return OpcodeLine(name, match, tuple([*named, *entries]))
+    return OpcodeLine(name, match, (*named, *entries))
 
 
 def instruction_encoding(name: str, entry: YamlMap, formats: Mapping[str, YamlMap]) -> YamlMap:
@@ -98,14 +98,22 @@ def instruction_encoding(name: str, entry: YamlMap, formats: Mapping[str, YamlMa
     line = parse_line(str(entry["opcodes"]), {}, given, **place)
     if line.name != name:
         raise InputError(f"opcodes of {name} are those of {line.name}", **place, remedy=f"write {name} in it")
-    variables = YamlList(_marked(YamlMap(facts), place) for facts in line.variables if facts["name"] not in shared)
-    variables.file, variables.line, variables.lines = place["file"], place["line"], [place["line"]] * len(variables)
-    return _marked(YamlMap(match=line.match, variables=variables), place)
+    variables = [facts for facts in line.variables if facts["name"] not in shared]
+    encoding: YamlMap = _marked({"match": line.match, "variables": variables}, place)
+    return encoding
 
 
-def _marked(tree: YamlMap, place: dict[str, Any]) -> YamlMap:
-    tree.file, tree.line, tree.lines = place["file"], place["line"], {}
-    return tree
+def _marked(value: Any, place: dict[str, Any]) -> Any:
+    """A value as if it had been read from that place; what has a place keeps it."""
+    if isinstance(value, (YamlMap, YamlList)) or not isinstance(value, (dict, list)):
+        return value
+    if isinstance(value, dict):
+        tree = YamlMap((key, _marked(item, place)) for key, item in value.items())
+        tree.file, tree.line, tree.lines = place["file"], place["line"], {}
+        return tree
+    items = YamlList(_marked(item, place) for item in value)
+    items.file, items.line, items.lines = place["file"], place["line"], [place["line"]] * len(items)
+    return items
 
 
 def _position(

@@ -46,6 +46,8 @@ def put(kind: str, row: bytes, values: Sequence[Number]) -> bytes:
     if len(values) > ELEMENT_TYPES[kind].count(len(row)):
         raise NoValue(f"{len(values)} values of {kind} in {len(row)} bytes")
     if kind == "ternary":
+        if not all(math.isfinite(value) and int(value) == value for value in values):
+            raise NoValue(f"{list(values)} in ternary")
         trits = [int(value) + 1 for value in (*values, *unpack(kind, row)[len(values) :])]
         if not all(0 <= trit <= 2 for trit in trits):
             raise NoValue(f"{list(values)} in ternary")
@@ -96,9 +98,11 @@ def encoded(kind: str, value: Number) -> int:
             if _same(decoded(kind, code), value):
                 return code
         raise NoValue(f"{value!r} in {kind}")
+    if not math.isfinite(value) or int(value) != value:
+        raise NoValue(f"{value!r} in {kind}")
     code = (int(value) + 1) // 2 if kind == "sign" else int(value) & (1 << width) - 1
     # bits may be written as the unsigned number that they are
-    if int(value) != value or (decoded(kind, code & (1 << width) - 1) != value and code != value):
+    if not 0 <= code < 1 << width or (decoded(kind, code) != value and code != value):
         raise NoValue(f"{value!r} in {kind}")
     return code
 

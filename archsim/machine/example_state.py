@@ -68,7 +68,24 @@ class ExampleState:
             for address, content in self.values.blocks(value, tree):
                 self.memory(address, len(content), tree)[:] = np.frombuffer(content, np.uint8)
         elif name not in ("vtype", "vl"):
-            self.bench.set_csr(name, signed(self.csr(name, self.bench.get_csr(self.csr_name(name, tree)), value, tree)))
+            old = self.bench.get_csr(self.csr_name(name, tree))
+            self._set_csr(name, self.csr(name, old, value, tree), tree)
+
+    def _set_csr(self, name: str, value: int, tree: YamlMap) -> None:
+        """Set a CSR to a value that a program could give it: operations rely on its maximum."""
+        state = self.isa.state[name]
+        most = state.maximum
+        if state.of and state.window:
+            most = min(most, (1 << state.window[1]) - 1)
+        fields = [(*state.fields[field][:2], values) for field, values in state.legal.items()]
+        legal = all(value >> low & (1 << width) - 1 in values for low, width, values in fields)
+        # without a maximum, any 64 bits
+        least, most = (0, most) if most < 2**63 - 1 else (-(2**63), 2**64 - 1)
+        if not least <= value <= most or not legal:
+            raise InputError(f"CSR {name} cannot be {value}", **tree.where(), remedy="use what it can hold")
+        self.bench.set_csr(name, signed(value))
+        if state.of:
+            self._set_csr(state.of, self.bench.get_csr(state.of), tree)
 
     def csr_name(self, name: str, tree: YamlMap) -> str:
         """The name, if it is a CSR's; raises InputError if not."""

@@ -3,10 +3,9 @@
 Everything is zero before but what `before:` names, and CSRs, which are as after reset. Everything that `after:` does
 not name must be unchanged; of a register, elements beyond those listed are not named. Names are those of integer
 registers, CSRs (with an integer, or field -> integer or word), registers of other files (nested lists of elements; t0
-with a list is a tile), and `memory` (address -> bytes). Elements have the type of their file, or {type: TYPE or VIEW, values: ...}.
-`next_pc` is where the instruction leads, which stands at 0x1000. Flags of floating point and saturation (fflags, fcsr,
-vxsat, vcsr) count only where `after:` names them. Before an instruction that looks at vtype, `vtype` and `vl` are set
-by vsetvl.
+with a list is a tile), and `memory` (address -> bytes). Elements have the type of their file, or {type: TYPE or VIEW,
+values: ...}. `next_pc` is where the instruction leads, which stands at 0x1000. Flags of floating point and saturation
+(fflags, fcsr, vxsat, vcsr) count only where `after:` names them. `vtype` and `vl` are set before as vsetvl does.
 """
 
 from __future__ import annotations

@@ -75,11 +75,11 @@ class SingleInstructions:
     def cost(self, instruction: Instruction) -> Cost | None:
         """Cost of an instruction of a decoupled unit (tile_lsu, matrix, vector), else None.
 
-        Addresses point into the scratchpad, rows adjoin, and every operand is another register. None also where the
-        design cannot execute it.
+        None, too, for those of vector registers, whose work is what vl and vtype make it, and where the design cannot
+        execute it. Addresses point into the scratchpad, rows adjoin, and every operand is another register.
         """
         unit = at.UNIT_ID[instruction.unit]
-        if unit < at.FIRST_DECOUPLED or instruction.unit == "dma":
+        if unit < at.FIRST_DECOUPLED or instruction.unit == "dma" or instruction.vector is not None:
             return None
         number = self.tables.coded.number.get(instruction.name)
         if number is None:

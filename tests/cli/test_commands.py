@@ -84,9 +84,22 @@ def test_isa_and_design_commands(capsys, monkeypatch, tmp_path: Path) -> None:
     assert printed(capsys, monkeypatch, "isa", "show", "qt.mma.s", "--json")["unit"] == "matrix"
     assert {d["design"] for d in printed(capsys, monkeypatch, "design", "list", "--json")} >= {"edge-npu", "server-npu"}
     assert printed(capsys, monkeypatch, "design", "show", "edge-npu", "--json")["cores"] == 1
-    header = archsim("isa", "export", "xqt", "--to", "c-header", capsys=capsys, monkeypatch=monkeypatch)
-    assert header.code == 0 and ".insn" in header.out
-    docs = archsim("isa", "export", "xqt", "--to", "markdown", capsys=capsys, monkeypatch=monkeypatch)
-    assert docs.code == 0 and "qt.mma" in docs.out
+    for to, word in (("c-header", ".insn"), ("insn-macros", ".macro qt.mma ad"), ("opcodes", "\nqt.mma "),
+                     ("udb", "name: qt.mma\n"), ("markdown", "### qt.mma\n"), ("html", "<h3 id="),
+                     ("latex", "\\end{document}")):  # fmt: skip
+        text = archsim("isa", "export", "xqt", "--to", to, capsys=capsys, monkeypatch=monkeypatch)
+        assert text.code == 0 and word in text.out
+    assert archsim("isa", "export", "xqt", "--to", "pdf", capsys=capsys, monkeypatch=monkeypatch).code == 2
+    for to, files in (("opcodes", "x.opcodes"), ("udb", "udb")):
+        exported, copy = tmp_path / files, tmp_path / f"{to}.yaml"
+        archsim("isa", "export", "xqt", "--to", to, "-o", exported, capsys=capsys, monkeypatch=monkeypatch)
+        imported = archsim("isa", "import", exported, "--from", to, "--name", "Xcopy", "-o", copy, capsys=capsys,
+                           monkeypatch=monkeypatch)  # fmt: skip
+        assert imported.code == 0
+        checked = archsim("isa", "check", copy, capsys=capsys, monkeypatch=monkeypatch)
+        assert checked.code == 0 and "no error" in checked.out
+    priced = archsim("isa", "export", "xqt", "--to", "markdown", "--design", "edge-npu", capsys=capsys,
+                     monkeypatch=monkeypatch)  # fmt: skip
+    assert "Time and energy on edge-npu" in priced.out and "cycles to the next: 128" in priced.out
     ops = printed(capsys, monkeypatch, "model", "show", "llama-3-8b", "--json")
     assert [op["op"] for op in ops if op["kind"] == "matmul"] == ["qkv", "out", "gate_up", "down", "lm_head"]

@@ -135,9 +135,10 @@ def test_what_ships_is_clean_together() -> None:
     ruled_out: set[str] = set()
     chosen = []
     for name, path in shipped("isa", ".yaml").items():
-        if name not in ruled_out:
+        tree = load_yaml(path)
+        if tree["extension"] not in ruled_out:
             chosen.append(name)
-            ruled_out |= {str(other).split()[0].lower() for other in load_yaml(path).get("conflicts", [])}
+            ruled_out |= {str(other).split()[0] for other in tree.get("conflicts", [])}
     errors = [one for one in lint("rv64gcv", *chosen).findings if one.severity == "error"]
     assert errors == [] and len(chosen) > 30
 

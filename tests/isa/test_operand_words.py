@@ -176,5 +176,6 @@ def test_refused_files(tmp_path: Path, old: str, new: str, message: str) -> None
     assert message in str(caught.value)
 
 
-def test_headers_take_suffixes_as_constants(words: Isa) -> None:
-    assert "#define rv_w_load(order, xs1)" in c_header(words, "Xw")
+def test_headers_have_a_function_for_each_suffix(words: Isa) -> None:
+    for suffix in ("", "_rl", "_aq", "_aqrl"):
+        assert f" rv_w_load{suffix}(unsigned long xs1)\n" in c_header(words, "Xw")

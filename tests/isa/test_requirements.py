@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from archsim.common.errors import InputError
-from archsim.isa.load import load_isa
 from archsim.isa.exports import markdown
+from archsim.isa.load import load_isa
 from archsim.isa.spec import Isa
 
 HEAD = "extension: {name}\nlong_name: A test\nsource: here\n"
@@ -101,9 +101,9 @@ state:
 def test_parameters_that_follow_from_others(tmp_path: Path) -> None:
     isa = load(tmp_path, TILES)
     assert isa.parameters == {"TLEN": 512, "TRLEN": 128, "ROWNUM": 4, "ALEN": 1024, "ARLEN": 256, "XLEN": 64}
-    isa = load(tmp_path, TILES, TLEN=4096, TRLEN=64)
+    isa = load(tmp_path, TILES, TLEN=4096, TRLEN=64, ROWNUM=64)
     assert isa.parameters["ROWNUM"] == 64 and isa.state["tr"].shape == (64, 8)
-    assert "| ROWNUM | rows of a tile |  | 64 | always TLEN // TRLEN |" in markdown(isa, "Xa")
+    assert "| `ROWNUM` | rows of a tile |  | 64 | always `TLEN // TRLEN` |" in markdown(isa, "Xa")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_parameters_that_follow_from_others(tmp_path: Path) -> None:
         ("", "", {"TLEN": 65536, "TRLEN": 32},
          "xa.yaml:10: constraint '0 < ROWNUM <= 64 or XLEN == 32' of extension Xa does not hold: ROWNUM is 2048, "
          "XLEN is 64; set other values"),
-        ("", "", {"ROWNUM": 4}, "parameter ROWNUM follows from TLEN // TRLEN; set what it follows from"),
+        ("", "", {"ROWNUM": 8}, "parameter ROWNUM is 8, and TLEN // TRLEN is 4; set what it follows from"),
         ("", "", {"TLEN": 65}, "parameter TLEN is 65; use 64 to 65536, a power of two"),
         ("ROWNUM * 64", "ALEN", {},
          "xa.yaml:8: parameters follow from each other: ALEN -> ARLEN -> ALEN; give one of them a default"),

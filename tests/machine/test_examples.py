@@ -32,6 +32,8 @@ state:
   m4: {kind: view, of: m, type: int4}
   h: {kind: register_file, count: 2, type: float16, shape: [4]}
   c: {kind: csr, address: 0x800, reset: 3, fields: {low: {location: 1-0, values: [a, b]}, high: {location: 7-4}}}
+  d: {kind: csr, address: 0x801, maximum: N}
+  e: {kind: csr, address: 0x802, of: d, location: 5-2}
 instructions:
   xe.add:
     long_name: Add to all elements, count rows in c, store the last
@@ -163,6 +165,10 @@ def test_what_is_told(tmp_path: Path, text: str, differences: tuple[str, ...] | 
         (f"{{{OPERANDS}, traps: ilegal}}",
          "unknown trap in an example of instruction xe.add 'ilegal'; did you mean 'illegal'?"),
         (f"{{{OPERANDS}, before: {{m0: [[1], [2], [3]]}}}}", "3 rows of 2; give fewer"),
+        (f"{{{OPERANDS}, before: {{d: 5}}}}", "CSR d cannot be 5; use what it can hold"),
+        (f"{{{OPERANDS}, before: {{d: -1}}}}", "CSR d cannot be -1; use what it can hold"),
+        (f"{{{OPERANDS}, before: {{e: 2}}}}", "CSR d cannot be 8; use what it can hold"),
+        (f"{{{OPERANDS}, before: {{m0: [[.nan]]}}}}", "an example has nan in int8; give what fits"),
         (f"{{{OPERANDS}, before: {{m0: [[300]]}}}}", "an example has 300 in int8; give what fits"),
         (f"{{{OPERANDS}, before: {{m0: [[1, 2, 3, 4, 5]]}}}}",
          "an example has 5 values of int8 in 4 bytes; give what fits"),
