@@ -1,7 +1,4 @@
-"""SpacemiT's matrix instructions against numpy, bit for bit, at both silicon points and between.
-
-The examples with numbers in them are those of chapters 5 and 6 of SpacemiT's documentation.
-"""
+"""SpacemiT's matrix instructions against numpy, bit for bit, at both silicon points and between."""
 
 from __future__ import annotations
 
@@ -13,40 +10,13 @@ from hypothesis import strategies as st
 
 from archsim.common.errors import InputError
 from archsim.machine import layout as at
-from archsim.machine.workbench import Workbench
 from tests.machine.vector_bench import Array, as_bytes, bench, bytes_of, elements, floats_of, same_floats
+from tests.machine.xsmt_bench import GEOMETRY, WIDTHS, product, read, smt, write
 
-# VLEN -> (rows and columns of C, bytes of a row of A): 256 is SpacemiT's A60, 1024 its A100
-GEOMETRY = {128: (2, 8), 256: (4, 8), 512: (4, 16), 1024: (8, 16)}
 VLENS = (128, 256, 1024)
 SIGNS = {"u": "uu", "us": "ui", "su": "iu", "": "ii"}
-WIDTHS = {"": 8, ".i4": 4}
 REGISTERS = st.sampled_from([(16, 2, 4), (30, 0, 29), (0, 2, 3), (8, 6, 6)])
 BF16 = pytest.mark.parametrize("half", ["f16", "bf16"])
-
-
-def smt(vlen: int) -> Workbench:
-    machine = bench(vlen, "xsmt")
-    machine.execute("vsetvli t0, zero, e8, m1, ta, ma")
-    return machine
-
-
-def write(machine: Workbench, register: int, raw: Array) -> None:
-    """Put bytes into a register and those behind it."""
-    machine.registers("V").reshape(-1)[register * machine.registers("V").shape[1] :][: len(raw)] = raw
-
-
-def read(machine: Workbench, register: int, count: int = 2) -> Array:
-    return machine.registers("V")[register : register + count].reshape(-1).copy()
-
-
-def product(machine: Workbench, text: str, vd: int, expected: Array, m: int) -> None:
-    """Execute, and compare int32 C with its value before plus `expected`; what is behind C stays."""
-    before = read(machine, vd)
-    assert machine.execute(text) == 0
-    c = elements(before, "i32")
-    c[: m * m] += expected.reshape(-1)
-    assert np.array_equal(read(machine, vd), as_bytes(c.astype(np.int32), "i32"))
 
 
 @pytest.mark.parametrize("vlen", GEOMETRY)
@@ -276,82 +246,3 @@ def test_a_window_beyond_the_pair_is_illegal() -> None:
     machine = smt(128)
     assert machine.execute("smt.vmadot2 v16, v2, v4") == 0
     assert machine.execute("smt.vmadot3 v16, v2, v4") == at.ILLEGAL
-
-
-# -- the documentation's own numbers
-
-
-def test_the_convolution_of_the_documentation() -> None:
-    """Sections 5.1.6 and 5.2.6: a 4 x 8 tile, and its windows one and two rows further."""
-    machine = smt(256)
-    rows = np.arange(8) + np.array([0, 1, 2, 4, 5, 6])[:, None]
-    feature = np.zeros((8, 8), np.int8)
-    feature[:6] = rows
-    weight = np.array([range(8), range(1, 9), range(2, 10), [11, 4, 5, 6, 7, 8, 9, 10]], np.int8)
-    write(machine, 0, as_bytes(feature, "i8"))
-    write(machine, 8, as_bytes(weight, "i8"))
-    write(machine, 16, np.zeros(64, np.uint8))
-    corners = []
-    for name in ("smt.vmadot", "smt.vmadot1", "smt.vmadot2"):
-        assert machine.execute(f"{name} v16, v0, v8") == 0
-        c = elements(read(machine, 16), "i32")
-        corners.append([int(c[0]), int(c[2]), int(c[4]), int(c[15])])
-    assert corners == [[140, 196, 168, 464], [308, 436, 364, 988], [504, 720, 616, 1572]]
-
-
-def test_the_scaled_tile_of_the_documentation() -> None:
-    """Section 5.4.7: rows i .. i + 15 times themselves, scales 1 to 8."""
-    machine = smt(1024)
-    tile = np.arange(16) + np.arange(8)[:, None]
-    write(machine, 2, as_bytes(tile, "i8"))
-    write(machine, 8, as_bytes(tile, "i8"))
-    write(machine, 0, as_bytes(np.arange(1, 9).astype(np.float32), "f16"))
-    write(machine, 16, np.zeros(128, np.uint8))
-    assert machine.execute("smt.vmadot.hp v16, v2, v8, v0, 0") == 0
-    c = elements(read(machine, 16, 1), "f16").reshape(8, 8)
-    assert c[0].tolist() == [1240, 2720, 4440, 6400, 8600, 11040, 13720, 16640]
-    assert c[7].tolist() == [2080, 4624, 7632, 11104, 15040, 19440, 24304, 29632]
-
-
-def test_the_sparse_tile_of_the_documentation() -> None:
-    """Section 5.3.7, rows 0 and 7 of the result."""
-    machine = smt(1024)
-    a = np.arange(32) + np.arange(8)[:, None]
-    # where the documentation's matrices leave their pattern: rows of A from the fourth on, and one element of B
-    a[3:, 16:] -= 1
-    b = np.arange(16) + np.arange(8)[:, None]
-    b[7, 3] = 0
-    masks = np.repeat(np.array([0x99, 0xAA, 0xCC, 0x55, 0x66, 0x33, 0x99, 0xAA], np.uint8), 4)
-    write(machine, 0, masks)
-    write(machine, 2, as_bytes(a, "i8"))
-    write(machine, 8, as_bytes(b, "i8"))
-    write(machine, 16, np.zeros(256, np.uint8))
-    assert machine.execute("smt.vmadot.sp v16, v2, v8, v0, 0") == 0
-    c = elements(read(machine, 16), "i32").reshape(8, 8)
-    assert c[0].tolist() == [2544, 2856, 3184, 3200, 3528, 3576, 4032, 4322]
-    assert c[7].tolist() == [3292, 3708, 4140, 4260, 4692, 4844, 5404, 5728]
-
-
-# -- a property: tiles in any order and any share of the depth add up to the same product
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.sampled_from([256, 512, 1024]), st.sampled_from(["", ".i4"]))
-def test_any_tiling_gives_the_same_product(seed: int, vlen: int, width: str) -> None:
-    rng = np.random.default_rng(seed)
-    machine, (m, k) = smt(vlen), GEOMETRY[vlen]
-    k = k * 8 // WIDTHS[width]
-    low = -8 if width else -128
-    rows, columns, depth = (16, 8, 64)
-    a, b = rng.integers(low, -low, (rows, depth)), rng.integers(low, -low, (columns, depth))
-    steps = [(i, j, q) for i in range(0, rows, m) for j in range(0, columns, m) for q in range(0, depth, k)]
-    c = np.zeros((rows, columns), np.int64)
-    for i, j, q in rng.permutation(steps):
-        for register, matrix, row in ((2, a, i), (5, b, j)):
-            tile = matrix[row : row + m, q : q + k].reshape(-1)
-            packed = ((tile[::2] & 15) | (tile[1::2] & 15) << 4).astype(np.uint8) if width else as_bytes(tile, "i8")
-            write(machine, register, packed)
-        write(machine, 16, as_bytes(c[i : i + m, j : j + m], "i32"))
-        assert machine.execute(f"smt.vmadot{width} v16, v2, v5") == 0
-        c[i : i + m, j : j + m] = elements(read(machine, 16), "i32")[: m * m].reshape(m, m)
-    assert np.array_equal(c, a @ b.T)
