@@ -10,6 +10,7 @@ stand where an int is expected. Integers and floats never mix silently.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -257,11 +258,9 @@ class _Checker:
         if [ast.unparse(argument) for argument in call.args] in (["vl"], ["vstart", "vl"]):
             self.rounds.add(name)
         # what a loop body assigns may hold any value in the next round
-        for node in ast.walk(statement):
-            if isinstance(node, (ast.Assign, ast.AugAssign)):
-                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    if isinstance(target, ast.Name) and target.id in self.intervals and target.id != name:
-                        self.intervals[target.id] = ANY
+        for target in _assigned(statement.body):
+            if target in self.intervals and target != name:
+                self.intervals[target] = ANY
         self.block(statement.body)
 
     def loop_interval(self, statement: ast.For, arguments: list[ast.expr]) -> Interval:
@@ -560,6 +559,17 @@ class _Checker:
         if name in self.state and self.state[name].kind == "csr" and self.state[name].maximum < 2**62:
             return 0, self.state[name].maximum
         return ANY
+
+
+def _assigned(body: list[ast.stmt]) -> Iterator[str]:
+    """Names that statements assign, those inside them included."""
+    for statement in body:
+        if isinstance(statement, (ast.Assign, ast.AugAssign)):
+            for target in statement.targets if isinstance(statement, ast.Assign) else [statement.target]:
+                if isinstance(target, ast.Name):
+                    yield target.id
+        elif isinstance(statement, (ast.For, ast.If)):
+            yield from _assigned([*statement.body, *statement.orelse])
 
 
 def types_of(state: State) -> tuple[str | None, ...]:
