@@ -102,3 +102,5 @@ CONTEXT_FUNCTIONS = frozenset(
     }
 )  # fmt: skip
 """Functions with a value that work on the hart: on its flags, its reservation, its rounding mode."""
+CSR_WRITERS = frozenset({"csr_write", "set_vtype", "set_vl", "mret"})
+"""Functions that change CSRs other than those of floating point."""

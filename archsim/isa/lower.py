@@ -25,8 +25,8 @@ from dataclasses import dataclass
 
 from archsim.isa.element_types import ELEMENT_TYPES, ElementType
 from archsim.isa.fields import largest_register
-from archsim.isa.functions import CONTEXT_FUNCTIONS, FIXED_POINT
-from archsim.isa.operation import Operation, csr_fields, group_size, operand_shape, row_bytes, types_of
+from archsim.isa.functions import CONTEXT_FUNCTIONS, CSR_WRITERS, FIXED_POINT
+from archsim.isa.operation import Operation, csr_fields, group_size, operand_shape, row_bytes
 from archsim.isa.spec import Instruction, State
 
 SINK = 32
@@ -96,11 +96,15 @@ class Lowering:
         self.temporaries = 0
         self.files: set[tuple[str, str]] = set()
         self.selected: dict[str, State] = {}
+        self.csrs: dict[str, str] = {}
+        self.hoists = False
+        self.changed = {target.id for target in _targets(operation) if target.id in state}
         self.address: str | None = None
         self.narrow = parameters.get("XLEN") == 32
 
     def statements(self) -> list[str]:
         """The operation's statements, without the prologue."""
+        self.hoists = not (self.inline or self.operation.calls & CSR_WRITERS)
         self.block(self.operation.body)
         return self.lines
 
@@ -116,7 +120,12 @@ class Lowering:
         for owner, kind in sorted(self.files):
             lines.append(f"p_{owner}_{kind} = pointer_{kind}(ctx[STATE] + OFFSET_{owner})")
         for name, view in sorted(self.selected.items()):
-            lines.append(f"s_{name} = {self.name(view.select.replace('.', '_'))}")
+            self.csrs.setdefault(f"s_{name}", self.name(view.select.replace(".", "_")))
+        if self.csrs:
+            lines.append("csr = pointer_int64(ctx[CSR])")
+        lines += [f"{name} = {text}" for name, text in self.csrs.items() if name.startswith("c_")]
+        for name, view in sorted(self.selected.items()):
+            lines.append(f"s_{name} = {self.csrs[f's_{name}']}")
             counts = [
                 ELEMENT_TYPES[kind].count(row_bytes(self.state[str(view.of)])) if kind else 0 for kind in view.types
             ]
@@ -255,8 +264,16 @@ class Lowering:
             return f"np.int64({self.parameters[name]})"
         if name in self.fields:
             csr, low, width = self.fields[name]
-            return f"((csr_value(ctx, np.int64({csr.address})) >> {low}) & {2**width - 1})"
-        return f"csr_value(ctx, np.int64({self.state[name].address}))"
+            return self.csr(csr, name, f"(({{}} >> {low}) & {2**width - 1})")
+        return self.csr(self.state[name], name, "{}")
+
+    def csr(self, state: State, name: str, form: str) -> str:
+        """A CSR's value, or part of it. One that nothing changes meanwhile is read once, before the operation."""
+        plain = not (state.shows or state.float_flags or state.of)
+        if not (self.hoists and plain) or state.name in self.changed:
+            return form.format(f"csr_value(ctx, np.int64({state.address}))")
+        self.csrs[f"c_{name}"] = form.format(f"csr[{state.address}]")
+        return f"c_{name}"
 
     def slot(self, name: str) -> str:
         return f"(w >> {16 + 8 * self.slots.slot[name]}) & 255"
@@ -354,12 +371,9 @@ class Lowering:
             return f"x[{self.slot(operand)}{' & 31' if written else ''}]"
         state = self.state[name]
         row, column = self.place(node)
-        readings = [self.reading(state, kind, row, column) if kind else None for kind in types_of(state)]
-        if not state.select:
-            return str(readings[0])
-        convert = _NUMPY[state.value]
-        texts = [f"{convert}({text})" if text else f"{convert}(unselected(ctx))" for text in readings]
-        return choice(f"s_{name}", texts, f"{convert}(unselected(ctx))")
+        if state.select:
+            return f"get_view_{name}(ctx, {self.row_address(state, row)}, {column}, s_{name})"
+        return self.reading(state, row, column)
 
     def state_write(self, node: ast.Subscript, text: str) -> None:
         name = _name(node.value)
@@ -368,39 +382,34 @@ class Lowering:
             return
         state = self.state[name]
         row, column = self.place(node)
-        if not state.select:
-            self.emit(self.writing(state, state.type, row, column, text))
-            return
-        value = self.temporary(text)
-        for number, kind in enumerate(state.types):
-            self.emit(f"{'elif' if number else 'if'} s_{name} == {number}:")
-            self.emit("    " + (self.writing(state, kind, row, column, value) if kind else "unselected(ctx)"))
-        self.emit("else:")
-        self.emit("    unselected(ctx)")
+        if state.select:
+            self.emit(f"put_view_{name}(ctx, {self.row_address(state, row)}, {column}, s_{name}, {text})")
+        else:
+            self.emit(self.writing(state, row, column, text))
 
-    def reading(self, state: State, kind: str, row: str, column: str) -> str:
-        """The value of an element of a type, in a row of a register file."""
-        facts, pointer, size = self.carrier(state, kind)
+    def row_address(self, state: State, row: str) -> str:
+        """Host address of a row of the register file that a view shows."""
+        owner = self.state[str(state.of)]
+        self.files.add((owner.name, "uint8"))
+        return f"ctx[STATE] + OFFSET_{owner.name} + {_times(row, row_bytes(owner))}"
+
+    def reading(self, state: State, row: str, column: str) -> str:
+        """The value of an element in a row of a register file."""
+        facts, pointer, size = self.carrier(state)
         if facts.packed:
             return f"get_{facts.packed}({pointer}, {_times(row, size)}, {column})"
-        element = f"{pointer}[{_plus(_times(row, size), column)}]"
-        if facts.read:
-            return f"{facts.read}({element})"
-        return f"np.int64({element})" if facts.value == "int" else element
+        return read_text(facts, f"{pointer}[{_plus(_times(row, size), column)}]")
 
-    def writing(self, state: State, kind: str, row: str, column: str, value: str) -> str:
-        facts, pointer, size = self.carrier(state, kind)
-        if state.value == "f32" and facts.value == "int":
-            value = f"rint({value})"
+    def writing(self, state: State, row: str, column: str, value: str) -> str:
+        facts, pointer, size = self.carrier(state)
         if facts.packed:
             return f"put_{facts.packed}({pointer}, {_times(row, size)}, {column}, {value})"
-        element = f"{pointer}[{_plus(_times(row, size), column)}]"
-        return f"{element} = {f'{facts.write}({value})' if facts.write else f'np.{facts.carrier}({value})'}"
+        return f"{pointer}[{_plus(_times(row, size), column)}] = {written_text(facts, value)}"
 
-    def carrier(self, state: State, kind: str) -> tuple[ElementType, str, int]:
-        """A type, the pointer to its elements, and how many of what that points to make a row."""
+    def carrier(self, state: State) -> tuple[ElementType, str, int]:
+        """The type, the pointer to its elements, and how many of what that points to make a row."""
         owner = self.state[state.of] if state.of else state
-        facts = ELEMENT_TYPES[kind]
+        facts = ELEMENT_TYPES[state.type]
         self.files.add((owner.name, facts.carrier))
         size = row_bytes(owner)
         return facts, f"p_{owner.name}_{facts.carrier}", size if facts.packed else facts.count(size)
@@ -442,6 +451,26 @@ class Lowering:
         for text, size in zip(texts[:-1], shape[:-1], strict=True):
             row = f"({row} * {size} + {text})" if row else text
         return row, texts[-1]
+
+
+def read_text(facts: ElementType, element: str) -> str:
+    """The value of an element that is not packed."""
+    if facts.read:
+        return f"{facts.read}({element})"
+    return f"np.int64({element})" if facts.value == "int" else element
+
+
+def written_text(facts: ElementType, value: str) -> str:
+    """What is stored for a value, where elements are not packed."""
+    return f"{facts.write}({value})" if facts.write else f"np.{facts.carrier}({value})"
+
+
+def _targets(operation: Operation) -> list[ast.Name]:
+    """Names that an operation assigns."""
+    nodes = (node for statement in operation.body for node in ast.walk(statement))
+    assigned = (node.targets if isinstance(node, ast.Assign) else [node.target] for node in nodes
+                if isinstance(node, ast.Assign | ast.AugAssign))  # fmt: skip
+    return [target for targets in assigned for target in targets if isinstance(target, ast.Name)]
 
 
 def _times(row: str, size: int) -> str:

@@ -7,9 +7,11 @@ from typing import Any
 from archsim.common.errors import InputError
 from archsim.isa.lower import Lowering, choice, operand_slots
 from archsim.isa.operation import Access, check_expression
-from archsim.isa.spec import Instruction
+from archsim.isa.spec import Instruction, State
 from archsim.isa.vector import VectorLowering, specialised
+from archsim.isa.view_access import access_source
 from archsim.machine.coded import SCALAR_FILES, Coded, vocabulary
+from archsim.machine.jit import load_generated
 from archsim.machine.layout import CLASS_ID, FIRST_DECOUPLED, FORMAT_ID, FORMATS, MAXIMUM_ACCESSES, UNIT_ID
 
 
@@ -22,6 +24,7 @@ def vector_source(coded: Coded, name: str, sew: int) -> str:
     lines = [
         vocabulary() + "from archsim.machine.layout import *",
         "from archsim.machine.vector import VL_CSR, VLENB_CSR, VSTART_CSR",
+        *(_access(view) for _, view in sorted(lowering.selected.items())),
         *(f"OFFSET_{owner} = {coded.offsets[owner]}" for owner in sorted({"V", *(o for o, _ in lowering.files)})),
         "",
         "",
@@ -40,7 +43,8 @@ def instruction_source(coded: Coded, name: str) -> str:
     lowering = Lowering(instruction, coded.operation(name), coded.isa.state_of(instruction), coded.isa.parameters)
     body = lowering.statements()
     lines = [
-        vocabulary() + "from archsim.machine.layout import NEXT, PC, STATE, X",
+        vocabulary() + "from archsim.machine.layout import CSR, NEXT, PC, STATE, X",
+        *(_access(view) for _, view in sorted(lowering.selected.items())),
         *(f"OFFSET_{owner} = {coded.offsets[owner]}" for owner in sorted({owner for owner, _ in lowering.files})),
         "",
         "",
@@ -51,6 +55,12 @@ def instruction_source(coded: Coded, name: str) -> str:
         "    return 0",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _access(view: State) -> str:
+    """The line that imports a view's functions, which are generated and shared by all instructions that use it."""
+    module = load_generated(f"view_{view.name}", vocabulary() + access_source(view))
+    return f"from {module.__name__} import get_view_{view.name}, put_view_{view.name}"
 
 
 def pattern_source(coded: Coded, name: str) -> str | None:
