@@ -396,15 +396,11 @@ class Lowering:
     def reading(self, state: State, row: str, column: str) -> str:
         """The value of an element in a row of a register file."""
         facts, pointer, size = self.carrier(state)
-        if facts.packed:
-            return f"get_{facts.packed}({pointer}, {_times(row, size)}, {column})"
-        return read_text(facts, f"{pointer}[{_plus(_times(row, size), column)}]")
+        return facts.read.format(**_places(facts, pointer, _times(row, size), column))
 
     def writing(self, state: State, row: str, column: str, value: str) -> str:
         facts, pointer, size = self.carrier(state)
-        if facts.packed:
-            return f"put_{facts.packed}({pointer}, {_times(row, size)}, {column}, {value})"
-        return f"{pointer}[{_plus(_times(row, size), column)}] = {written_text(facts, value)}"
+        return facts.write.format(**_places(facts, pointer, _times(row, size), column), value=value)
 
     def carrier(self, state: State) -> tuple[ElementType, str, int]:
         """The type, the pointer to its elements, and how many of what that points to make a row."""
@@ -453,16 +449,11 @@ class Lowering:
         return row, texts[-1]
 
 
-def read_text(facts: ElementType, element: str) -> str:
-    """The value of an element that is not packed."""
-    if facts.read:
-        return f"{facts.read}({element})"
-    return f"np.int64({element})" if facts.value == "int" else element
-
-
-def written_text(facts: ElementType, value: str) -> str:
-    """What is stored for a value, where elements are not packed."""
-    return f"{facts.write}({value})" if facts.write else f"np.{facts.carrier}({value})"
+def _places(facts: ElementType, pointer: str, row: str, column: str) -> dict[str, str]:
+    """What the texts of an element type name."""
+    if facts.packed:
+        return {"p": pointer, "row": row, "k": f"({column})"}
+    return {"e": f"{pointer}[{_plus(row, column)}]"}
 
 
 def _targets(operation: Operation) -> list[ast.Name]:

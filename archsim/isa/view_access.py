@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from archsim.isa.element_types import ELEMENT_TYPES
-from archsim.isa.lower import read_text, written_text
 from archsim.isa.spec import State
 
 _CONVERT = {"int": "np.int64", "f32": "np.float32"}
@@ -22,13 +21,12 @@ def access_source(view: State) -> str:
             continue
         facts = ELEMENT_TYPES[kind]
         pointer = f"pointer_{facts.carrier}(address)"
+        places = {"p": pointer, "row": "0", "k": "k"} if facts.packed else {"e": f"{pointer}[k]"}
+        read = facts.read.format(**places)
         value = "rint(value)" if view.value == "f32" and facts.value == "int" else "value"
-        if facts.packed:
-            read, write = f"get_{facts.packed}({pointer}, 0, k)", f"put_{facts.packed}({pointer}, 0, k, {value})"
-        else:
-            read, write = read_text(facts, f"{pointer}[k]"), f"{pointer}[k] = {written_text(facts, value)}"
+        write = facts.write.format(**places, value=value)
         get += [f"    if selector == {number}:", f"        return {convert}({read})"]
-        put += [f"    if selector == {number}:", f"        {write if facts.writable else 'unselected(ctx)'}"]
+        put += [f"    if selector == {number}:", f"        {write}"]
         put += ["        return np.int64(0)"]
     get += [f"    return {convert}(unselected(ctx))"]
     put += ["    return unselected(ctx)"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from archsim.isa.lower import state_layout
 from archsim.isa.operation import Operation, check_operation
 from archsim.isa.spec import Isa
@@ -87,7 +89,8 @@ def vocabulary() -> str:
     """Import lines for every public name that lowered text may use."""
     from archsim.machine import arithmetic, csr, elements, estimates, fixedpoint, host, hostfloat, softfloat, vector
 
-    lines = ["import numpy as np"]
+    tables = ", ".join(sorted(name for name, value in vars(elements).items() if isinstance(value, np.ndarray)))
+    lines = ["import numpy as np", f"from archsim.machine.elements import {tables}"]
     for module in (arithmetic, csr, elements, estimates, fixedpoint, host, hostfloat, softfloat, vector):
         own = sorted(
             name for name, value in vars(module).items() if callable(value) and name.islower() and name[0] != "_"

@@ -13,7 +13,7 @@ from archsim.isa.spec import Isa
 from archsim.machine import layout as at
 from archsim.machine.coded import Coded
 from archsim.machine.functions import instruction_source, pattern_source, register_operands, vector_source
-from archsim.machine.jit import address_of, load_generated
+from archsim.machine.jit import address_of, load_generated, module_name_of
 from archsim.machine.loop import Variant, loop_source, scheduler_source
 
 BARRIER_FILE = "b"
@@ -43,6 +43,7 @@ class CodeTables:
         self.names = [*self.coded.inline, *self.coded.others]
         self.functions = np.zeros(count * at.COLUMNS, np.int64)
         self.patterns = np.zeros(count, np.int64)
+        self._sources: dict[str, str] = {}
         self.info = np.zeros((count, at.INFO_SIZE), np.int64)
         self._illegal = address_of(load_generated("illegal", _ILLEGAL).operation)
         self._columns(self.coded.illegal)[:] = self._illegal
@@ -65,7 +66,7 @@ class CodeTables:
         vector = self.coded.isa.instructions[name].vector
         columns = self._columns(number)
         if vector is None:
-            columns[:] = address_of(load_generated(_word(name), instruction_source(self.coded, name)).operation)
+            columns[:] = address_of(load_generated(_word(name), self.source(name)).operation)
         elif not vector.widths:
             columns[:] = address_of(load_generated(_word(name), vector_source(self.coded, name, 8)).operation)
         elif 8 << column in vector.widths:
@@ -73,6 +74,16 @@ class CodeTables:
             columns[column] = address_of(load_generated(f"{_word(name)}_{8 << column}", source).operation)
         else:
             columns[column] = self._illegal
+
+    def source(self, name: str) -> str:
+        """Source of an instruction's function (vector instructions: see vector_source)."""
+        if name not in self._sources:
+            self._sources[name] = instruction_source(self.coded, name)
+        return self._sources[name]
+
+    def module(self, name: str) -> str:
+        """Name of the generated module of an instruction's function."""
+        return module_name_of(_word(name), self.source(name))
 
     def describe(self, name: str) -> None:
         """Fill in what timing needs to know of an instruction."""

@@ -39,11 +39,12 @@ def _table(exponent_bits: int, fraction_bits: int, infinity: int, nan: tuple[int
     return np.array(values, np.float32)
 
 
-_E4M3 = _table(4, 3, -1, (0x7F,))
-_E5M2 = _table(5, 2, 0x7C, (0x7D, 0x7E, 0x7F))
-_E3M2 = _table(3, 2, -1, ())
-_E2M3 = _table(2, 3, -1, ())
-_E2M1 = _table(2, 1, -1, ())
+E4M3_VALUES = _table(4, 3, -1, (0x7F,))
+E5M2_VALUES = _table(5, 2, 0x7C, (0x7D, 0x7E, 0x7F))
+E3M2_VALUES = _table(3, 2, -1, ())
+E2M3_VALUES = _table(2, 3, -1, ())
+E2M1_VALUES = _table(2, 1, -1, ())
+POWERS_OF_3 = 3 ** np.arange(5)
 
 
 # -- integers
@@ -71,102 +72,9 @@ def put_bits(pointer, row, k, width, value):
 
 
 @njit
-def get_uint1(pointer, row, k):
-    return (np.int64(pointer[row + (k >> 3)]) >> (k & 7)) & 1
-
-
-@njit
-def put_uint1(pointer, row, k, value):
-    put_bits(pointer, row, k, 1, value)
-
-
-@njit
-def get_uint2(pointer, row, k):
-    return (np.int64(pointer[row + (k >> 2)]) >> (2 * (k & 3))) & 3
-
-
-@njit
-def put_uint2(pointer, row, k, value):
-    put_bits(pointer, row, k, 2, value)
-
-
-@njit
-def get_int2(pointer, row, k):
-    return (get_uint2(pointer, row, k) ^ 2) - 2
-
-
-@njit
-def put_int2(pointer, row, k, value):
-    put_bits(pointer, row, k, 2, value)
-
-
-@njit
-def get_uint3(pointer, row, k):
-    return get_bits(pointer, row, k, 3)
-
-
-@njit
-def put_uint3(pointer, row, k, value):
-    put_bits(pointer, row, k, 3, value)
-
-
-@njit
-def get_int3(pointer, row, k):
-    return (get_bits(pointer, row, k, 3) ^ 4) - 4
-
-
-@njit
-def put_int3(pointer, row, k, value):
-    put_bits(pointer, row, k, 3, value)
-
-
-@njit
-def get_uint4(pointer, row, k):
-    return (np.int64(pointer[row + (k >> 1)]) >> (4 * (k & 1))) & 15
-
-
-@njit
-def put_uint4(pointer, row, k, value):
-    put_bits(pointer, row, k, 4, value)
-
-
-@njit
-def get_int4(pointer, row, k):
-    return (get_uint4(pointer, row, k) ^ 8) - 8
-
-
-@njit
-def put_int4(pointer, row, k, value):
-    put_bits(pointer, row, k, 4, value)
-
-
-@njit
-def get_sign(pointer, row, k):
-    return 2 * get_uint1(pointer, row, k) - 1
-
-
-@njit
-def put_sign(pointer, row, k, value):
-    put_bits(pointer, row, k, 1, np.int64(value > 0))
-
-
-@njit
-def _power_of_3(k):
-    digit = k % 5
-    if digit < 2:
-        return np.int64(3) if digit else np.int64(1)
-    return np.int64(9) if digit == 2 else (np.int64(27) if digit == 3 else np.int64(81))
-
-
-@njit
-def get_ternary(pointer, row, k):
-    return np.int64(pointer[row + k // 5]) // _power_of_3(k) % 3 - 1
-
-
-@njit
 def put_ternary(pointer, row, k, value):
     """Values beyond -1 to 1 count as their sign. A byte from 243 on is taken as 242 first."""
-    power = _power_of_3(k)
+    power = POWERS_OF_3[k % 5]
     byte = min(np.int64(pointer[row + k // 5]), np.int64(242))
     digit = byte // power % 3
     pointer[row + k // 5] = np.uint8(byte + (min(max(value, np.int64(-1)), np.int64(1)) + 1 - digit) * power)
@@ -225,61 +133,11 @@ def f32_to_bf16(value):
 
 
 @njit
-def e4m3_to_f32(code):
-    return _E4M3[code]
-
-
-@njit
-def f32_to_e4m3(value):
-    return np.uint8(small_code(np.float64(value), 4, 3, 0x7E, _TO_NAN))
-
-
-@njit
-def e5m2_to_f32(code):
-    return _E5M2[code]
-
-
-@njit
-def f32_to_e5m2(value):
-    return np.uint8(small_code(np.float64(value), 5, 2, 0x7B, _TO_INFINITY))
-
-
-@njit
 def e8m0_to_f32(code):
     """2**(code - 127); 255 is NaN. The least, 2**-127, is a subnormal float32."""
     if code == 255:
         return np.float32(np.nan)
     return as_f32(np.int64(code) << 23) if code > 0 else as_f32(np.int64(1) << 22)
-
-
-@njit
-def get_e3m2(pointer, row, k):
-    return _E3M2[get_bits(pointer, row, k, 6)]
-
-
-@njit
-def put_e3m2(pointer, row, k, value):
-    put_bits(pointer, row, k, 6, small_code(np.float64(value), 3, 2, 0x1F, _TO_LARGEST))
-
-
-@njit
-def get_e2m3(pointer, row, k):
-    return _E2M3[get_bits(pointer, row, k, 6)]
-
-
-@njit
-def put_e2m3(pointer, row, k, value):
-    put_bits(pointer, row, k, 6, small_code(np.float64(value), 2, 3, 0x1F, _TO_LARGEST))
-
-
-@njit
-def get_e2m1(pointer, row, k):
-    return _E2M1[get_uint4(pointer, row, k)]
-
-
-@njit
-def put_e2m1(pointer, row, k, value):
-    put_bits(pointer, row, k, 4, small_code(np.float64(value), 2, 1, 0x7, _TO_LARGEST))
 
 
 # -- values rounded to a format
@@ -303,12 +161,12 @@ def to_tf32(value):
 
 @njit
 def to_e4m3(value, saturate):
-    return _E4M3[_saturated(small_code(np.float64(value), 4, 3, 0x7E, _TO_NAN), value, 0x7E, saturate)]
+    return E4M3_VALUES[_saturated(small_code(np.float64(value), 4, 3, 0x7E, _TO_NAN), value, 0x7E, saturate)]
 
 
 @njit
 def to_e5m2(value, saturate):
-    return _E5M2[_saturated(small_code(np.float64(value), 5, 2, 0x7B, _TO_INFINITY), value, 0x7B, saturate)]
+    return E5M2_VALUES[_saturated(small_code(np.float64(value), 5, 2, 0x7B, _TO_INFINITY), value, 0x7B, saturate)]
 
 
 @njit

@@ -61,10 +61,18 @@ def _enable(dispatcher: Any) -> None:
         numba.config.CACHE_DIR = saved  # type: ignore[attr-defined]
 
 
+def module_name_of(name: str, source: str) -> str:
+    return f"archsim_generated_{name}_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+
+
+def cached_modules() -> set[str]:
+    """Names of generated modules with compiled code on disk."""
+    return {path.name.partition(".")[0] for path in cache_folder().glob("generated_*/*.nbc")}
+
+
 def load_generated(name: str, source: str) -> ModuleType:
     """Write generated source to a file of its own (named by its content) and import it."""
-    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-    module_name = f"archsim_generated_{name}_{digest}"
+    module_name = module_name_of(name, source)
     if module_name in sys.modules:
         return sys.modules[module_name]
     folder = cache_folder() / "generated"

@@ -22,6 +22,7 @@ from archsim.machine.instruction_set import instruction_set_for
 from archsim.machine.linux import LinuxProcess
 from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
+from archsim.machine.precompile import compile_missing
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
@@ -87,6 +88,7 @@ def run(
         raise InputError("a commit log is written by functional runs only", remedy="use fidelity functional")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
+    compile_missing(tables, code.used, timed=timed)
     held = min(HELD_ADDRESSES, design.memory.size) if fidelity == "addresses" else HELD_FUNCTIONAL
     main = MainMemory(max(held, _last_address(program, memory)))
     load_program(main, program, memory)
