@@ -162,6 +162,12 @@ def _check_register(variable: Variable, entry: YamlMap, state: dict[str, State])
     files = [file for file, facts in state.items() if facts.kind == "register_file"]
     if name not in files:
         raise unknown(f"register file of variable {variable.name}", name, files, **entry.where("register"))
+    if variable.group and not (variable.group.isdecimal() and 1 <= int(variable.group) <= state[name].count):
+        raise InputError(
+            f"group of variable {variable.name} is {variable.group!r}",
+            **entry.where("group"),
+            remedy=f"use 1 to {state[name].count}, the registers of {name}",
+        )
     if variable.signed or variable.letters:
         raise InputError(
             f"variable {variable.name} selects a register of {name}, and has 'signed' or 'letters'",

@@ -104,3 +104,5 @@ CONTEXT_FUNCTIONS = frozenset(
 """Functions with a value that work on the hart: on its flags, its reservation, its rounding mode."""
 CSR_WRITERS = frozenset({"csr_write", "set_vtype", "set_vl", "mret"})
 """Functions that change CSRs other than those of floating point."""
+VECTOR_FUNCTIONS = frozenset({"active", "mask_bit", "span", "load_row", "store_row"})
+"""Functions of elements of the vector at work: only instructions with `vector:` have one."""

@@ -10,18 +10,23 @@ stand where an int is expected. Integers and floats never mix silently.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from archsim.common.errors import InputError, nearest
 from archsim.isa.element_types import ELEMENT_TYPES
-from archsim.isa.functions import FUNCTIONS
+from archsim.isa.functions import FUNCTIONS, VECTOR_FUNCTIONS
 from archsim.isa.intervals import ANY, Interval, binary_interval, call_interval, fitted
 from archsim.isa.spec import Instruction, State, Text, Variable
 
 LOOP_LIMIT = 1 << 28
 """Largest number of rounds that one loop may be bounded by."""
+ROUNDS_LIMIT = 1 << 40
+"""Largest number of rounds of loops inside each other, by their bounds."""
+LONGEST, DEEPEST = 1 << 16, 100
+"""Characters of an operation, and levels of its syntax tree."""
 
 _COUNTERS = ("pc", "next_pc")
 _BINARY = {
@@ -106,6 +111,8 @@ class _Checker:
         # CSRs that views in use depend on, and those that are assigned
         self.selectors: set[str] = set()
         self.assigned: set[str] = set()
+        # rounds that the loops around a statement make together
+        self.rounds_in_all = 1
         # loop variables that are elements of the vector at work
         self.rounds: set[str] = set()
         if instruction.vector is not None and instruction.vector.loop:
@@ -125,7 +132,17 @@ class _Checker:
 
     def parse(self) -> ast.Module:
         try:
-            return ast.parse(self.text.source)
+            if len(self.text.source) > LONGEST:
+                raise ValueError(f"is longer than {LONGEST} characters")
+            with warnings.catch_warnings():
+                # Python's advice on its own syntax is not for authors of operations
+                warnings.simplefilter("ignore")
+                tree = ast.parse(self.text.source)
+            if _is_deep(tree):
+                raise ValueError(f"is nested more than {DEEPEST} deep")
+            return tree
+        except (RecursionError, MemoryError):
+            self.fail(None, f"is nested more than {DEEPEST} deep", "take it apart")
         except (SyntaxError, ValueError) as error:
             line = self.text.line + (getattr(error, "lineno", 1) or 1) - 1
             raise InputError(
@@ -261,7 +278,15 @@ class _Checker:
         for target in _assigned(statement.body):
             if target in self.intervals and target != name:
                 self.intervals[target] = ANY
+        rounds, self.rounds_in_all = self.rounds_in_all, self.rounds_in_all * max(high - low + 1, 1)
+        if self.rounds_in_all > ROUNDS_LIMIT:
+            self.fail(
+                call,
+                f"loops inside each other may make {self.rounds_in_all} rounds",
+                f"bound them so that it is {ROUNDS_LIMIT} at most",
+            )
         self.block(statement.body)
+        self.rounds_in_all = rounds
 
     def loop_interval(self, statement: ast.For, arguments: list[ast.expr]) -> Interval:
         """The values a loop variable takes."""
@@ -403,6 +428,8 @@ class _Checker:
                 f"unknown function {name!r}",
                 f"did you mean {near!r}?" if near else f"allowed: {', '.join(FUNCTIONS)}",
             )
+        if name in VECTOR_FUNCTIONS and self.instruction.vector is None:
+            self.fail(node, f"{name}() outside a vector instruction", "add 'vector:', or leave it out")
         wanted, result = FUNCTIONS[name]
         if node.keywords or len(node.args) != len(wanted):
             self.fail(node, f"{name}() takes {len(wanted)} arguments", "count them")
@@ -559,6 +586,16 @@ class _Checker:
         if name in self.state and self.state[name].kind == "csr" and self.state[name].maximum < 2**62:
             return 0, self.state[name].maximum
         return ANY
+
+
+def _is_deep(tree: ast.AST) -> bool:
+    """Whether a syntax tree has more than DEEPEST levels; found without recursion."""
+    level: list[ast.AST] = [tree]
+    for _ in range(DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True
 
 
 def _assigned(body: list[ast.stmt]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from archsim.isa.spec import State
 
 _REGISTERS = 256  # a predecoded operand is a byte
 _ELEMENTS = 1 << 26
+_BYTES = 256 << 20
 
 
 def parse_state(tree: YamlMap, parameters: dict[str, int]) -> dict[str, State]:
@@ -191,6 +192,18 @@ def _field(what: str, facts: YamlMap) -> tuple[int, int, tuple[str, ...]]:
     return bits[-1], len(bits), values
 
 
+def _check_room(state: dict[str, State], places: dict[str, dict[str, Any]]) -> None:
+    """Check that all registers and scratch together fit."""
+    room = 0
+    for name, entry in state.items():
+        if entry.kind in ("register_file", "scratch"):
+            room += entry.count * math.prod(entry.shape) * ELEMENT_TYPES[entry.type].bits // 8
+            if room > _BYTES:
+                raise InputError(
+                    f"registers up to {name} take {room} bytes", **places[name], remedy=f"use {_BYTES} at most in all"
+                )
+
+
 def check_state(state: dict[str, State], places: dict[str, dict[str, Any]]) -> None:
     """Check what the state of all loaded extensions must be together: views' owners, CSR addresses.
 
@@ -198,6 +211,7 @@ def check_state(state: dict[str, State], places: dict[str, dict[str, Any]]) -> N
         state: all of it.
         places: name -> ``file=`` and ``line=``.
     """
+    _check_room(state, places)
     files = [name for name, entry in state.items() if entry.kind == "register_file"]
     addresses: dict[int, str] = {}
     for name, entry in state.items():

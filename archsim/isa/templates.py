@@ -11,6 +11,7 @@ from archsim.common.yamlfile import YamlList, YamlMap
 
 _PLACE = re.compile(r"\{(\w+)\}", re.ASCII)
 _MOST = 1024
+_LONGEST = 100_000
 _DEPTH = 4
 """Rounds of substitution: a row's value may itself hold places."""
 
@@ -87,4 +88,6 @@ def _text(text: str, words: dict[str, str], where: dict[str, Any]) -> str:
             return words[match[1]]
 
         text = _PLACE.sub(word, text)
+        if len(text) > _LONGEST:
+            raise InputError(f"a text of a template grows beyond {_LONGEST} characters", **where, remedy="shorten it")
     return text

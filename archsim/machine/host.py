@@ -276,9 +276,15 @@ def store_f16(ctx, address, value):
     put_f16(translate_store(ctx, address, np.int64(2)), value)
 
 
+MAXIMUM_ROWS = 1 << 24
+
+
 @njit
 def copy(ctx, target, source, rows, row_bytes, target_stride, source_stride):
     """Copy rows of bytes between simulated addresses; DRAM and scratchpad do not overlap, rows may repeat."""
+    if rows > MAXIMUM_ROWS:
+        illegal(ctx)
+        return
     for row in range(rows):
         to = translate_store(ctx, target + row * target_stride, row_bytes)
         origin = translate(ctx, source + row * source_stride, row_bytes)
