@@ -11,6 +11,7 @@ import typer
 from archsim.cli import (
     compare,
     design,
+    gemm,
     isa,
     isa_export,
     isa_lint,
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 # typer has its own copy of click in some releases: its public exceptions lead to the base of all usage errors
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-for module in (run, simulate, compare, sweep, replay):
+for module in (run, simulate, compare, gemm, sweep, replay):
     module.register(app)
 for module in (isa_export, isa_lint, isa_test, isa_write):
     # they add their commands to it
