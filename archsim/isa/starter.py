@@ -17,8 +17,8 @@ _TEXT = """\
 # A starter, made by `archsim isa new {name}`: one instruction of each kind. Change what is there, and then
 #   archsim isa lint {file}    finds overlapping encodings, and what is missing
 #   archsim isa test {file}    executes the examples below
-#   archsim isa docs {file}    documents it
-#   archsim isa header {file}  makes a C header for stock gcc and clang
+#   archsim isa export {file} --to markdown  documents it
+#   archsim isa export {file} --to c-header  makes a C header for stock gcc and clang
 # `archsim isa schema` describes every key, for editors. Encodings: {opcode}, funct3 {funct3}; nothing of
 # {beside} is there.
 extension: {name}
