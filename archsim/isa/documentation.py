@@ -125,7 +125,7 @@ def _form(state: State) -> str:
         return f"`{state.of}` as {f'{types} by `{state.select}`' if state.select else state.type}"
     size = " x ".join(map(str, state.shape))
     element = f"{size + ' ' if size else ''}{state.type}"
-    return element if state.kind == "scratch" else f"{state.count} registers of {element}"
+    return f"scratch of {element}" if state.kind == "scratch" else f"{state.count} registers of {element}"
 
 
 def _csr_fields(extension: Extension) -> Iterator[tuple[str, ...]]:

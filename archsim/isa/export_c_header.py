@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from archsim.common.errors import unknown
 from archsim.isa.encoding import operand_range
 from archsim.isa.insn_text import insn, word
-from archsim.isa.operation import Operation, check_operation, csr_fields
+from archsim.isa.operation import check_operation
+from archsim.isa.operation_expressions import Operation, csr_fields
 from archsim.isa.spec import Extension, Instruction, Isa
 
 _PURE_UNITS = ("alu", "mul", "div")

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from archsim.isa.element_types import ELEMENT_TYPES, ElementType
 from archsim.isa.fields import largest_register
 from archsim.isa.functions import CONTEXT_FUNCTIONS, CSR_WRITERS, FIXED_POINT
-from archsim.isa.operation import Operation, csr_fields, group_size, operand_shape, row_bytes
+from archsim.isa.operation_expressions import Operation, csr_fields
+from archsim.isa.register_shapes import group_size, operand_shape, row_bytes
 from archsim.isa.spec import Instruction, State
 
 SINK = 32

@@ -11,7 +11,8 @@ import ast
 
 from archsim.isa.constants import constant
 from archsim.isa.lower import Lowering
-from archsim.isa.operation import Operation, check_expression, check_operation
+from archsim.isa.operation import check_expression, check_operation
+from archsim.isa.operation_expressions import Operation
 from archsim.isa.spec import Instruction, Isa, State, Variable
 
 VECTOR_FILE = "V"

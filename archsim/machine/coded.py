@@ -8,7 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from archsim.isa.lower import state_layout
-from archsim.isa.operation import Operation, check_operation
+from archsim.isa.operation import check_operation
+from archsim.isa.operation_expressions import Operation
 from archsim.isa.spec import Isa
 
 INLINE_UNITS = ("alu", "mul", "div", "branch", "load", "store")

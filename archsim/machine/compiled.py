@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 
 from archsim.isa.lower import operand_slots
-from archsim.isa.operation import Access, group_size
+from archsim.isa.operation_expressions import Access
+from archsim.isa.register_shapes import group_size
 from archsim.isa.spec import Isa
 from archsim.machine import layout as at
 from archsim.machine.coded import Coded

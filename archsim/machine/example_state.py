@@ -8,7 +8,7 @@ import numpy as np
 
 from archsim.common.errors import InputError, unknown
 from archsim.common.yamlfile import YamlMap
-from archsim.isa.operation import row_bytes
+from archsim.isa.register_shapes import row_bytes
 from archsim.isa.spec import State
 from archsim.machine.example_values import ExampleValues
 from archsim.machine.workbench import TEXT, Workbench

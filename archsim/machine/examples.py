@@ -21,7 +21,7 @@ from archsim.common.yamlfile import YamlMap
 from archsim.isa.encoding import encode
 from archsim.isa.load import load_isa
 from archsim.isa.names import resolve
-from archsim.isa.operation import row_bytes
+from archsim.isa.register_shapes import row_bytes
 from archsim.isa.spec import Instruction, Isa
 from archsim.machine import layout as at
 from archsim.machine.element_values import same, unpack

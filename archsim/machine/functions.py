@@ -6,7 +6,8 @@ from typing import Any
 
 from archsim.common.errors import InputError
 from archsim.isa.lower import Lowering, choice, operand_slots
-from archsim.isa.operation import Access, check_expression
+from archsim.isa.operation import check_expression
+from archsim.isa.operation_expressions import Access
 from archsim.isa.spec import Instruction, State
 from archsim.isa.vector import VectorLowering, specialised
 from archsim.isa.view_access import access_source

@@ -12,8 +12,8 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.isa.element_types import ELEMENT_TYPES
-from archsim.isa.operation import row_bytes
 from archsim.isa.program import SCRATCHPAD_BASE
+from archsim.isa.register_shapes import row_bytes
 from archsim.isa.spec import Isa, State
 from archsim.machine import layout as at
 from archsim.machine.chip import Chip
