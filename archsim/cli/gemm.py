@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def gemm(
-    designs: Annotated[list[str] | None, typer.Option(help="Designs of one core (default: the four gemm-*).")] = None,
+    designs: Annotated[list[str] | None, typer.Option(help="Designs of one core (default: the five gemm-*).")] = None,
     shape: Annotated[list[str] | None, typer.Option(help="A product as MxNxK; may be given again.")] = None,
     layer: Annotated[str, typer.Option(help="Model whose layer's products are run, where no --shape is given.")] = (
         "llama-3-8b"

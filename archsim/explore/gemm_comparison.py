@@ -11,7 +11,7 @@ from archsim.common.errors import InputError
 from archsim.kernels.gemm import Shape
 from archsim.kernels.gemm_parts import gemm
 
-DESIGNS = ("gemm-xqt", "gemm-xuantie", "gemm-spacemit", "gemm-rvv")
+DESIGNS = ("gemm-xqt", "gemm-xuantie", "gemm-spacemit", "gemm-zvvm", "gemm-rvv")
 
 
 def layer_shapes(model: str, tokens: int) -> dict[str, Shape]:
@@ -84,7 +84,7 @@ def _on_design(
 
 def macs_per_cycle(design: Any, isa: Any) -> float:
     """int8 multiply-accumulates that a core can do in a cycle: of its matrix unit, or of lanes of 16 bits."""
-    if {"Xqt", "XTheadMatrix", "Xsmt"} & set(isa.extensions):
+    if {"Xqt", "XTheadMatrix", "Xsmt", "Zvvmm"} & set(isa.extensions):
         return float(design.core.matrix.macs_per_cycle * design.core.matrix.formats["int8"])
     return float(design.core.vector.width / 2 * design.core.vector.rates["alu"])
 

@@ -1,4 +1,4 @@
-"""The inner parts of int8 matrix products: xqt, XuanTie, SpacemiT, plain RVV."""
+"""The inner parts of int8 matrix products: xqt, XuanTie, SpacemiT, Zvvm, plain RVV."""
 
 from __future__ import annotations
 
@@ -128,6 +128,37 @@ class Spacemit(Part):
         return lines
 
 
+class Zvvm(Spacemit):
+    """vqmmacc.vv at lambda 4, which makes SpacemiT's tiles; a register of C holds four columns, row by row."""
+
+    LAMBDA = 4
+
+    def prologue(self) -> list[str]:
+        # vtype: lambda field 3 (2**(3 - 1)), tail and mask agnostic, SEW 32, LMUL 1; vl counts columns times lambda
+        return [f"li t1, {self.tile * self.LAMBDA}", "li t2, 3", "slli t2, t2, 60", "ori t2, t2, 0xD0",
+                "vsetvl zero, t1, t2"]  # fmt: skip
+
+    def clear(self) -> list[str]:
+        return [f"vmv.v.i v{register}, 0" for register in range(16)]
+
+    def multiply(self) -> list[str]:
+        # whole registers load whatever vtype says
+        lines = [line.replace("vle8.v", "vl1re8.v") for line in super().multiply()]
+        return [line.replace("smt.vmadot", "vqmmacc.vv") for line in lines]
+
+    def store(self, stride: int) -> list[str]:
+        size, columns = 4 * self.tile * self.LAMBDA, self.LAMBDA
+        lines = ["mv a2, s6", f"li a3, {size}"]
+        for register in range(16):
+            lines += [f"vs1r.v v{register}, (a2)", "add a2, a2, a3"]
+        lines += [*send(self.tile, 4 * columns, stride, 4 * columns), "mv a2, s6"]
+        for row in range(2):
+            lines += [f"li a4, {row * self.tile * stride}", "add a4, a4, s7"]
+            for _ in range(4 * self.tile // columns):
+                lines += ["qt.dma.st b2, a4, a2", "add a2, a2, a3", f"addi a4, a4, {4 * columns}"]
+        return lines
+
+
 class Rvv(Part):
     """Plain RVV 1.0: a row of B (int8, widened to int16) times a scalar of A, added into int32 by vwmacc.vx.
 
@@ -196,6 +227,11 @@ def gemm(shape: Shape, design: Any, isa: Any) -> Gemm:
         return Gemm(shape, XuanTie(parameters["ROWNUM"], parameters["TRLEN"] // 8, 1024), size)
     if "Xsmt" in isa.extensions:
         return Gemm(shape, Spacemit(parameters["SMT_M"], parameters["SMT_K"], 1024), size)
+    if "Zvvmm" in isa.extensions:
+        # a C of two registers at lambda 4 and SEW 32
+        if parameters["VLEN"] != 1024:
+            raise InputError(f"design {design.name} has VLEN {parameters['VLEN']}", remedy="use 1024")
+        return Gemm(shape, Zvvm(8, 16, 1024), size)
     if "V" in isa.extensions:
         part = Rvv(parameters["VLEN"] // 16, 256)
         part.chunk = min(part.chunk, -(-shape.k // 2 // part.depth) * part.depth or part.depth)
@@ -203,5 +239,5 @@ def gemm(shape: Shape, design: Any, isa: Any) -> Gemm:
         return Gemm(shape, part, size)
     raise InputError(
         f"design {design.name} has no matrix or vector instructions",
-        remedy="add xqt, xtheadmatrix, xsmt or v to its isa",
+        remedy="add xqt, xtheadmatrix, xsmt, zvvmm or v to its isa",
     )

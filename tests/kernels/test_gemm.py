@@ -1,4 +1,4 @@
-"""int8 products on four instruction sets, against numpy, at any size; cycles do not depend on values."""
+"""int8 products on five instruction sets, against numpy, at any size; cycles do not depend on values."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import archsim
 from archsim.machine import layout as at
 from archsim.machine.workbench import Workbench
-from tests.machine.xqt_reference import ACTIVATIONS, CODES, INTEGERS, LARGEST, WEIGHTS, Reference, pack
+from tests.machine.xqt_reference import ACTIVATIONS, CODES, INTEGERS, LARGEST, WEIGHTS, Reference, pack, unpack
 
 SIZES = {"small": (4, 8, 32), "design": (16, 16, 128)}
 FLOATS = tuple(name for name in WEIGHTS if name not in INTEGERS and name not in CODES)
@@ -197,6 +197,47 @@ def test_format_pairs(bench: Workbench, name: str, weight: str, activation: str)
 @given(case=st.sampled_from(CASES), seed=st.integers(0, 2**32))
 def test_any_state(bench: Workbench, case: tuple[str, str, str], seed: int) -> None:
     attempt(bench, *case, seed, edges=False)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(INTEGERS),
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 90),
+    st.data(),
+    st.integers(0, 2**31),
+)
+def test_any_tiling_gives_the_same_product(
+    bench: Workbench, name: str, m: int, n: int, k: int, data: st.DataObject, seed: int
+) -> None:
+    """A product by tiles of any sizes that fit, against one product of whole matrices (int32 wraps)."""
+    rng = np.random.default_rng(seed)
+    tm, tn, trowb = (bench.isa.parameters[key] for key in ("TM", "TN", "TROWB"))
+    raw = rng.integers(0, 243, (n, trowb)).astype(np.uint8)
+    weights = np.concatenate([unpack(raw, name)] * 90, axis=1)[:, :k]
+    a, c = rng.integers(-128, 128, (m, k)), rng.integers(-(2**31), 2**31, (m, n))
+    expected = (c + a @ weights.T).astype(np.int32)
+    step = [data.draw(st.integers(1, limit)) for limit in (tm, tn, min(trowb, 128))]
+    result = c.astype(np.int32)
+    bench.set_csr("qfmt", WEIGHTS.index(name))
+    tiles, accumulators = bench.registers("t").view(np.uint8), bench.registers("ac")
+    for i in range(0, m, step[0]):
+        for j in range(0, n, step[1]):
+            rows, columns = min(step[0], m - i), min(step[1], n - j)
+            bench.set_csr("qtm", rows)
+            bench.set_csr("qtn", columns)
+            accumulators[1, :rows, :columns] = result[i : i + rows, j : j + columns]
+            for start in range(0, k, step[2]):
+                depth = min(step[2], k - start)
+                bench.set_csr("qtk", depth)
+                tiles[2, :rows, :depth] = a[i : i + rows, start : start + depth].astype(np.int8).view(np.uint8)
+                part = tiles[3, :columns].copy()
+                pack(part, weights[j : j + columns, start : start + depth], name)
+                tiles[3, :columns] = part
+                assert bench.execute("qt.mma ac1, t2, t3") == 0
+            result[i : i + rows, j : j + columns] = accumulators[1, :rows, :columns]
+    assert np.array_equal(result, expected)
 
 
 def test_every_computing_instruction_is_here(bench: Workbench) -> None:
