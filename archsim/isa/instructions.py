@@ -19,7 +19,7 @@ from archsim.isa.templates import expand_templates
 from archsim.isa.vector_facts import parse_vector
 
 _MNEMONIC = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
-_WORDS: dict[str, tuple[str, ...]] = {"access": ("read", "write"), "space": ("dram", "scratchpad")}
+_WORDS: dict[str, tuple[str, ...]] = {"access": ("read", "write"), "space": ("dram", "scratchpad", "any")}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ _REFINED: dict[str, dict[str, dict[str, Any]]] = {
     "encoding": {"match": _MATCH},
     "bits": {"match": _MATCH},
     "example": {"traps": _one_of(TRAPS)},
-    "memory": {"access": _one_of(("read", "write")), "space": _one_of(("dram", "scratchpad"))},
+    "memory": {"access": _one_of(("read", "write")), "space": _one_of(("dram", "scratchpad", "any"))},
 }
 """What the table of keys does not say: table -> key -> more of its schema."""
 

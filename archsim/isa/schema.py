@@ -198,7 +198,7 @@ TABLES: dict[str, dict[str, Key]] = {
     },
     "memory": {
         "access": _must("word", "read or write"),
-        "space": Key("word", "dram, or scratchpad (default)"),
+        "space": Key("word", "dram, scratchpad (default), or any: the address says, and only the scratchpad is timed"),
         "address": _must("number", "of the first row"),
         "rows": _must("number", "number of rows"),
         "row_bytes": _must("number", "bytes of a row"),

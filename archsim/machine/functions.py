@@ -13,7 +13,7 @@ from archsim.isa.vector import VectorLowering, specialised
 from archsim.isa.view_access import access_source
 from archsim.machine.coded import SCALAR_FILES, Coded, vocabulary
 from archsim.machine.jit import load_generated
-from archsim.machine.layout import CLASS_ID, FIRST_DECOUPLED, FORMAT_ID, FORMATS, MAXIMUM_ACCESSES, UNIT_ID
+from archsim.machine.layout import CLASS_ID, FIRST_DECOUPLED, FORMAT_ID, FORMATS, MAXIMUM_ACCESSES, SPACES, UNIT_ID
 
 
 def vector_source(coded: Coded, name: str, sew: int) -> str:
@@ -101,7 +101,7 @@ def pattern_source(coded: Coded, name: str) -> str | None:
             )
         base = f"WORK_MEMORY + {index} * MEMORY_FIELDS"
         lines.append(f"work[{base} + ACCESS_WRITE] = {int(access['access'] == 'write')}")
-        lines.append(f"work[{base} + ACCESS_DRAM] = {int(access.get('space') == 'dram')}")
+        lines.append(f"work[{base} + ACCESS_DRAM] = {SPACES[access.get('space', 'scratchpad')]}")
         for key, slot in (
             ("address", "ADDRESS"),
             ("rows", "ROWS"),

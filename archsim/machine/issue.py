@@ -104,7 +104,7 @@ from archsim.machine.layout import (
 )
 from archsim.machine.layout import FORMAT_BITS as _FORMAT_BITS
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.scratchpad import check_access, check_gather, earliest, mark, transfer
+from archsim.machine.scratchpad import check_access, check_gather, earliest, find_space, mark, transfer
 
 _TENTHS_OF_BITS = np.array([round(10 * bits) for bits in _FORMAT_BITS.values()], np.int64)
 _TILE, _MATRIX, _VECTOR, _DMA = (_UNIT_ID[name] for name in ("tile_lsu", "matrix", "vector", "dma"))
@@ -337,6 +337,7 @@ def _memory_ready(ctx):
     time = 0
     for index in range(work[WORK_ACCESSES]):
         access = pointer_int64(ctx[WORK] + (WORK_MEMORY + index * MEMORY_FIELDS) * 8)
+        find_space(ctx, access)
         check_access(ctx, access)
         if ctx[TRAP] != 0:
             return 0

@@ -17,6 +17,7 @@ from archsim.machine.layout import (
     ACCESS_INDEX,
     ACCESS_ROWS,
     ACCESS_STRIDE,
+    ANY_SPACE,
     BANDWIDTH,
     BUCKET_SHIFT,
     BUCKETS,
@@ -36,6 +37,16 @@ from archsim.machine.layout import (
     W_FIRST,
     W_WIDTH,
 )
+
+
+@njit
+def find_space(ctx, access):
+    """Settle where a row is that may be anywhere: in the scratchpad, or nowhere that takes time."""
+    if access[ACCESS_DRAM] == ANY_SPACE:
+        offset = access[ACCESS_ADDRESS] - SCRATCHPAD_BASE
+        if offset < 0 or offset + access[ACCESS_BYTES] > ctx[SPAD_SIZE]:
+            access[ACCESS_ROWS] = 0
+        access[ACCESS_DRAM] = 0
 
 
 @njit
