@@ -138,8 +138,8 @@ QUEUE_SLOTS = 64
 # -- the chip, shared by harts
 (
     CHIP_HARTS, CHIP_CONTEXTS, CHIP_DRAM, CHIP_PERIOD_FS, CHIP_LINK_LATENCY, CHIP_LINK_WIDTH, CHIP_SYNC_LATENCY,
-    CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST,
-) = range(11)  # fmt: skip
+    CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST, CHIP_RESUME,
+) = range(12)  # fmt: skip
 CHIP_SIZE = 16
 
 # -- DRAM: parameters in clocks, state per channel and bank, counters
@@ -179,6 +179,16 @@ ENGINE_SIZE = E_RING + OUTSTANDING_SLOTS
 BUCKET_SHIFT, BUCKETS = 6, 4096
 (W_CAPACITY, W_BANKS, W_WIDTH) = range(3)
 W_FIRST = 4
+
+# -- view log: what became of each instruction, in the order of the program, for pipeline views (Variant.view)
+VIEW_FIELDS = 12
+(
+    V_SLOT, V_FETCH, V_ISSUE, V_BEGIN, V_DONE, V_RETIRE, V_CAUSE, V_STALL, V_PRODUCER, V_UNIT, V_ENERGY_FJ, V_WORD,
+) = range(VIEW_FIELDS)  # fmt: skip
+"""Slot of the code (its address is text + 2 * slot); cycles at which it was fetched, issued to its unit or queue,
+began to execute, had its result, and retired; the stall cause that delayed its issue (-1: none) and for how many cycles
+of the hart; the number, in this hart's log, of the instruction whose result it waited for (-1: none); the unit; dynamic
+energy in femtojoules; the code word."""
 
 QUANTUM = 200
 """Cycles that a hart may run ahead of another one before it lets it go on (between their meetings at barriers)."""

@@ -341,10 +341,10 @@ def scheduler_source(loop_module: str, timed: bool) -> str:
     if timed:
         imports = "from archsim.machine.dma import burst, next_burst\n"
         engines = """
-        burst_time, burst_hart, engine = next_burst(chip)
-        if burst_hart >= 0 and (hart < 0 or burst_time <= time):
-            burst(chip, pointer_int64(contexts[burst_hart]), engine)
-            continue"""
+            burst_time, burst_hart, engine = next_burst(chip)
+            if burst_hart >= 0 and (hart < 0 or burst_time <= time):
+                burst(chip, pointer_int64(contexts[burst_hart]), engine)
+                continue"""
     return f"""{imports}from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import *
@@ -390,14 +390,18 @@ def go(address):
     chip = pointer_int64(address)
     contexts = pointer_int64(chip[CHIP_CONTEXTS])
     while True:
-        hart, time, other, live, waiting = pick(chip)
-        if live > 0 and waiting == live:
-            release(chip)
-            continue{engines}
+        # a hart that came back for compiled code goes on as if it had never stopped
+        hart = chip[CHIP_RESUME] - 1
+        chip[CHIP_RESUME] = 0
         if hart < 0:
-            return (0, EXITED) if live == 0 else (0, BLOCKED)
+            hart, time, other, live, waiting = pick(chip)
+            if live > 0 and waiting == live:
+                release(chip)
+                continue{engines}
+            if hart < 0:
+                return (0, EXITED) if live == 0 else (0, BLOCKED)
+            pointer_int64(contexts[hart])[LIMIT_TIME] = other + QUANTUM if other < INFINITY else INFINITY
         ctx = pointer_int64(contexts[hart])
-        ctx[LIMIT_TIME] = other + QUANTUM if other < INFINITY else INFINITY
         if chip[CHIP_LAST] != hart:
             # another hart may have stored where this one has a reservation
             ctx[RESERVATION] = -1
@@ -405,6 +409,8 @@ def go(address):
         status = run(contexts[hart])
         if status == BLOCKED:
             continue
+        if status == NEEDS_CODE:
+            chip[CHIP_RESUME] = hart + 1
         if status != YIELDED or ctx[INSTRET] >= ctx[LIMIT_COUNT]:
             return (hart, status)
 """
