@@ -44,6 +44,29 @@ def spinner(text: str) -> Iterator[Any]:
         yield status.update
 
 
+@contextmanager
+def bar(text: str) -> Iterator[Any]:
+    """A progress bar on stderr; gives a function of (done, of how many, what is next)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(text),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+
+        def say(done: int, total: int, what: str) -> None:
+            progress.update(task, completed=done, total=total, description=what)
+
+        yield say
+
+
 def parse_settings(settings: Sequence[str]) -> dict[str, str]:
     """``--set core.scratchpad.size="1 MiB"`` options as a mapping.
 

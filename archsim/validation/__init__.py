@@ -1,0 +1,1 @@
+"""Simulated figures against reference figures: of other simulators, of silicon, from papers."""
