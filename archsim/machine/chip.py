@@ -211,7 +211,7 @@ def dram_array(memory: Any, array: Callable[[int], np.ndarray]) -> np.ndarray:
     channels = memory.channels * device.pseudo_channels
     d[at.D_TCK_FS], d[at.D_TX], d[at.D_CHANNELS] = device.tck_fs, device.tx_bytes, channels
     d[at.D_INTERLEAVE] = memory.interleave
-    d[at.D_GROUPS], d[at.D_BANKS] = device.bank_groups, device.banks_per_group
+    d[at.D_GROUPS], d[at.D_BANKS] = device.bank_groups, device.banks_per_group * device.stack_ids
     d[at.D_COLUMNS], d[at.D_ROWS] = device.row_bytes // device.tx_bytes, device.rows
     for name in (
         "BL", "CL", "CWL", "RCD", "RP", "RAS", "RC", "CCD_S", "CCD_L", "RRD_S", "RRD_L", "FAW", "WR", "RTP",
@@ -222,7 +222,7 @@ def dram_array(memory: Any, array: Callable[[int], np.ndarray]) -> np.ndarray:
     channel[:, : at.C_RING_AT] = at.NEVER
     channel[:, at.C_WRITE_GROUP] = -1
     channel[:, at.C_REFRESH] = device.tREFI
-    bank = array(channels * device.bank_groups * device.banks_per_group * at.BANK_FIELDS)
+    bank = array(channels * device.banks * at.BANK_FIELDS)
     bank.reshape(-1, at.BANK_FIELDS)[:, at.B_ROW] = -1
     group = array(channels * device.bank_groups * at.GROUP_FIELDS)
     group[:] = at.NEVER

@@ -1,0 +1,178 @@
+"""The memory controllers of a memory, laid out for compiled code, and what they counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from archsim.common.errors import InputError
+from archsim.design.memory import MemoryDevice
+from archsim.machine import dram_layout as at
+from archsim.machine.dram_mapping import parse_mapping
+from archsim.machine.dram_rules import compile_rules, ticks_on_bus
+from archsim.machine.layout import NEVER
+
+REFRESHES = ("all_banks", "per_bank", "none")
+PAGES = ("open", "closed")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How controllers work.
+
+    Attributes:
+        mapping: see dram_mapping.
+        interleave: bytes after which the channel changes, where the mapping does not say it; 0: one burst.
+        reads, writes: entries of a channel's queues.
+        high, low: parts of the write queue from above which on, and below which no more, writes are drained.
+        refresh: all banks of a rank at once, one after the other, or none.
+        page: rows stay open, or close when no queued request is for them.
+    """
+
+    mapping: str = "MOP4CLXOR"
+    interleave: int = 0
+    reads: int = 32
+    writes: int = 32
+    high: float = 0.8
+    low: float = 0.2
+    refresh: str = "all_banks"
+    page: str = "open"
+
+
+class Controllers:
+    """Controllers of `channels` channels of a device.
+
+    Raises:
+        InputError: the mapping is wrong, or the device cannot do what the policy asks.
+    """
+
+    def __init__(self, device: MemoryDevice, channels: int, policy: Policy, trace: int = 0) -> None:
+        self.device, self.channels, self.policy = device, channels, policy
+        self.mapping = parse_mapping(policy.mapping, device, channels, policy.interleave or device.tx_bytes)
+        if policy.refresh == "per_bank" and not (device.tRFC_PB and device.tREFI_PB):
+            raise InputError(
+                f"{device.name} has no refresh of single banks",
+                remedy="refresh all banks, or give tRFC_PB and tREFI_PB",
+            )
+        self.ranks = device.pseudo_channels * device.ranks
+        self.banks = self.ranks * device.banks
+        self.head = np.zeros(at.HEAD_SIZE, np.int64)
+        self.trace = np.zeros((trace, at.TRACE_FIELDS), np.int64)
+        self._offsets()
+        self.blocks = np.zeros((channels, self.head[at.H_STRIDE]), np.int64)
+        self.path = self._path()
+        self.segments = np.array(self.mapping.segments, np.int64).reshape(-1)
+        self.hashes = np.array(self.mapping.hashes or [(0, 0, 0, 0)], np.int64).reshape(-1)
+        self._fill_head()
+        for block in self.blocks:
+            self._fill(block)
+
+    @property
+    def address(self) -> int:
+        return int(self.head.ctypes.data)
+
+    @property
+    def tick_fs(self) -> float:
+        """Femtoseconds of a tick."""
+        return self.device.tck_fs / self.device.ticks_per_clock
+
+    def counts(self) -> dict[str, int]:
+        """Commands and events of all channels."""
+        total = self.blocks.sum(axis=0)
+        return {
+            "activates": int(total[at.K_N_ACT]),
+            "precharges": int(total[at.K_N_PRE]),
+            "reads": int(total[at.K_N_RD]),
+            "writes": int(total[at.K_N_WR]),
+            "precharges_all": int(total[at.K_N_PREA]),
+            "refreshes": int(total[at.K_N_REF]),
+            "bank_refreshes": int(total[at.K_N_REFB]),
+            "row_hits": int(total[at.K_HITS]),
+            "row_misses": int(total[at.K_MISSES]),
+            "row_conflicts": int(total[at.K_CONFLICTS]),
+            "forwarded": int(total[at.K_FORWARDED]),
+            "coalesced": int(total[at.K_COALESCED]),
+            "read_latency_ticks": int(total[at.K_LATENCY]),
+        }
+
+    def commands(self) -> np.ndarray:
+        """The trace so far: rows of tick, channel, command, bank, row, in the order of ticks."""
+        kept = self.trace[: self.head[at.H_TRACE_COUNT]]
+        return kept[np.argsort(kept[:, 0], kind="stable")]
+
+    def _offsets(self) -> None:
+        """Where the parts of a channel's block begin."""
+        device, head = self.device, self.head
+        stacks = self.ranks * device.stack_ids
+        groups = stacks * device.bank_groups
+        nodes = self.ranks + stacks + groups + self.banks
+        slots = self.policy.reads + self.policy.writes + self.banks + 1
+        head[at.H_RANKS], head[at.H_STACKS], head[at.H_GROUPS] = self.ranks, stacks, groups
+        head[at.H_BANKS], head[at.H_SLOTS] = self.banks, slots
+        head[at.H_READY] = at.K_FIRST
+        head[at.H_HISTORY] = head[at.H_READY] + nodes * at.COMMAND_SLOTS
+        head[at.H_BANK] = head[at.H_HISTORY] + self.ranks * at.COMMAND_SLOTS
+        head[at.H_SLOT] = head[at.H_BANK] + self.banks * at.BANK_FIELDS
+        head[at.H_DONE] = head[at.H_SLOT] + slots * at.SLOT_FIELDS
+        head[at.H_STRIDE] = head[at.H_DONE] + at.DONE_SLOTS
+
+    def _path(self) -> np.ndarray:
+        """For each bank, where the times of its rank, stack, group and of itself begin."""
+        device, head = self.device, self.head
+        bank = np.arange(self.banks)
+        group = bank // device.banks_per_group
+        stack = group // device.bank_groups
+        rank = stack // device.stack_ids
+        first_stack = self.ranks
+        first_group = first_stack + int(head[at.H_STACKS])
+        first_bank = first_group + int(head[at.H_GROUPS])
+        nodes = np.stack([rank, first_stack + stack, first_group + group, first_bank + bank], axis=1)
+        return np.ascontiguousarray(head[at.H_READY] + nodes * at.COMMAND_SLOTS, np.int64)
+
+    def _fill_head(self) -> None:
+        device, head, policy = self.device, self.head, self.policy
+        half = device.ticks_per_clock
+        head[at.H_CHANNELS], head[at.H_SPLIT], head[at.H_HALF] = self.channels, int(device.split_bus), half
+        head[at.H_READ_LATENCY] = (device.tCL + device.tBL) * half
+        head[at.H_READS], head[at.H_WRITES] = policy.reads, policy.writes
+        head[at.H_HIGH] = int(policy.high * policy.writes)
+        head[at.H_LOW] = -int(-policy.low * policy.writes // 1)
+        interval = {"all_banks": device.tREFI, "per_bank": device.tREFI_PB, "none": 0}[policy.refresh]
+        head[at.H_REFI], head[at.H_PER_BANK] = interval * half, int(policy.refresh == "per_bank")
+        head[at.H_AAD], head[at.H_WCK] = device.tAAD * half, device.tWCKPST * half
+        head[at.H_CL], head[at.H_CWL], head[at.H_BL] = device.tCL * half, device.tCWL * half, device.tBL * half
+        head[at.H_CLOSED] = int(policy.page == "closed")
+        head[at.H_TRACE] = self.trace.ctypes.data if len(self.trace) else 0
+        head[at.H_TRACE_LIMIT] = len(self.trace)
+        head[at.H_BLOCKS], head[at.H_PATH] = self.blocks.ctypes.data, self.path.ctypes.data
+        head[at.H_SEGMENTS], head[at.H_SEGMENT_COUNT] = self.segments.ctypes.data, len(self.mapping.segments)
+        head[at.H_HASHES], head[at.H_HASH_COUNT] = self.hashes.ctypes.data, len(self.mapping.hashes)
+        head[at.H_INTERLEAVE], head[at.H_TX] = self.mapping.interleave, device.tx_bytes
+        head[at.H_TCK_FS], head[at.H_ROWS] = device.tck_fs, device.rows
+        head[at.H_STACKS_PER_RANK], head[at.H_RANKS_PER_HALF] = device.stack_ids, device.ranks
+        head[at.H_GROUPS_PER_STACK], head[at.H_BANKS_PER_GROUP] = device.bank_groups, device.banks_per_group
+        head[at.H_BANKS_PER_RANK] = device.banks
+        for command, name in enumerate(at.COMMANDS):
+            head[at.H_BUS + command] = ticks_on_bus(device, name)
+        place = at.H_RULES
+        for command, rules in enumerate(compile_rules(device)):
+            head[at.H_RULE_START + command] = place
+            for rule in rules:
+                head[place : place + at.RULE_FIELDS] = rule
+                place += at.RULE_FIELDS
+        head[at.H_RULE_START + len(at.COMMANDS)] = place
+
+    def _fill(self, block: np.ndarray) -> None:
+        head = self.head
+        block[at.K_REF_DUE] = head[at.H_REFI]
+        block[at.K_ACT2] = -1
+        block[at.K_REF_BANK] = 0 if head[at.H_PER_BANK] else -1
+        block[at.K_BUS_ROW] = block[at.K_BUS_COLUMN] = block[at.K_FLOOR] = 1
+        history = block[head[at.H_HISTORY] : head[at.H_BANK]].reshape(-1, at.COMMAND_SLOTS)
+        history[:, :4] = NEVER
+        banks = block[head[at.H_BANK] : head[at.H_SLOT]].reshape(-1, at.BANK_FIELDS)
+        banks[:] = -1
+        slots = block[head[at.H_SLOT] : head[at.H_DONE]].reshape(-1, at.SLOT_FIELDS)
+        slots[:, at.S_NEXT] = np.arange(1, len(slots) + 1)
+        slots[-1, at.S_NEXT] = -1

@@ -1,0 +1,68 @@
+"""Words of the memory controllers' state: one flat int64 array, a head and a block per channel.
+
+Times are ticks: clocks of the device, or half clocks where commands may begin at those.
+"""
+
+from __future__ import annotations
+
+ACT, PRE, RD, WR, PREA, REF, REFB = range(7)
+"""Activate, precharge one bank, read, write, precharge all banks, refresh all banks, refresh one bank."""
+COMMANDS = ("ACT", "PRE", "RD", "WR", "PREA", "REF", "REFB")
+ACT2, CAS = 7, 8
+"""Second half of an activate and the start of the data clock (LPDDR5): they take time on the bus alone."""
+COMMAND_SLOTS = 8
+LEVELS = ("rank", "stack", "group", "bank")
+"""A rank is a rank of DDR, or a pseudo-channel of HBM; a stack is a stack id within it."""
+OWN, SIBLING, WINDOW = range(3)
+"""Whom a rule binds: the node itself, the others of its parent, the node after four such commands."""
+RULE_FIELDS = 4
+R_KIND, R_LEVEL, R_FOLLOWING, R_LATENCY = range(RULE_FIELDS)
+
+# -- head
+(
+    H_CHANNELS, H_BANKS, H_RANKS, H_STACKS, H_GROUPS, H_SPLIT, H_HALF, H_READ_LATENCY, H_READS, H_WRITES, H_HIGH,
+    H_LOW, H_REFI, H_PER_BANK, H_AAD, H_WCK, H_CL, H_CWL, H_BL, H_CLOSED, H_TRACE, H_TRACE_COUNT, H_TRACE_LIMIT,
+    H_STRIDE, H_BLOCKS, H_SEGMENTS, H_SEGMENT_COUNT, H_HASHES, H_HASH_COUNT, H_INTERLEAVE, H_TX, H_PATH, H_TCK_FS,
+    H_ROWS, H_GROUPS_PER_STACK, H_STACKS_PER_RANK, H_BANKS_PER_GROUP, H_READY, H_HISTORY, H_BANK, H_SLOT, H_DONE,
+    H_SLOTS, H_RANKS_PER_HALF, H_BANKS_PER_RANK,
+) = range(45)  # fmt: skip
+H_BUS = 48
+"""Ticks that a command takes on its bus, by command."""
+H_RULE_START = H_BUS + COMMAND_SLOTS
+H_RULES = H_RULE_START + COMMAND_SLOTS + 1
+MAXIMUM_RULES = 64
+HEAD_SIZE = H_RULES + MAXIMUM_RULES * RULE_FIELDS
+
+# -- a channel's block
+(
+    K_FLOOR, K_BUS_ROW, K_BUS_COLUMN, K_MODE, K_READS, K_WRITES, K_ACTIVE, K_REF_DUE, K_REF_LEFT, K_ACT2, K_DEADLINE,
+    K_WCK, K_SEQUENCE, K_PICK_TIME, K_PICK, K_PICK_BANK, K_PICK_SLOT, K_FREE, K_LIVE_READ, K_LIVE_WRITE,
+    K_DONE_HEAD, K_DONE_TAIL, K_REF_BANK,
+    K_N_ACT, K_N_PRE, K_N_RD, K_N_WR, K_N_PREA, K_N_REF, K_N_REFB, K_N_ACT2, K_N_CAS,
+    K_HITS, K_MISSES, K_CONFLICTS, K_FORWARDED, K_COALESCED, K_LATENCY, K_LAST, K_WAITING,
+) = range(40)  # fmt: skip
+K_FIRST = 40
+"""Behind the fields: times from which commands are allowed, by node and command; times of the last four activates of
+each rank; banks; slots of requests; a ring of times at which reads end."""
+BANK_FIELDS = 16
+(
+    Q_ROW, Q_ACTIVE, Q_HEAD, Q_TAIL, Q_HIT, Q_MISS, Q_LIVE_AT, Q_HEAD_W, Q_TAIL_W, Q_HIT_W, Q_MISS_W, Q_LIVE_AT_W,
+    Q_ACTIVE_AT, Q_LIVE, Q_LIVE_W, Q_ACTIVES,
+) = range(BANK_FIELDS)  # fmt: skip
+"""Open row (negative: none), request that opened it and still waits for its data; per mode (reads, writes): first and
+last request, first one that hits the open row and first one that does not, place in the list of banks with requests.
+Q_LIVE, Q_LIVE_W and Q_ACTIVES are no fields of a bank: they hold the lists themselves, one entry in each bank."""
+MODE_FIELDS = Q_HEAD_W - Q_HEAD
+SLOT_FIELDS = 8
+(S_ROW, S_COLUMN, S_SEQUENCE, S_ARRIVAL, S_NEXT, S_PREVIOUS, S_WRITE, S_COUNTED) = range(SLOT_FIELDS)
+DONE_SLOTS = 1024
+"""Reads whose data is on its way: more than tCL + tBL ticks can hold."""
+
+# -- address mapping
+SEGMENT_FIELDS = 4
+"""A run of address bits: place in the address, mask, field, place in the field."""
+HASH_FIELDS = 4
+"""field ^= (other field >> shift) & mask."""
+A_CHANNEL, A_RANK, A_STACK, A_GROUP, A_BANK, A_ROW, A_COLUMN = range(7)
+TRACE_FIELDS = 5
+"""A trace of commands: tick, channel, command, bank of the channel (or rank), row."""

@@ -1,0 +1,30 @@
+"""Running requests through memory controllers from Python."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archsim.machine.dram_channels import Controllers
+from archsim.machine.dram_source import serve
+
+
+def run_requests(
+    controllers: Controllers, addresses: np.ndarray, writes: np.ndarray, window: int = 64, sends: int = 2
+) -> int:
+    """Serve requests of one burst each, in order, from tick 0 on.
+
+    Args:
+        controllers: fresh ones; they keep the counts.
+        addresses: where.
+        writes: 1 for each request that writes.
+        window: requests on their way at most.
+        sends: requests per tick at most.
+
+    Returns:
+        The tick at which the last one ended.
+    """
+    where, write = np.ascontiguousarray(addresses, np.int64), np.ascontiguousarray(writes, np.int64)
+    scratch = np.zeros(8, np.int64)
+    return int(
+        serve(controllers.address, where.ctypes.data, write.ctypes.data, len(where), window, sends, scratch.ctypes.data)
+    )

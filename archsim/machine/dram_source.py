@@ -1,0 +1,146 @@
+"""A stream of requests through memory controllers, request by request, in time order.
+
+The source offers its requests in order: up to `sends` per tick, at most `window` on their way, and it waits where a
+queue is full (head-of-line blocking). A read is on its way until its data has come, a write until its command is given.
+"""
+
+from __future__ import annotations
+
+from archsim.machine.dram_controller import COALESCED, FORWARDED, FULL, decide, perform, put
+from archsim.machine.dram_layout import (
+    A_BANK,
+    A_CHANNEL,
+    A_COLUMN,
+    A_GROUP,
+    A_RANK,
+    A_ROW,
+    A_STACK,
+    DONE_SLOTS,
+    H_BANKS_PER_GROUP,
+    H_BLOCKS,
+    H_CHANNELS,
+    H_DONE,
+    H_GROUPS_PER_STACK,
+    H_HASH_COUNT,
+    H_HASHES,
+    H_INTERLEAVE,
+    H_SEGMENT_COUNT,
+    H_SEGMENTS,
+    H_STACKS_PER_RANK,
+    H_STRIDE,
+    H_TX,
+    HASH_FIELDS,
+    K_DONE_HEAD,
+    K_DONE_TAIL,
+    K_LAST,
+    K_PICK_TIME,
+    SEGMENT_FIELDS,
+)
+from archsim.machine.host import pointer_int64
+from archsim.machine.jit import njit
+from archsim.machine.layout import INFINITY
+
+
+@njit
+def block_of(h, channel):
+    """A channel's block."""
+    return pointer_int64(h[H_BLOCKS] + channel * h[H_STRIDE] * 8)
+
+
+@njit
+def locate(h, address, place):
+    """Where a burst lies: `place` gets channel, rank, stack, group, bank (of the whole channel), row, column."""
+    channel = 0
+    if h[H_INTERLEAVE]:
+        block = address // h[H_INTERLEAVE]
+        channel = block % h[H_CHANNELS]
+        address = block // h[H_CHANNELS] * h[H_INTERLEAVE] + address % h[H_INTERLEAVE]
+    index = address // h[H_TX]
+    for field in range(A_COLUMN + 1):
+        place[field] = 0
+    segments, hashes = pointer_int64(h[H_SEGMENTS]), pointer_int64(h[H_HASHES])
+    for i in range(0, h[H_SEGMENT_COUNT] * SEGMENT_FIELDS, SEGMENT_FIELDS):
+        place[segments[i + 2]] |= ((index >> segments[i]) & segments[i + 1]) << segments[i + 3]
+    for i in range(0, h[H_HASH_COUNT] * HASH_FIELDS, HASH_FIELDS):
+        place[hashes[i]] ^= (place[hashes[i + 1]] >> hashes[i + 2]) & hashes[i + 3]
+    place[A_CHANNEL] += channel
+    group = (place[A_RANK] * h[H_STACKS_PER_RANK] + place[A_STACK]) * h[H_GROUPS_PER_STACK] + place[A_GROUP]
+    place[A_BANK] += group * h[H_BANKS_PER_GROUP]
+
+
+@njit
+def serve(head, addresses, writes, count, window, sends, scratch):
+    """Serve `count` requests from tick 0 on; the tick at which the last one ends.
+
+    Args:
+        head: address of the controllers' head.
+        addresses, writes: addresses of int64 arrays: where, and 1 for a write.
+        scratch: address of 8 int64.
+    """
+    h, where, write, place = (
+        pointer_int64(head),
+        pointer_int64(addresses),
+        pointer_int64(writes),
+        pointer_int64(scratch),
+    )
+    channels = h[H_CHANNELS]
+    for channel in range(channels):
+        decide(h, block_of(h, channel))
+    clock, sent, ended, flying, last, located = 0, 0, 0, 0, 0, -1
+    forwarded = 0
+    while True:
+        more = sends
+        full = False
+        while sent < count and flying < window and more > 0:
+            if located != sent:
+                locate(h, where[sent], place)
+                located = sent
+            k = block_of(h, place[A_CHANNEL])
+            outcome = put(h, k, place[A_BANK], place[A_ROW], place[A_COLUMN], write[sent], clock)
+            if outcome == FULL:
+                full = True
+                break
+            more -= 1
+            sent += 1
+            if outcome == COALESCED:
+                ended += 1
+                last = max(last, clock)
+                continue
+            flying += 1
+            if outcome == FORWARDED:
+                forwarded += 1
+            else:
+                decide(h, k)
+        if ended == count:
+            break
+        # the next tick at which something happens
+        soonest = INFINITY
+        if forwarded or (sent < count and flying < window and not full):
+            soonest = clock + 1
+        for channel in range(channels):
+            soonest = min(soonest, block_of(h, channel)[K_PICK_TIME])
+        if flying >= window or sent == count:
+            for channel in range(channels):
+                k = block_of(h, channel)
+                if k[K_DONE_HEAD] < k[K_DONE_TAIL]:
+                    soonest = min(soonest, k[h[H_DONE] + (k[K_DONE_HEAD] & DONE_SLOTS - 1)])
+        clock = soonest
+        if forwarded:
+            flying -= forwarded
+            ended += forwarded
+            last = max(last, clock)
+            forwarded = 0
+        for channel in range(channels):
+            k = block_of(h, channel)
+            while k[K_DONE_HEAD] < k[K_DONE_TAIL] and k[h[H_DONE] + (k[K_DONE_HEAD] & DONE_SLOTS - 1)] <= clock:
+                k[K_DONE_HEAD] += 1
+                flying -= 1
+                ended += 1
+            while k[K_PICK_TIME] <= clock:
+                done = perform(h, k, channel)
+                flying -= done
+                ended += done
+                decide(h, k)
+    for channel in range(channels):
+        last = max(last, block_of(h, channel)[K_LAST])
+    return last
