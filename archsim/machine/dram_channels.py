@@ -28,6 +28,7 @@ class Policy:
         high, low: parts of the write queue from above which on, and below which no more, writes are drained.
         refresh: all banks of a rank at once, one after the other, or none.
         page: rows stay open, or close when no queued request is for them.
+        scheduler: "queues" (dram_controller) or "bank_queues" (dram_bank_queues).
     """
 
     mapping: str = "MOP4CLXOR"
@@ -38,6 +39,7 @@ class Policy:
     low: float = 0.2
     refresh: str = "all_banks"
     page: str = "open"
+    scheduler: str = "queues"
 
 
 class Controllers:

@@ -226,7 +226,7 @@ def _set_row(h, k, bank, row):
 
 
 @njit
-def _ready(k, path, bank, command):
+def ready(k, path, bank, command):
     """First tick at which the device's rules allow a command to a bank."""
     p = bank * 4
     return max(
@@ -255,7 +255,7 @@ def decide(h, k):
         s = k[banks + bank * BANK_FIELDS + Q_ACTIVE]
         at = slots + s * SLOT_FIELDS
         command = RD + k[at + S_WRITE]
-        time = max(_ready(k, path, bank, command), column_floor) | edge
+        time = max(ready(k, path, bank, command), column_floor) | edge
         if time < best or (time == best and k[at + S_SEQUENCE] < sequence):
             best, class_, sequence = time, 0, k[at + S_SEQUENCE]
             pick, pick_bank, pick_slot = command, bank, s
@@ -278,7 +278,7 @@ def decide(h, k):
                 if halves >= 0 or bank == reserved:
                     continue
                 s = k[m + Q_HEAD]
-                time = max(_ready(k, path, bank, ACT), row_floor) | edge
+                time = max(ready(k, path, bank, ACT), row_floor) | edge
                 rank = 2 + split
                 order = k[slots + s * SLOT_FIELDS + S_SEQUENCE]
                 if time < best or (time == best and (rank < class_ or (rank == class_ and order < sequence))):
@@ -288,13 +288,13 @@ def decide(h, k):
                 continue
             s = k[m + Q_HIT]
             if s >= 0:
-                time = max(_ready(k, path, bank, column), column_floor) | edge
+                time = max(ready(k, path, bank, column), column_floor) | edge
                 order = k[slots + s * SLOT_FIELDS + S_SEQUENCE]
                 if time < best or (time == best and (class_ > 2 or (class_ == 2 and order < sequence))):
                     best, class_, sequence, pick, pick_bank, pick_slot = time, 2, order, column, bank, s
             s = k[m + Q_MISS]
             if s >= 0 and k[q + Q_ACTIVE] < 0:
-                time = max(_ready(k, path, bank, PRE), row_floor)
+                time = max(ready(k, path, bank, PRE), row_floor)
                 rank = 2 + split
                 order = k[slots + s * SLOT_FIELDS + S_SEQUENCE]
                 if time < best or (time == best and (rank < class_ or (rank == class_ and order < sequence))):
@@ -328,10 +328,10 @@ def _refresh_command(h, k, floor):
         bank = k[K_REF_BANK]
         q = banks + bank * BANK_FIELDS
         if k[q + Q_ROW] < 0:
-            return max(_ready(k, path, bank, REFB), floor) | edge, REFB, bank
+            return max(ready(k, path, bank, REFB), floor) | edge, REFB, bank
         if k[q + Q_ACTIVE] >= 0:
             return INFINITY, PRE, bank
-        return max(_ready(k, path, bank, PRE), floor), PRE, bank
+        return max(ready(k, path, bank, PRE), floor), PRE, bank
     first = (h[H_RANKS] - 1 - (k[K_REF_LEFT] - 1) % h[H_RANKS]) * h[H_BANKS_PER_RANK]
     command = REF
     for bank in range(first, first + h[H_BANKS_PER_RANK]):
@@ -405,7 +405,7 @@ def _second_half(h, k, channel, tick):
     _activated(h, k, bank)
     k[K_BUS_ROW] = k[K_BUS_COLUMN] = k[K_FLOOR] = tick + 1
     if h[H_TRACE]:
-        _note(h, channel, ACT2, bank, tick, 0)
+        note(h, channel, ACT2, bank, tick, 0)
     return 0
 
 
@@ -420,7 +420,7 @@ def _transfer(h, k, channel, command, bank, s, tick):
                 return _second_half(h, k, channel, tick)
             k[K_N_CAS] += 1
             if h[H_TRACE]:
-                _note(h, channel, CAS, bank, tick, 0)
+                note(h, channel, CAS, bank, tick, 0)
             tick += 1
         latency = h[H_CL] if command == RD else h[H_CWL]
         k[K_WCK] = max(k[K_WCK], tick + latency + h[H_BL] + h[H_WCK])
@@ -441,7 +441,7 @@ def _transfer(h, k, channel, command, bank, s, tick):
     if h[H_CLOSED] and k[q + Q_HIT] < 0 and k[q + Q_HIT + MODE_FIELDS] < 0:
         # precharges by itself as soon as it may, without a command
         _set_row(h, k, bank, -1)
-        _bind(h, k, PRE, bank, _ready(k, pointer_int64(h[H_PATH]), bank, PRE))
+        bind(h, k, PRE, bank, ready(k, pointer_int64(h[H_PATH]), bank, PRE))
     if command == WR:
         k[K_LAST] = max(k[K_LAST], tick)
         return 1
@@ -468,13 +468,13 @@ def _give(h, k, channel, command, bank, tick):
             k[K_FLOOR] = max(k[K_FLOOR], tick + 1)
     else:
         k[K_BUS_ROW] = k[K_BUS_COLUMN] = k[K_FLOOR] = busy
-    _bind(h, k, command, bank, tick)
+    bind(h, k, command, bank, tick)
     if h[H_TRACE]:
-        _note(h, channel, command, bank, tick, k[h[H_BANK] + bank * BANK_FIELDS + Q_ROW])
+        note(h, channel, command, bank, tick, k[h[H_BANK] + bank * BANK_FIELDS + Q_ROW])
 
 
 @njit
-def _bind(h, k, command, bank, tick):
+def bind(h, k, command, bank, tick):
     """Move the times from which other commands are allowed."""
     path = pointer_int64(h[H_PATH])
     for i in range(h[H_RULE_START + command], h[H_RULE_START + command + 1], RULE_FIELDS):
@@ -502,7 +502,7 @@ def _bind(h, k, command, bank, tick):
 
 
 @njit
-def _note(h, channel, command, bank, tick, row):
+def note(h, channel, command, bank, tick, row):
     """Add a command to the trace, while there is room."""
     count = h[H_TRACE_COUNT]
     if count < h[H_TRACE_LIMIT]:

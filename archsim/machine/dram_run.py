@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from archsim.machine.dram_bank_queues import N_BANK_FIELDS, N_BANKS, REQUEST_FIELDS, serve_bank_queues
 from archsim.machine.dram_channels import Controllers
 from archsim.machine.dram_source import serve
 
@@ -25,6 +26,12 @@ def run_requests(
     """
     where, write = np.ascontiguousarray(addresses, np.int64), np.ascontiguousarray(writes, np.int64)
     scratch = np.zeros(8, np.int64)
-    return int(
-        serve(controllers.address, where.ctypes.data, write.ctypes.data, len(where), window, sends, scratch.ctypes.data)
-    )
+    common = (
+        controllers.address, where.ctypes.data, write.ctypes.data, len(where), window, sends, scratch.ctypes.data,
+    )  # fmt: skip
+    if controllers.policy.scheduler == "queues":
+        return int(serve(*common))
+    requests = np.zeros(len(where) * REQUEST_FIELDS, np.int64)
+    size = N_BANKS + controllers.banks * N_BANK_FIELDS
+    queues = np.zeros(controllers.channels * size, np.int64)
+    return int(serve_bank_queues(*common, requests.ctypes.data, queues.ctypes.data, size))

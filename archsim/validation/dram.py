@@ -81,8 +81,10 @@ def run_row(row: dict[str, str]) -> tuple[str, Controllers, dict[str, Any]]:
         raise InputError(f"pattern is {row['pattern']!r}", line=line, remedy=f"use {known}")
     kind, (addresses, writes) = made
     window = _whole(row, "window")
+    scheduler = "bank_queues" if "per-bank" in row.get("scheduler", "") else "queues"
+    policy = Policy(mapping=row["mapping"], refresh=REFRESHES[row["refresh"]], scheduler=scheduler)
     try:
-        controllers = Controllers(device, channels, Policy(mapping=row["mapping"], refresh=REFRESHES[row["refresh"]]))
+        controllers = Controllers(device, channels, policy)
     except InputError as error:
         raise InputError(error.message, line=line, remedy=error.remedy) from None
     ticks = run_requests(controllers, addresses, writes, window, SENDS * channels)
