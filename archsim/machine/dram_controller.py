@@ -63,6 +63,7 @@ from archsim.machine.dram_layout import (
     K_N_ACT,
     K_N_ACT2,
     K_N_CAS,
+    K_N_PRE,
     K_PICK,
     K_PICK_BANK,
     K_PICK_SLOT,
@@ -113,6 +114,8 @@ from archsim.machine.jit import njit
 from archsim.machine.layout import INFINITY, NEVER
 
 FULL, QUEUED, FORWARDED, COALESCED = range(4)
+BY_ITSELF = -2
+"""In a trace, the row of a precharge that took no command."""
 FALLS_DUE = 16
 """No command: the time at which a refresh falls due, and has to be thought of."""
 
@@ -438,10 +441,14 @@ def _transfer(h, k, channel, command, bank, s, tick):
     k[at + S_NEXT] = k[K_FREE]
     k[K_FREE] = s
     _give(h, k, channel, command, bank, tick)
-    if h[H_CLOSED] and k[q + Q_HIT] < 0 and k[q + Q_HIT + MODE_FIELDS] < 0:
+    if h[H_CLOSED] and k[q + Q_ACTIVE] < 0 and k[q + Q_HIT] < 0 and k[q + Q_HIT + MODE_FIELDS] < 0:
         # precharges by itself as soon as it may, without a command
+        closes = ready(k, pointer_int64(h[H_PATH]), bank, PRE)
         _set_row(h, k, bank, -1)
-        bind(h, k, PRE, bank, ready(k, pointer_int64(h[H_PATH]), bank, PRE))
+        bind(h, k, PRE, bank, closes)
+        k[K_N_PRE] += 1
+        if h[H_TRACE]:
+            note(h, channel, PRE, bank, closes, BY_ITSELF)
     if command == WR:
         k[K_LAST] = max(k[K_LAST], tick)
         return 1
