@@ -150,7 +150,10 @@ class Controllers:
         head[at.H_BLOCKS], head[at.H_PATH] = self.blocks.ctypes.data, self.path.ctypes.data
         head[at.H_SEGMENTS], head[at.H_SEGMENT_COUNT] = self.segments.ctypes.data, len(self.mapping.segments)
         head[at.H_HASHES], head[at.H_HASH_COUNT] = self.hashes.ctypes.data, len(self.mapping.hashes)
-        head[at.H_INTERLEAVE], head[at.H_TX] = self.mapping.interleave, device.tx_bytes
+        head[at.H_TX_SHIFT] = device.tx_bytes.bit_length() - 1
+        # bursts of a channel before the next one
+        head[at.H_INTERLEAVE_SHIFT] = max(self.mapping.interleave // device.tx_bytes, 1).bit_length() - 1
+        head[at.H_ALTERNATE] = int(self.mapping.interleave > 0)
         head[at.H_TCK_FS], head[at.H_ROWS] = device.tck_fs, device.rows
         head[at.H_STACKS_PER_RANK], head[at.H_RANKS_PER_HALF] = device.stack_ids, device.ranks
         head[at.H_GROUPS_PER_STACK], head[at.H_BANKS_PER_GROUP] = device.bank_groups, device.banks_per_group
@@ -169,6 +172,7 @@ class Controllers:
         head = self.head
         block[at.K_REF_DUE] = head[at.H_REFI]
         block[at.K_ACT2] = -1
+        block[at.K_STALE] = 1
         block[at.K_REF_BANK] = 0 if head[at.H_PER_BANK] else -1
         block[at.K_BUS_ROW] = block[at.K_BUS_COLUMN] = block[at.K_FLOOR] = 1
         history = block[head[at.H_HISTORY] : head[at.H_BANK]].reshape(-1, at.COMMAND_SLOTS)

@@ -72,7 +72,9 @@ from archsim.machine.dram_layout import (
     K_REF_BANK,
     K_REF_DUE,
     K_REF_LEFT,
+    K_ROW_TIME,
     K_SEQUENCE,
+    K_STALE,
     K_WCK,
     K_WRITES,
     MODE_FIELDS,
@@ -171,6 +173,7 @@ def put(h, k, bank, row, column, write, arrival):
     elif k[m + Q_MISS] < 0:
         k[m + Q_MISS] = s
     k[K_FLOOR] = max(k[K_FLOOR], arrival + 1)
+    k[K_STALE] = 1
     return QUEUED
 
 
@@ -245,6 +248,7 @@ def decide(h, k):
     """
     path = pointer_int64(h[H_PATH])
     banks, slots = h[H_BANK], h[H_SLOT]
+    soonest_row = INFINITY
     # 1 where all commands but precharges begin at odd ticks
     edge = h[H_HALF] - 1
     split = h[H_SPLIT]
@@ -265,6 +269,7 @@ def decide(h, k):
     reserved = -1
     if k[K_REF_LEFT] > 0:
         time, command, bank = _refresh_command(h, k, row_floor)
+        soonest_row = time
         if time < best:
             best, class_, pick, pick_bank, pick_slot = time, 1, command, bank, -1
         reserved = k[K_REF_BANK]
@@ -282,6 +287,7 @@ def decide(h, k):
                     continue
                 s = k[m + Q_HEAD]
                 time = max(ready(k, path, bank, ACT), row_floor) | edge
+                soonest_row = min(soonest_row, time)
                 rank = 2 + split
                 order = k[slots + s * SLOT_FIELDS + S_SEQUENCE]
                 if time < best or (time == best and (rank < class_ or (rank == class_ and order < sequence))):
@@ -298,6 +304,7 @@ def decide(h, k):
             s = k[m + Q_MISS]
             if s >= 0 and k[q + Q_ACTIVE] < 0:
                 time = max(ready(k, path, bank, PRE), row_floor)
+                soonest_row = min(soonest_row, time)
                 rank = 2 + split
                 order = k[slots + s * SLOT_FIELDS + S_SEQUENCE]
                 if time < best or (time == best and (rank < class_ or (rank == class_ and order < sequence))):
@@ -308,6 +315,7 @@ def decide(h, k):
     if h[H_REFI] and best >= k[K_REF_DUE]:
         best, pick, pick_bank, pick_slot = k[K_REF_DUE], FALLS_DUE, 0, -1
     k[K_PICK_TIME], k[K_PICK], k[K_PICK_BANK], k[K_PICK_SLOT] = best, pick, pick_bank, pick_slot
+    k[K_STALE], k[K_ROW_TIME] = 0, soonest_row
     return best
 
 
@@ -351,9 +359,32 @@ def _refresh_command(h, k, floor):
 
 
 @njit
+def advance(h, k, channel, clock):
+    """Give all commands of a channel up to a tick, of which there is at least one; how many writes ended with them.
+
+    Who calls goes from tick to tick, and hands over what comes in between.
+    """
+    ended = 0
+    while True:
+        command, mode = k[K_PICK], k[K_MODE]
+        ended += perform(h, k, channel)
+        if command != FALLS_DUE:
+            if h[H_SPLIT] == 0 or command not in (RD, WR):
+                # one command a tick on a bus: the next one is chosen when it is known what else comes
+                return ended
+            if k[K_ROW_TIME] > clock:
+                _turn(h, k)
+                if k[K_MODE] == mode:
+                    return ended
+        if decide(h, k) > clock:
+            return ended
+
+
+@njit
 def perform(h, k, channel):
     """Give the command that decide() chose; how many writes ended with it."""
     command, bank, s, tick = k[K_PICK], k[K_PICK_BANK], k[K_PICK_SLOT], k[K_PICK_TIME]
+    k[K_STALE] = 1
     if command == FALLS_DUE:
         k[K_FLOOR] = max(k[K_FLOOR], tick)
         k[K_REF_LEFT] += 1 if h[H_PER_BANK] else h[H_RANKS]

@@ -6,7 +6,10 @@ queue is full (head-of-line blocking). A read is on its way until its data has c
 
 from __future__ import annotations
 
-from archsim.machine.dram_controller import COALESCED, FORWARDED, FULL, decide, perform, put
+import numpy as np
+
+from archsim.machine.arithmetic import trailing_zeros
+from archsim.machine.dram_controller import COALESCED, FORWARDED, FULL, advance, decide, put
 from archsim.machine.dram_layout import (
     A_BANK,
     A_CHANNEL,
@@ -16,6 +19,7 @@ from archsim.machine.dram_layout import (
     A_ROW,
     A_STACK,
     DONE_SLOTS,
+    H_ALTERNATE,
     H_BANKS_PER_GROUP,
     H_BLOCKS,
     H_CHANNELS,
@@ -23,17 +27,18 @@ from archsim.machine.dram_layout import (
     H_GROUPS_PER_STACK,
     H_HASH_COUNT,
     H_HASHES,
-    H_INTERLEAVE,
+    H_INTERLEAVE_SHIFT,
     H_SEGMENT_COUNT,
     H_SEGMENTS,
     H_STACKS_PER_RANK,
     H_STRIDE,
-    H_TX,
+    H_TX_SHIFT,
     HASH_FIELDS,
     K_DONE_HEAD,
     K_DONE_TAIL,
     K_LAST,
     K_PICK_TIME,
+    K_STALE,
     SEGMENT_FIELDS,
 )
 from archsim.machine.host import pointer_int64
@@ -50,12 +55,16 @@ def block_of(h, channel):
 @njit
 def locate(h, address, place):
     """Where a burst lies: `place` gets channel, rank, stack, group, bank (of the whole channel), row, column."""
-    channel = 0
-    if h[H_INTERLEAVE]:
-        block = address // h[H_INTERLEAVE]
-        channel = block % h[H_CHANNELS]
-        address = block // h[H_CHANNELS] * h[H_INTERLEAVE] + address % h[H_INTERLEAVE]
-    index = address // h[H_TX]
+    channel, index = 0, address >> h[H_TX_SHIFT]
+    if h[H_CHANNELS] > 1 and h[H_ALTERNATE]:
+        # channels alternate: divisions only where they are not a power of two
+        block, inside = index >> h[H_INTERLEAVE_SHIFT], index & (1 << h[H_INTERLEAVE_SHIFT]) - 1
+        channels = h[H_CHANNELS]
+        if channels & (channels - 1) == 0:
+            channel, block = block & (channels - 1), block >> trailing_zeros(np.int64(channels))
+        else:
+            channel, block = block % channels, block // channels
+        index = block << h[H_INTERLEAVE_SHIFT] | inside
     for field in range(A_COLUMN + 1):
         place[field] = 0
     segments, hashes = pointer_int64(h[H_SEGMENTS]), pointer_int64(h[H_HASHES])
@@ -84,8 +93,6 @@ def serve(head, addresses, writes, count, window, sends, scratch):
         pointer_int64(scratch),
     )
     channels = h[H_CHANNELS]
-    for channel in range(channels):
-        decide(h, block_of(h, channel))
     clock, sent, ended, flying, last, located = 0, 0, 0, 0, 0, -1
     forwarded = 0
     while True:
@@ -109,8 +116,6 @@ def serve(head, addresses, writes, count, window, sends, scratch):
             flying += 1
             if outcome == FORWARDED:
                 forwarded += 1
-            else:
-                decide(h, k)
         if ended == count:
             break
         # the next tick at which something happens
@@ -118,7 +123,10 @@ def serve(head, addresses, writes, count, window, sends, scratch):
         if forwarded or (sent < count and flying < window and not full):
             soonest = clock + 1
         for channel in range(channels):
-            soonest = min(soonest, block_of(h, channel)[K_PICK_TIME])
+            k = block_of(h, channel)
+            if k[K_STALE]:
+                decide(h, k)
+            soonest = min(soonest, k[K_PICK_TIME])
         if flying >= window or sent == count:
             for channel in range(channels):
                 k = block_of(h, channel)
@@ -136,11 +144,10 @@ def serve(head, addresses, writes, count, window, sends, scratch):
                 k[K_DONE_HEAD] += 1
                 flying -= 1
                 ended += 1
-            while k[K_PICK_TIME] <= clock:
-                done = perform(h, k, channel)
+            if k[K_PICK_TIME] <= clock:
+                done = advance(h, k, channel, clock)
                 flying -= done
                 ended += done
-                decide(h, k)
     for channel in range(channels):
         last = max(last, block_of(h, channel)[K_LAST])
     return last
