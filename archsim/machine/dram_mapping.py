@@ -24,7 +24,7 @@ NAMES = {
 }  # fmt: skip
 MAPPINGS = {
     "RoBaRaCoCh": "RoBaBgSiRaCoCh",
-    "MOP4CLXOR": "RoCoBaBgSiRaCo2Ch,Ra^Co,Si^Co,Bg^Co,Ba^Co,Ro^Co",
+    "MOP4CLXOR": "RoCoBaBgSiRaCo2,Ra^Co,Si^Co,Bg^Co,Ba^Co,Ro^Co",
     "RoBaCoBg": "RoBaSiCoBgRa,Ba^Ro",
     "rochrababgco": "RoChRaSiBaBgCo",
     "rorabgbachco": "RoRaSiBgBaChCo",

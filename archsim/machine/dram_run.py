@@ -6,7 +6,7 @@ import numpy as np
 
 from archsim.machine.dram_bank_queues import N_BANK_FIELDS, N_BANKS, REQUEST_FIELDS, serve_bank_queues
 from archsim.machine.dram_channels import Controllers
-from archsim.machine.dram_source import serve
+from archsim.machine.dram_source import Z_FIELDS, Z_TOTAL, serve
 
 
 def run_requests(
@@ -25,13 +25,16 @@ def run_requests(
         The tick at which the last one ended.
     """
     where, write = np.ascontiguousarray(addresses, np.int64), np.ascontiguousarray(writes, np.int64)
-    scratch = np.zeros(8, np.int64)
-    common = (
-        controllers.address, where.ctypes.data, write.ctypes.data, len(where), window, sends, scratch.ctypes.data,
-    )  # fmt: skip
+    source = np.zeros(Z_FIELDS, np.int64)
+    source[Z_TOTAL] = count = len(where)
+    arrays = controllers.address, where.ctypes.data, write.ctypes.data
     if controllers.policy.scheduler == "queues":
-        return int(serve(*common))
-    requests = np.zeros(len(where) * REQUEST_FIELDS, np.int64)
+        return int(serve(*arrays, count, 0, count, count + 1, window, sends, source.ctypes.data))
+    requests = np.zeros(count * REQUEST_FIELDS, np.int64)
     size = N_BANKS + controllers.banks * N_BANK_FIELDS
     queues = np.zeros(controllers.channels * size, np.int64)
-    return int(serve_bank_queues(*common, requests.ctypes.data, queues.ctypes.data, size))
+    return int(
+        serve_bank_queues(
+            *arrays, count, window, sends, source.ctypes.data, requests.ctypes.data, queues.ctypes.data, size
+        )
+    )

@@ -77,38 +77,51 @@ def locate(h, address, place):
     place[A_BANK] += group * h[H_BANKS_PER_GROUP]
 
 
+Z_FIELDS = 16
+(Z_CLOCK, Z_SENT, Z_ENDED, Z_TOTAL, Z_FLYING, Z_FORWARDED, Z_LAST) = range(7)
+"""A source between calls of serve: the tick it has come to, requests sent (of those it is serving) and ended (of all),
+how many there will have been, how many are on their way, how many of them a write answered, the last end."""
+Z_PLACE = 8
+
+
 @njit
-def serve(head, addresses, writes, count, window, sends, scratch):
-    """Serve `count` requests from tick 0 on; the tick at which the last one ends.
+def serve(head, addresses, writes, period, step, count, until, window, sends, source):
+    """Serve requests from where `source` stands; the tick that it comes to.
+
+    Request i is burst `addresses[i % period] + i // period * step`.
 
     Args:
         head: address of the controllers' head.
-        addresses, writes: addresses of int64 arrays: where, and 1 for a write.
-        scratch: address of 8 int64.
+        addresses, writes: addresses of int64 arrays of `period` entries: where, and 1 for a write.
+        count: requests to send.
+        until: stop as soon as so many are sent; more than `count`: when all have ended.
+        source: address of Z_FIELDS int64.
     """
-    h, where, write, place = (
-        pointer_int64(head),
-        pointer_int64(addresses),
-        pointer_int64(writes),
-        pointer_int64(scratch),
-    )
+    h, where, write, z = pointer_int64(head), pointer_int64(addresses), pointer_int64(writes), pointer_int64(source)
+    place = pointer_int64(source + Z_PLACE * 8)
     channels = h[H_CHANNELS]
-    clock, sent, ended, flying, last, located = 0, 0, 0, 0, 0, -1
-    forwarded = 0
-    while True:
+    clock, sent, ended, flying, forwarded, last = (
+        z[Z_CLOCK], z[Z_SENT], z[Z_ENDED], z[Z_FLYING], z[Z_FORWARDED], z[Z_LAST],
+    )  # fmt: skip
+    rounds, inside, located = sent // period, sent % period, False
+    while sent < until:
         more = sends
         full = False
         while sent < count and flying < window and more > 0:
-            if located != sent:
-                locate(h, where[sent], place)
-                located = sent
+            if not located:
+                locate(h, where[inside] + rounds * step, place)
+                located = True
             k = block_of(h, place[A_CHANNEL])
-            outcome = put(h, k, place[A_BANK], place[A_ROW], place[A_COLUMN], write[sent], clock)
+            outcome = put(h, k, place[A_BANK], place[A_ROW], place[A_COLUMN], write[inside], clock)
             if outcome == FULL:
                 full = True
                 break
+            located = False
             more -= 1
             sent += 1
+            inside += 1
+            if inside == period:
+                inside, rounds = 0, rounds + 1
             if outcome == COALESCED:
                 ended += 1
                 last = max(last, clock)
@@ -116,7 +129,7 @@ def serve(head, addresses, writes, count, window, sends, scratch):
             flying += 1
             if outcome == FORWARDED:
                 forwarded += 1
-        if ended == count:
+        if ended == z[Z_TOTAL]:
             break
         # the next tick at which something happens
         soonest = INFINITY
@@ -150,4 +163,7 @@ def serve(head, addresses, writes, count, window, sends, scratch):
                 ended += done
     for channel in range(channels):
         last = max(last, block_of(h, channel)[K_LAST])
+    z[Z_CLOCK], z[Z_SENT], z[Z_ENDED], z[Z_FLYING], z[Z_FORWARDED], z[Z_LAST] = (
+        clock, sent, ended, flying, forwarded, last,
+    )  # fmt: skip
     return last

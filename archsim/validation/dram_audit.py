@@ -125,8 +125,7 @@ class Channel:
 
     def _cas(self, now: int, _command: int, _index: int, _row: int) -> Iterator[str]:
         self.last_cas = now
-        return
-        yield
+        yield from ()
 
     def _may_close(self, now: int, bank: Bank) -> Iterator[str]:
         device = self.device
