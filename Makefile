@@ -1,7 +1,7 @@
 # make demo       two accelerators run a model, side by side: build/compare.html
 # make test       style, types, import layers, all tests
 # make test-fast  the tests that take seconds
-# make fuzz       a million random instructions against qemu-user, and 100,000 random words
+# make fuzz       a million random instructions against qemu-user, 100,000 random words, a million DRAM commands
 # make bench      how fast the simulator itself is
 # make lint       style, types and import layers alone
 # make clean      removes what make made
@@ -25,7 +25,8 @@ test-fast: $(READY)
 	$(BIN)/python -m pytest -n $(JOBS) -q -m "not slow"
 
 fuzz: $(READY)
-	ARCHSIM_FUZZ=1 $(BIN)/python -m pytest -q tests/machine/test_random_words.py tests/isa/test_language_fuzz.py
+	ARCHSIM_FUZZ=1 $(BIN)/python -m pytest -q tests/machine/test_random_words.py tests/isa/test_language_fuzz.py \
+		tests/validation/test_dram_audit.py
 	$(BIN)/python -m tests.fuzz
 
 bench: $(READY)

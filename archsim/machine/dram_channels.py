@@ -65,7 +65,7 @@ class Controllers:
         self.blocks = np.zeros((channels, self.head[at.H_STRIDE]), np.int64)
         self.path = self._path()
         self.segments = np.array(self.mapping.segments, np.int64).reshape(-1)
-        self.hashes = np.array(self.mapping.hashes or [(0, 0, 0, 0)], np.int64).reshape(-1)
+        self.hashes = np.array(self.mapping.hashes or [(0,) * at.HASH_FIELDS], np.int64).reshape(-1)
         self._fill_head()
         for block in self.blocks:
             self._fill(block)
@@ -154,9 +154,7 @@ class Controllers:
         # bursts of a channel before the next one
         head[at.H_INTERLEAVE_SHIFT] = max(self.mapping.interleave // device.tx_bytes, 1).bit_length() - 1
         head[at.H_ALTERNATE] = int(self.mapping.interleave > 0)
-        head[at.H_TCK_FS], head[at.H_ROWS] = device.tck_fs, device.rows
         head[at.H_STACKS_PER_RANK], head[at.H_RANKS_PER_HALF] = device.stack_ids, device.ranks
-        head[at.H_GROUPS_PER_STACK], head[at.H_BANKS_PER_GROUP] = device.bank_groups, device.banks_per_group
         head[at.H_BANKS_PER_RANK] = device.banks
         for command, name in enumerate(at.COMMANDS):
             head[at.H_BUS + command] = ticks_on_bus(device, name)

@@ -23,9 +23,9 @@ R_KIND, R_LEVEL, R_FOLLOWING, R_LATENCY = range(RULE_FIELDS)
     H_CHANNELS, H_BANKS, H_RANKS, H_STACKS, H_GROUPS, H_SPLIT, H_HALF, H_READ_LATENCY, H_READS, H_WRITES, H_HIGH,
     H_LOW, H_REFI, H_PER_BANK, H_AAD, H_WCK, H_CL, H_CWL, H_BL, H_CLOSED, H_TRACE, H_TRACE_COUNT, H_TRACE_LIMIT,
     H_STRIDE, H_BLOCKS, H_SEGMENTS, H_SEGMENT_COUNT, H_HASHES, H_HASH_COUNT, H_INTERLEAVE_SHIFT, H_TX_SHIFT, H_PATH,
-    H_TCK_FS, H_ROWS, H_GROUPS_PER_STACK, H_STACKS_PER_RANK, H_BANKS_PER_GROUP, H_READY, H_HISTORY, H_BANK, H_SLOT,
+    H_STACKS_PER_RANK, H_READY, H_HISTORY, H_BANK, H_SLOT,
     H_DONE, H_SLOTS, H_RANKS_PER_HALF, H_BANKS_PER_RANK, H_ALTERNATE,
-) = range(46)  # fmt: skip
+) = range(42)  # fmt: skip
 H_BUS = 48
 """Ticks that a command takes on its bus, by command."""
 H_RULE_START = H_BUS + COMMAND_SLOTS
@@ -62,8 +62,9 @@ DONE_SLOTS = 1024
 # -- address mapping
 SEGMENT_FIELDS = 4
 """A run of address bits: place in the address, mask, field, place in the field."""
-HASH_FIELDS = 4
-"""field ^= (other field >> shift) & mask."""
-A_CHANNEL, A_RANK, A_STACK, A_GROUP, A_BANK, A_ROW, A_COLUMN = range(7)
+HASH_FIELDS = 5
+"""field ^= ((other field >> shift) & mask) << place."""
+A_CHANNEL, A_BANK, A_ROW, A_COLUMN = range(4)
+"""Where a burst lies; the bank's number counts all of its channel: rank, stack, group and bank are its bits."""
 TRACE_FIELDS = 5
 """A trace of commands: tick, channel, command, bank of the channel (or rank), row."""

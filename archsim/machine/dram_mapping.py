@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from archsim.common.errors import InputError
 from archsim.design.memory import MemoryDevice
-from archsim.machine.dram_layout import A_BANK, A_CHANNEL, A_COLUMN, A_GROUP, A_RANK, A_ROW, A_STACK
+from archsim.machine.dram_layout import A_BANK, A_CHANNEL, A_COLUMN, A_ROW
 
 FIELDS = {
-    "ch": A_CHANNEL, "ra": A_RANK, "si": A_STACK, "bg": A_GROUP, "ba": A_BANK, "ro": A_ROW, "co": A_COLUMN,
+    "ch": A_CHANNEL, "ra": A_BANK, "si": A_BANK, "bg": A_BANK, "ba": A_BANK, "ro": A_ROW, "co": A_COLUMN,
 }  # fmt: skip
 NAMES = {
     "ch": "channel", "ra": "rank", "si": "stack id", "bg": "bank group", "ba": "bank", "ro": "row", "co": "column",
@@ -39,12 +39,12 @@ class Mapping:
 
     Attributes:
         segments: (place in the address above a burst, mask, field, place in the field).
-        hashes: (field, other field, shift, mask): field ^= (other >> shift) & mask.
+        hashes: (field, other field, shift, mask, place): field ^= ((other >> shift) & mask) << place.
         interleave: bytes after which the channel changes; 0 where the segments say it.
     """
 
     segments: tuple[tuple[int, int, int, int], ...]
-    hashes: tuple[tuple[int, int, int, int], ...]
+    hashes: tuple[tuple[int, int, int, int, int], ...]
     interleave: int
 
 
@@ -56,6 +56,15 @@ def field_bits(device: MemoryDevice, channels: int) -> dict[str, int]:
         "co": device.row_bytes // device.tx_bytes,
     }  # fmt: skip
     return {field: count.bit_length() - 1 for field, count in counts.items()}
+
+
+def _offsets(bits: dict[str, int]) -> dict[str, int]:
+    """Where each field begins in the number that it is part of."""
+    offsets = dict.fromkeys(bits, 0)
+    offsets["bg"] = bits["ba"]
+    offsets["si"] = offsets["bg"] + bits["bg"]
+    offsets["ra"] = offsets["si"] + bits["si"]
+    return offsets
 
 
 def parse_mapping(text: str, device: MemoryDevice, channels: int, interleave: int) -> Mapping:
@@ -88,6 +97,7 @@ def parse_mapping(text: str, device: MemoryDevice, channels: int, interleave: in
 def _segments(text: str, tokens: list[tuple[str, str]], left: dict[str, int]) -> tuple[tuple[int, int, int, int], ...]:
     """Walk a mapping's fields from the lowest bit up; `left` are the bits of each that are not placed yet."""
     bits, place, segments = dict(left), 0, []
+    offsets = _offsets({**dict.fromkeys(FIELDS, 0), **left})
     for position in range(len(tokens) - 1, -1, -1):
         name, number = tokens[position][0].lower(), tokens[position][1]
         if name not in bits:
@@ -103,7 +113,7 @@ def _segments(text: str, tokens: list[tuple[str, str]], left: dict[str, int]) ->
                 remedy="name each bit once",
             )
         if size:
-            segments.append((place, (1 << size) - 1, FIELDS[name], bits[name] - left[name]))
+            segments.append((place, (1 << size) - 1, FIELDS[name], offsets[name] + bits[name] - left[name]))
         place += size
         left[name] -= size
     for name, missing in left.items():
@@ -115,9 +125,10 @@ def _segments(text: str, tokens: list[tuple[str, str]], left: dict[str, int]) ->
     return tuple(segments)
 
 
-def _hashes(text: str, hashes: list[str], bits: dict[str, int]) -> tuple[tuple[int, int, int, int], ...]:
+def _hashes(text: str, hashes: list[str], bits: dict[str, int]) -> tuple[tuple[int, int, int, int, int], ...]:
     """Exclusive-ors: terms with the same right side take its bits one after the other."""
     used: dict[str, int] = {}
+    offsets = _offsets(bits)
     terms = []
     for term in hashes:
         parts = [part.lower() for part in term.split("^")]
@@ -127,6 +138,6 @@ def _hashes(text: str, hashes: list[str], bits: dict[str, int]) -> tuple[tuple[i
         if bits[field]:
             shift = used.get(other, 0)
             mask = (1 << min(bits[field], max(bits[other] - shift, 0))) - 1
-            terms.append((FIELDS[field], FIELDS[other], shift, mask))
+            terms.append((FIELDS[field], FIELDS[other], offsets[other] + shift, mask, offsets[field]))
             used[other] = shift + bits[field]
     return tuple(terms)

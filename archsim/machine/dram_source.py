@@ -14,23 +14,17 @@ from archsim.machine.dram_layout import (
     A_BANK,
     A_CHANNEL,
     A_COLUMN,
-    A_GROUP,
-    A_RANK,
     A_ROW,
-    A_STACK,
     DONE_SLOTS,
     H_ALTERNATE,
-    H_BANKS_PER_GROUP,
     H_BLOCKS,
     H_CHANNELS,
     H_DONE,
-    H_GROUPS_PER_STACK,
     H_HASH_COUNT,
     H_HASHES,
     H_INTERLEAVE_SHIFT,
     H_SEGMENT_COUNT,
     H_SEGMENTS,
-    H_STACKS_PER_RANK,
     H_STRIDE,
     H_TX_SHIFT,
     HASH_FIELDS,
@@ -54,27 +48,33 @@ def block_of(h, channel):
 
 @njit
 def locate(h, address, place):
-    """Where a burst lies: `place` gets channel, rank, stack, group, bank (of the whole channel), row, column."""
-    channel, index = 0, address >> h[H_TX_SHIFT]
-    if h[H_CHANNELS] > 1 and h[H_ALTERNATE]:
+    """Where a burst lies: `place` gets channel, bank of the channel, row and column."""
+    channel, bank, row, column, index = 0, 0, 0, 0, address >> h[H_TX_SHIFT]
+    channels = h[H_CHANNELS]
+    if channels > 1 and h[H_ALTERNATE]:
         # channels alternate: divisions only where they are not a power of two
         block, inside = index >> h[H_INTERLEAVE_SHIFT], index & (1 << h[H_INTERLEAVE_SHIFT]) - 1
-        channels = h[H_CHANNELS]
         if channels & (channels - 1) == 0:
             channel, block = block & (channels - 1), block >> trailing_zeros(np.int64(channels))
         else:
             channel, block = block % channels, block // channels
         index = block << h[H_INTERLEAVE_SHIFT] | inside
-    for field in range(A_COLUMN + 1):
-        place[field] = 0
-    segments, hashes = pointer_int64(h[H_SEGMENTS]), pointer_int64(h[H_HASHES])
+    segments = pointer_int64(h[H_SEGMENTS])
     for i in range(0, h[H_SEGMENT_COUNT] * SEGMENT_FIELDS, SEGMENT_FIELDS):
-        place[segments[i + 2]] |= ((index >> segments[i]) & segments[i + 1]) << segments[i + 3]
+        part = ((index >> segments[i]) & segments[i + 1]) << segments[i + 3]
+        field = segments[i + 2]
+        if field == A_BANK:
+            bank |= part
+        elif field == A_COLUMN:
+            column |= part
+        elif field == A_ROW:
+            row |= part
+        else:
+            channel |= part
+    place[A_CHANNEL], place[A_BANK], place[A_ROW], place[A_COLUMN] = channel, bank, row, column
+    hashes = pointer_int64(h[H_HASHES])
     for i in range(0, h[H_HASH_COUNT] * HASH_FIELDS, HASH_FIELDS):
-        place[hashes[i]] ^= (place[hashes[i + 1]] >> hashes[i + 2]) & hashes[i + 3]
-    place[A_CHANNEL] += channel
-    group = (place[A_RANK] * h[H_STACKS_PER_RANK] + place[A_STACK]) * h[H_GROUPS_PER_STACK] + place[A_GROUP]
-    place[A_BANK] += group * h[H_BANKS_PER_GROUP]
+        place[hashes[i]] ^= ((place[hashes[i + 1]] >> hashes[i + 2]) & hashes[i + 3]) << hashes[i + 4]
 
 
 Z_FIELDS = 16

@@ -126,7 +126,7 @@ def period_of(controllers: Controllers) -> tuple[int, int]:
     if highest[2] != at.A_ROW or highest[1] != (1 << row_bits) - 1:
         return 0, 0
     touched = 0
-    for field, other, shift, mask in mapping.hashes:
+    for field, other, shift, mask, _ in mapping.hashes:
         if field == at.A_ROW:
             touched = max(touched, mask.bit_length())
         elif other == at.A_ROW:
