@@ -118,6 +118,11 @@ from archsim.machine.layout import INFINITY, NEVER
 FULL, QUEUED, FORWARDED, COALESCED = range(4)
 BY_ITSELF = -2
 """In a trace, the row of a precharge that took no command."""
+ORDER_BITS = 40
+"""What may go first is found as the least of one number each: ticks to come, class, order of arrival."""
+TIME_SHIFT = ORDER_BITS + 2
+REFRESH_CLASS, COLUMN_CLASS = 1, 2
+NOTHING = (1 << 63) - 1
 FALLS_DUE = 16
 """No command: the time at which a refresh falls due, and has to be thought of."""
 
@@ -248,14 +253,14 @@ def decide(h, k):
     """
     path = pointer_int64(h[H_PATH])
     banks, slots = h[H_BANK], h[H_SLOT]
-    soonest_row = INFINITY
-    # 1 where all commands but precharges begin at odd ticks
-    edge = h[H_HALF] - 1
-    split = h[H_SPLIT]
     _turn(h, k)
+    # all commands but precharges begin at odd ticks where ticks are half clocks
+    edge = h[H_HALF] - 1
     column_floor = max(k[K_FLOOR], k[K_BUS_COLUMN]) | edge
     row_floor = max(k[K_FLOOR], k[K_BUS_ROW])
-    best, class_, sequence, pick, pick_bank, pick_slot = INFINITY, 3, INFINITY, -1, -1, -1
+    first = min(column_floor, row_floor)
+    row_class = (COLUMN_CLASS + h[H_SPLIT]) << ORDER_BITS
+    soonest_row, key, pick, pick_bank, pick_slot = INFINITY, NOTHING, -1, -1, -1
     # requests whose row was opened for them
     for i in range(k[K_ACTIVE]):
         bank = k[banks + i * BANK_FIELDS + Q_ACTIVES]
@@ -263,15 +268,16 @@ def decide(h, k):
         at = slots + s * SLOT_FIELDS
         command = RD + k[at + S_WRITE]
         time = max(ready(k, path, bank, command), column_floor) | edge
-        if time < best or (time == best and k[at + S_SEQUENCE] < sequence):
-            best, class_, sequence = time, 0, k[at + S_SEQUENCE]
-            pick, pick_bank, pick_slot = command, bank, s
+        own = (time - first) << TIME_SHIFT | k[at + S_SEQUENCE]
+        if own < key:
+            key, pick, pick_bank, pick_slot = own, command, bank, s
     reserved = -1
     if k[K_REF_LEFT] > 0:
-        time, command, bank = _refresh_command(h, k, row_floor)
-        soonest_row = time
-        if time < best:
-            best, class_, pick, pick_bank, pick_slot = time, 1, command, bank, -1
+        soonest_row, command, bank = _refresh_command(h, k, row_floor)
+        if soonest_row < INFINITY:
+            own = (soonest_row - first) << TIME_SHIFT | REFRESH_CLASS << ORDER_BITS
+            if own < key:
+                key, pick, pick_bank, pick_slot = own, command, bank, -1
         reserved = k[K_REF_BANK]
     if k[K_REF_LEFT] == 0 or h[H_PER_BANK]:
         mode = k[K_MODE]
@@ -288,27 +294,27 @@ def decide(h, k):
                 s = k[m + Q_HEAD]
                 time = max(ready(k, path, bank, ACT), row_floor) | edge
                 soonest_row = min(soonest_row, time)
-                rank = 2 + split
-                order = k[slots + s * SLOT_FIELDS + S_SEQUENCE]
-                if time < best or (time == best and (rank < class_ or (rank == class_ and order < sequence))):
-                    best, class_, sequence, pick, pick_bank, pick_slot = time, rank, order, ACT, bank, s
+                own = (time - first) << TIME_SHIFT | row_class | k[slots + s * SLOT_FIELDS + S_SEQUENCE]
+                if own < key:
+                    key, pick, pick_bank, pick_slot = own, ACT, bank, s
                 continue
             if bank == halves:
                 continue
             s = k[m + Q_HIT]
             if s >= 0:
                 time = max(ready(k, path, bank, column), column_floor) | edge
-                order = k[slots + s * SLOT_FIELDS + S_SEQUENCE]
-                if time < best or (time == best and (class_ > 2 or (class_ == 2 and order < sequence))):
-                    best, class_, sequence, pick, pick_bank, pick_slot = time, 2, order, column, bank, s
+                own = (time - first) << TIME_SHIFT | COLUMN_CLASS << ORDER_BITS
+                own |= k[slots + s * SLOT_FIELDS + S_SEQUENCE]
+                if own < key:
+                    key, pick, pick_bank, pick_slot = own, column, bank, s
             s = k[m + Q_MISS]
             if s >= 0 and k[q + Q_ACTIVE] < 0:
                 time = max(ready(k, path, bank, PRE), row_floor)
                 soonest_row = min(soonest_row, time)
-                rank = 2 + split
-                order = k[slots + s * SLOT_FIELDS + S_SEQUENCE]
-                if time < best or (time == best and (rank < class_ or (rank == class_ and order < sequence))):
-                    best, class_, sequence, pick, pick_bank, pick_slot = time, rank, order, PRE, bank, s
+                own = (time - first) << TIME_SHIFT | row_class | k[slots + s * SLOT_FIELDS + S_SEQUENCE]
+                if own < key:
+                    key, pick, pick_bank, pick_slot = own, PRE, bank, s
+    best = first + (key >> TIME_SHIFT) if pick >= 0 else INFINITY
     if k[K_ACT2] >= 0 and (best > row_floor or row_floor >= k[K_DEADLINE]):
         # an activate's second half goes where nothing else does, or when it must
         best, pick, pick_bank, pick_slot = row_floor, ACT2, k[K_ACT2], -1
