@@ -15,6 +15,8 @@ from archsim.machine.layout import NEVER
 
 REFRESHES = ("all_banks", "per_bank", "none")
 PAGES = ("open", "closed")
+SCHEDULERS = ("queues", "bank_queues")
+LONGEST_QUEUE = 256
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,43 @@ class Policy:
     scheduler: str = "queues"
 
 
+def _check(device: MemoryDevice, channels: int, policy: Policy) -> None:
+    """Refuse what controllers cannot be.
+
+    Raises:
+        InputError: the first thing that is wrong.
+    """
+    interleave = policy.interleave or device.tx_bytes
+    for broken, message, remedy in (
+        (channels < 1, f"{channels} channels", "use at least 1"),
+        (
+            interleave & (interleave - 1) or interleave < device.tx_bytes,
+            f"interleave is {interleave} B",
+            f"use a power of two, at least {device.tx_bytes} B",
+        ),
+        (
+            not 1 <= policy.reads <= LONGEST_QUEUE or not 1 <= policy.writes <= LONGEST_QUEUE,
+            f"queues of {policy.reads} reads and {policy.writes} writes",
+            f"use 1 to {LONGEST_QUEUE}",
+        ),
+        (
+            not 0 <= policy.low <= policy.high < 1,
+            f"writes drain from {policy.high:g} to {policy.low:g} of the queue",
+            "use 0 <= low <= high < 1",
+        ),
+        (policy.refresh not in REFRESHES, f"refresh is {policy.refresh!r}", f"use {', '.join(REFRESHES)}"),
+        (policy.page not in PAGES, f"page is {policy.page!r}", f"use {', '.join(PAGES)}"),
+        (policy.scheduler not in SCHEDULERS, f"scheduler is {policy.scheduler!r}", f"use {', '.join(SCHEDULERS)}"),
+        (
+            policy.refresh == "per_bank" and not (device.tRFC_PB and device.tREFI_PB),
+            f"{device.name} has no refresh of single banks",
+            "refresh all banks, or give tRFC_PB and tREFI_PB",
+        ),
+    ):
+        if broken:
+            raise InputError(message, remedy=remedy)
+
+
 class Controllers:
     """Controllers of `channels` channels of a device.
 
@@ -51,12 +90,8 @@ class Controllers:
 
     def __init__(self, device: MemoryDevice, channels: int, policy: Policy, trace: int = 0) -> None:
         self.device, self.channels, self.policy = device, channels, policy
+        _check(device, channels, policy)
         self.mapping = parse_mapping(policy.mapping, device, channels, policy.interleave or device.tx_bytes)
-        if policy.refresh == "per_bank" and not (device.tRFC_PB and device.tREFI_PB):
-            raise InputError(
-                f"{device.name} has no refresh of single banks",
-                remedy="refresh all banks, or give tRFC_PB and tREFI_PB",
-            )
         self.ranks = device.pseudo_channels * device.ranks
         self.banks = self.ranks * device.banks
         self.head = np.zeros(at.HEAD_SIZE, np.int64)

@@ -118,7 +118,7 @@ from archsim.machine.layout import INFINITY, NEVER
 FULL, QUEUED, FORWARDED, COALESCED = range(4)
 BY_ITSELF = -2
 """In a trace, the row of a precharge that took no command."""
-ORDER_BITS = 40
+ORDER_BITS = 38
 """What may go first is found as the least of one number each: ticks to come, class, order of arrival."""
 TIME_SHIFT = ORDER_BITS + 2
 REFRESH_CLASS, COLUMN_CLASS = 1, 2

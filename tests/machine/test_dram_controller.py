@@ -154,9 +154,21 @@ def test_a_queued_write_answers_a_read_and_swallows_a_write() -> None:
     assert run.counts["forwarded"] + run.counts["reads"] == 20
 
 
-def test_a_device_without_it_refuses_bank_refresh() -> None:
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (Policy(refresh="per_bank"),
+         "ddr4-3200 has no refresh of single banks; refresh all banks, or give tRFC_PB and tREFI_PB"),
+        (Policy(interleave=96), "interleave is 96 B; use a power of two, at least 64 B"),
+        (Policy(interleave=32), "interleave is 32 B; use a power of two, at least 64 B"),
+        (Policy(writes=0), "queues of 32 reads and 0 writes; use 1 to 256"),
+        (Policy(high=0.2, low=0.8), "writes drain from 0.2 to 0.8 of the queue; use 0 <= low <= high < 1"),
+        (Policy(refresh="never"), "refresh is 'never'; use all_banks, per_bank, none"),
+        (Policy(page="ajar"), "page is 'ajar'; use open, closed"),
+        (Policy(scheduler="fcfs"), "scheduler is 'fcfs'; use queues, bank_queues"),
+    ],
+)  # fmt: skip
+def test_what_controllers_cannot_be(policy: Policy, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        Controllers(load_device("ddr4-3200"), 1, Policy(refresh="per_bank"))
-    assert str(caught.value) == (
-        "ddr4-3200 has no refresh of single banks; refresh all banks, or give tRFC_PB and tREFI_PB"
-    )
+        Controllers(load_device("ddr4-3200"), 1, policy)
+    assert str(caught.value) == message
