@@ -32,7 +32,6 @@ from archsim.machine.dram_layout import (
     H_RANKS,
     H_RANKS_PER_HALF,
     H_READ_LATENCY,
-    H_READS,
     H_READY,
     H_REFI,
     H_RULE_START,
@@ -47,12 +46,10 @@ from archsim.machine.dram_layout import (
     K_ACTIVE,
     K_BUS_COLUMN,
     K_BUS_ROW,
-    K_COALESCED,
     K_CONFLICTS,
     K_DEADLINE,
     K_DONE_TAIL,
     K_FLOOR,
-    K_FORWARDED,
     K_FREE,
     K_HITS,
     K_LAST,
@@ -73,7 +70,6 @@ from archsim.machine.dram_layout import (
     K_REF_DUE,
     K_REF_LEFT,
     K_ROW_TIME,
-    K_SEQUENCE,
     K_STALE,
     K_WCK,
     K_WRITES,
@@ -87,10 +83,8 @@ from archsim.machine.dram_layout import (
     Q_HEAD,
     Q_HIT,
     Q_LIVE,
-    Q_LIVE_AT,
     Q_MISS,
     Q_ROW,
-    Q_TAIL,
     R_FOLLOWING,
     R_LATENCY,
     R_LEVEL,
@@ -99,10 +93,8 @@ from archsim.machine.dram_layout import (
     REFB,
     RULE_FIELDS,
     S_ARRIVAL,
-    S_COLUMN,
     S_COUNTED,
     S_NEXT,
-    S_PREVIOUS,
     S_ROW,
     S_SEQUENCE,
     S_WRITE,
@@ -111,11 +103,11 @@ from archsim.machine.dram_layout import (
     WINDOW,
     WR,
 )
+from archsim.machine.dram_queues import set_row, take_out
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import INFINITY, NEVER
 
-FULL, QUEUED, FORWARDED, COALESCED = range(4)
 BY_ITSELF = -2
 """In a trace, the row of a precharge that took no command."""
 ORDER_BITS = 38
@@ -125,112 +117,6 @@ REFRESH_CLASS, COLUMN_CLASS = 1, 2
 NOTHING = (1 << 63) - 1
 FALLS_DUE = 16
 """No command: the time at which a refresh falls due, and has to be thought of."""
-
-
-# -- requests come
-
-
-@njit
-def put(h, k, bank, row, column, write, arrival):
-    """Hand a request to a channel at tick `arrival`; it can be served from the next tick on.
-
-    Returns:
-        FULL: it has to come again; QUEUED; FORWARDED: a queued write answers it at the next tick; COALESCED: it became
-        one with a queued write.
-    """
-    q = h[H_BANK] + bank * BANK_FIELDS
-    slots = h[H_SLOT]
-    if k[K_WRITES] > 0:
-        s = k[q + Q_HEAD + MODE_FIELDS]
-        while s >= 0:
-            if k[slots + s * SLOT_FIELDS + S_ROW] == row and k[slots + s * SLOT_FIELDS + S_COLUMN] == column:
-                k[K_COALESCED if write else K_FORWARDED] += 1
-                # the answer comes a tick later
-                k[K_LATENCY] += 1 - write
-                return COALESCED if write else FORWARDED
-            s = k[slots + s * SLOT_FIELDS + S_NEXT]
-    if k[K_READS + write] >= h[H_READS + write]:
-        return FULL
-    k[K_READS + write] += 1
-    s = k[K_FREE]
-    at = slots + s * SLOT_FIELDS
-    k[K_FREE] = k[at + S_NEXT]
-    k[at + S_ROW], k[at + S_COLUMN], k[at + S_WRITE], k[at + S_ARRIVAL] = row, column, write, arrival
-    k[at + S_SEQUENCE] = k[K_SEQUENCE]
-    k[K_SEQUENCE] += 1
-    k[at + S_COUNTED] = 0
-    k[at + S_NEXT] = -1
-    m = q + write * MODE_FIELDS
-    last = k[m + Q_TAIL]
-    k[at + S_PREVIOUS] = last
-    k[m + Q_TAIL] = s
-    if last >= 0:
-        k[slots + last * SLOT_FIELDS + S_NEXT] = s
-    else:
-        k[m + Q_HEAD] = s
-        place = k[K_LIVE_READ + write]
-        k[h[H_BANK] + place * BANK_FIELDS + Q_LIVE + write] = bank
-        k[m + Q_LIVE_AT] = place
-        k[K_LIVE_READ + write] = place + 1
-    if k[q + Q_ROW] == row:
-        if k[m + Q_HIT] < 0:
-            k[m + Q_HIT] = s
-    elif k[m + Q_MISS] < 0:
-        k[m + Q_MISS] = s
-    k[K_FLOOR] = max(k[K_FLOOR], arrival + 1)
-    k[K_STALE] = 1
-    return QUEUED
-
-
-@njit
-def _take_out(h, k, bank, s):
-    """Remove a request from its queue; its slot stays its own."""
-    slots = h[H_SLOT]
-    at = slots + s * SLOT_FIELDS
-    write = k[at + S_WRITE]
-    k[K_READS + write] -= 1
-    q = h[H_BANK] + bank * BANK_FIELDS
-    m = q + write * MODE_FIELDS
-    before, after = k[at + S_PREVIOUS], k[at + S_NEXT]
-    if k[m + Q_HIT] == s:
-        k[m + Q_HIT] = _next_of(k, slots, after, k[q + Q_ROW], 1)
-    elif k[m + Q_MISS] == s:
-        k[m + Q_MISS] = _next_of(k, slots, after, k[q + Q_ROW], 0)
-    if before >= 0:
-        k[slots + before * SLOT_FIELDS + S_NEXT] = after
-    else:
-        k[m + Q_HEAD] = after
-    if after >= 0:
-        k[slots + after * SLOT_FIELDS + S_PREVIOUS] = before
-    else:
-        k[m + Q_TAIL] = before
-    if k[m + Q_HEAD] < 0:
-        # the last of the banks with requests takes this one's place
-        count = k[K_LIVE_READ + write] - 1
-        k[K_LIVE_READ + write] = count
-        lists = h[H_BANK] + Q_LIVE + write
-        moved, place = k[lists + count * BANK_FIELDS], k[m + Q_LIVE_AT]
-        k[lists + place * BANK_FIELDS] = moved
-        k[h[H_BANK] + moved * BANK_FIELDS + write * MODE_FIELDS + Q_LIVE_AT] = place
-
-
-@njit
-def _next_of(k, slots, s, row, hit):
-    """The first request from `s` on that hits a row (or, where `hit` is 0, does not); -1 if there is none."""
-    while s >= 0 and (k[slots + s * SLOT_FIELDS + S_ROW] == row) != (hit == 1):
-        s = k[slots + s * SLOT_FIELDS + S_NEXT]
-    return s
-
-
-@njit
-def _set_row(h, k, bank, row):
-    """A bank's open row changes (-1: closed): find anew which requests hit it."""
-    q = h[H_BANK] + bank * BANK_FIELDS
-    k[q + Q_ROW] = row
-    for m in range(q, q + 2 * MODE_FIELDS, MODE_FIELDS):
-        head = k[m + Q_HEAD]
-        k[m + Q_HIT] = _next_of(k, h[H_SLOT], head, row, 1)
-        k[m + Q_MISS] = _next_of(k, h[H_SLOT], head, row, 0)
 
 
 # -- what comes next
@@ -407,19 +293,19 @@ def perform(h, k, channel):
         k[K_MISSES if command == ACT else K_CONFLICTS] += 1
     if command == ACT:
         row = k[at + S_ROW]
-        _take_out(h, k, bank, s)
-        _set_row(h, k, bank, row)
+        take_out(h, k, bank, s)
+        set_row(h, k, bank, row)
         k[q + Q_ACTIVE] = s
         if h[H_AAD]:
             k[K_ACT2], k[K_DEADLINE] = bank, tick + h[H_AAD]
         else:
             _activated(h, k, bank)
     elif command == PRE:
-        _set_row(h, k, bank, -1)
+        set_row(h, k, bank, -1)
     elif command == PREA:
         for other in range(bank, bank + h[H_BANKS_PER_RANK]):
             if k[h[H_BANK] + other * BANK_FIELDS + Q_ROW] >= 0:
-                _set_row(h, k, other, -1)
+                set_row(h, k, other, -1)
     else:
         k[K_REF_LEFT] -= 1
         if command == REFB:
@@ -474,14 +360,14 @@ def _transfer(h, k, channel, command, bank, s, tick):
         k[h[H_BANK] + place * BANK_FIELDS + Q_ACTIVES] = moved
         k[h[H_BANK] + moved * BANK_FIELDS + Q_ACTIVE_AT] = place
     else:
-        _take_out(h, k, bank, s)
+        take_out(h, k, bank, s)
     k[at + S_NEXT] = k[K_FREE]
     k[K_FREE] = s
     _give(h, k, channel, command, bank, tick)
     if h[H_CLOSED] and k[q + Q_ACTIVE] < 0 and k[q + Q_HIT] < 0 and k[q + Q_HIT + MODE_FIELDS] < 0:
         # precharges by itself as soon as it may, without a command
         closes = ready(k, pointer_int64(h[H_PATH]), bank, PRE)
-        _set_row(h, k, bank, -1)
+        set_row(h, k, bank, -1)
         bind(h, k, PRE, bank, closes)
         k[K_N_PRE] += 1
         if h[H_TRACE]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from archsim.machine.arithmetic import trailing_zeros
-from archsim.machine.dram_controller import COALESCED, FORWARDED, FULL, advance, decide, put
+from archsim.machine.dram_controller import advance, decide
 from archsim.machine.dram_layout import (
     A_BANK,
     A_CHANNEL,
@@ -35,6 +35,7 @@ from archsim.machine.dram_layout import (
     K_STALE,
     SEGMENT_FIELDS,
 )
+from archsim.machine.dram_queues import COALESCED, FORWARDED, FULL, put
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import INFINITY
