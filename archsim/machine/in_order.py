@@ -11,21 +11,17 @@ from archsim.machine.front_end import consume, fetched
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
-    CAUSE,
-    EVENTS,
     FIRST_DECOUPLED,
     H_BUSY,
     H_COMPLETE,
     H_FETCH_CAUSE,
     H_FETCHED_AT,
     H_LATE,
-    H_START,
     H_TIME,
     H_USED,
     H_WIDTH,
     HELD,
     PARTIAL,
-    READY,
     SERVED,
     STALL_STRUCTURAL,
     STALLS,
@@ -37,36 +33,37 @@ _ALONE = _UNIT_ID["csr"]
 
 
 @njit
-def begin(ctx, h, s, pc):
+def begin(ctx, h, ready, cause, s, pc):
     """When the instruction with scoreboard word `s` issues; the hart's clock has moved there.
 
     Calling it again, for an instruction that could not go on, changes nothing more.
     """
-    ready, cause = pointer_int64(ctx[READY]), pointer_int64(ctx[CAUSE])
-    arrival = fetched(ctx, h, pc, h[H_TIME])
-    h[H_FETCHED_AT] = arrival
-    if arrival > h[H_TIME]:
+    now = h[H_TIME]
+    arrival = fetched(ctx, h, pc, now)
+    if arrival > now:
         wait_until(ctx, h, arrival, h[H_FETCH_CAUSE])
+        now = arrival
+    h[H_FETCHED_AT] = arrival
     first, second, third = (s >> 8) & 255, (s >> 16) & 255, (s >> 48) & 255
     time, late = ready[first], first
     if ready[second] > time:
         time, late = ready[second], second
     if ready[third] > time:
         time, late = ready[third], third
-    h[H_LATE] = -1
-    if time > h[H_TIME]:
-        h[H_LATE] = late
+    if time > now:
         wait_until(ctx, h, time, cause[late])
-    unit = (s >> 40) & 255
-    time = h[H_TIME]
-    if unit >= _ALONE:
-        # CSR accesses, fences, barriers and what is handed to other units open a new group of instructions
-        time += h[H_USED] > 0
+        now = time
+        h[H_LATE] = late
     else:
-        time = port_time(h, unit, time)
-    if time > h[H_TIME]:
+        h[H_LATE] = -1
+    unit = (s >> 40) & 255
+    if unit < _ALONE:
+        time = port_time(h, unit, now)
+    else:
+        # CSR accesses, fences, barriers and what is handed to other units open a new group of instructions
+        time = now + (h[H_USED] > 0)
+    if time > now:
         wait_until(ctx, h, time, STALL_STRUCTURAL + unit)
-    h[H_START] = time
     return time
 
 
@@ -83,34 +80,35 @@ def wait_until(ctx, h, time, cause):
 
 
 @njit
-def commit(ctx, h, s, after, extra):
+def commit(ctx, h, ready, cause, events, s, start, after, extra):
     """The instruction has issued.
 
     Args:
+        start: when, as begin() said.
         after: the cycle behind it, later than the next one if it held the hart up.
         extra: cycles that its result comes later than its unit's latency says.
     """
     unit = (s >> 40) & 255
-    start = h[H_START]
-    if after > start + 1:
-        wait_until(ctx, h, after - 1, ctx[HELD])
     if unit < _ALONE:
         take_port(h, unit, start)
+    if after > start + 1:
+        wait_until(ctx, h, after - 1, ctx[HELD])
     consume(h)
-    pointer_int64(ctx[EVENTS])[unit] += 1
-    result(ctx, s, after - 1, extra)
+    events[unit] += 1
+    result(ctx, ready, cause, s, after - 1, extra)
     h[H_COMPLETE] = after
-    h[H_BUSY] += h[H_USED] == 0
-    h[H_USED] += 1
-    if h[H_USED] >= h[H_WIDTH]:
-        h[H_TIME] += 1
+    used = h[H_USED]
+    h[H_BUSY] += used == 0
+    if used + 1 >= h[H_WIDTH]:
+        h[H_TIME] = after
         h[H_USED] = 0
+    else:
+        h[H_USED] = used + 1
 
 
 @njit
-def result(ctx, s, start, extra):
+def result(ctx, ready, cause, s, start, extra):
     """Note when the result of an instruction that started at `start` is ready, and what who waits for it waits for."""
-    ready, cause = pointer_int64(ctx[READY]), pointer_int64(ctx[CAUSE])
     target, unit = s & 255, (s >> 40) & 255
     time = start + ((s >> 24) & 0xFFFF) + extra
     if unit >= FIRST_DECOUPLED:

@@ -11,6 +11,9 @@ from archsim.isa.spec import Instruction
 from archsim.machine.variant import Variant
 
 SETUP = [
+    "ready = pointer_int64(ctx[READY])",
+    "cause = pointer_int64(ctx[CAUSE])",
+    "events = pointer_int64(ctx[EVENTS])",
     "sched = pointer_int64(ctx[SCHED])",
     "h = pointer_int64(ctx[HART_STATE])",
     "l1d = pointer_int64(ctx[L1D])",
@@ -24,16 +27,17 @@ Lines = tuple[list[str], list[str], list[str], list[str]]
 """Before the loop, where an instruction begins, where it is committed, behind the loop."""
 CALLED: Lines = (
     [],
-    ["start = begin(ctxp, h, s, pc)", "behind = start + 1"],
-    ["commit(ctxp, h, s, behind, extra)", "if outcome != NOT_TAKEN:", "    redirect(h, outcome, h[H_COMPLETE])"],
+    ["start = begin(ctxp, h, ready, cause, s, pc)", "behind = start + 1"],
+    [
+        "commit(ctxp, h, ready, cause, events, s, start, behind, extra)",
+        "if outcome != NOT_TAKEN:",
+        "    redirect(h, outcome, h[H_COMPLETE])",
+    ],
     ["ctx[NOW] = h[H_TIME] + (h[H_USED] > 0)"],
 )
 SINGLE: Lines = (
     [
-        "ready = pointer_int64(ctx[READY])",
-        "cause = pointer_int64(ctx[CAUSE])",
         "stalls = pointer_int64(ctx[STALLS])",
-        "events = pointer_int64(ctx[EVENTS])",
         "now = h[H_TIME]",
     ],
     [

@@ -20,7 +20,6 @@ from archsim.machine.in_order import result, wait_until
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BOOK_CYCLES,
-    CAUSE,
     EVENT_VIOLATION,
     EVENTS,
     FIRST_DECOUPLED,
@@ -37,7 +36,6 @@ from archsim.machine.layout import (
     H_PORTS,
     H_READY,
     H_SERIAL,
-    H_START,
     H_TIME,
     H_USED,
     H_WIDTH,
@@ -71,7 +69,6 @@ from archsim.machine.layout import (
     P_INTERVAL,
     PORT_FIELDS,
     PORT_GROUP_FIELDS,
-    READY,
     SERVED,
     STALL_ISSUE_QUEUE,
     STALL_LOAD_QUEUE,
@@ -89,7 +86,7 @@ _ALONE, _LOAD, _STORE = _UNIT_ID["csr"], _UNIT_ID["load"], _UNIT_ID["store"]
 
 
 @njit
-def begin(ctx, h, s, pc):
+def begin(ctx, h, ready, cause, s, pc):
     """When the instruction with scoreboard word `s` starts. Nothing of it is kept before it retires."""
     unit = (s >> 40) & 255
     arrival = fetched(ctx, h, pc, h[O_DISPATCH])
@@ -97,21 +94,19 @@ def begin(ctx, h, s, pc):
     h[O_ADDRESS] = -1
     dispatch = _rename(ctx, h, unit, arrival)
     h[H_DISPATCH] = dispatch
-    time = _operands(ctx, h, s, dispatch + 1)
+    time = _operands(h, ready, s, dispatch + 1)
     if unit >= _ALONE:
         # CSR accesses, fences, barriers and what is handed to other units wait until they are the oldest, and alone
         time = max(time, h[H_TIME] + (h[H_USED] > 0))
         if h[O_BLOCK] < 0 and unit < FIRST_DECOUPLED:
             h[O_BLOCK] = unit
         h[H_READY] = time
-        h[H_START] = time
         return time
     if unit == _LOAD and h[O_SPECULATIVE] == 0 and h[O_STORE_ADDRESS] > time:
         time = h[O_STORE_ADDRESS]
         h[H_LATE] = -1 - STALL_ORDER
     h[H_READY] = time
-    h[H_START] = _free_port(h, unit, time)
-    return h[H_START]
+    return _free_port(h, unit, time)
 
 
 @njit
@@ -166,9 +161,8 @@ def _queue_entry(h, time):
 
 
 @njit
-def _operands(ctx, h, s, time):
+def _operands(h, ready, s, time):
     """When the operands are ready, not before `time`; H_LATE is the register that comes last."""
-    ready = pointer_int64(ctx[READY])
     h[H_LATE] = -1
     for shift in (8, 16, 48):
         register = (s >> shift) & 255
@@ -245,23 +239,24 @@ def store_access(ctx, h, address, start):
 
 
 @njit
-def commit(ctx, h, s, after, extra):
-    """Retire the instruction, which started at H_START: enter its times everywhere, and book what was lost.
+def commit(ctx, h, ready, cause, events, s, begun, after, extra):
+    """Retire the instruction: enter its times everywhere, and book what was lost.
 
     Args:
+        begun: when it started, as begin() said.
         after: the cycle behind its start, later than the next one if it held the hart up.
         extra: cycles that its result comes later than its unit's latency says.
     """
     unit = (s >> 40) & 255
     start = after - 1
-    done = result(ctx, s, start, extra)
+    done = result(ctx, ready, cause, s, start, extra)
     if unit == _STORE:
         done = start + 1
     elif unit >= FIRST_DECOUPLED:
         # it is its unit's now
         done = start
     h[H_COMPLETE] = done
-    _book_stalls(ctx, h, unit, done, after - 1 - h[H_START], extra)
+    _book_stalls(ctx, h, cause, unit, begun, done, start - begun, extra)
     retired = h[H_TIME]
     number = h[O_NUMBER]
     pointer_int64(h[O_ROB])[number % h[O_ROB_SIZE]] = retired + 1
@@ -282,7 +277,7 @@ def commit(ctx, h, s, after, extra):
         h[O_DISPATCHED] = 0
     h[O_DISPATCHED] += 1
     consume(h)
-    pointer_int64(ctx[EVENTS])[unit] += 1
+    events[unit] += 1
     h[H_BUSY] += h[H_USED] == 0
     h[H_USED] += 1
     if h[H_USED] >= h[H_WIDTH]:
@@ -291,14 +286,14 @@ def commit(ctx, h, s, after, extra):
 
 
 @njit
-def _book_stalls(ctx, h, unit, done, held, extra):
+def _book_stalls(ctx, h, cause, unit, begun, done, held, extra):
     """Let the clock of retirement go on to `done`: first what came late, in the order in which it happened."""
     left = done - h[H_TIME]
     if left <= 0:
         return
-    running = done - h[H_START] - held
+    running = done - begun - held
     executing = min(left, running) if running > 1 else 0
-    waiting = min(left - executing, h[H_START] - h[H_READY])
+    waiting = min(left - executing, begun - h[H_READY])
     operands = min(left - executing - waiting, h[H_READY] - h[H_DISPATCH] - 1) if h[H_LATE] != -1 else 0
     blocked = min(left - executing - waiting - operands, held) if held > 0 else 0
     rest = left - executing - waiting - operands - blocked
@@ -306,8 +301,7 @@ def _book_stalls(ctx, h, unit, done, held, extra):
         wait_until(ctx, h, h[H_TIME] + rest, h[O_BLOCK] if h[O_BLOCK] >= 0 else h[H_FETCH_CAUSE])
     if operands > 0:
         late = h[H_LATE]
-        cause = pointer_int64(ctx[CAUSE])[late] if late >= 0 else -1 - late
-        wait_until(ctx, h, h[H_TIME] + operands, cause)
+        wait_until(ctx, h, h[H_TIME] + operands, cause[late] if late >= 0 else -1 - late)
     if waiting > 0:
         wait_until(ctx, h, h[H_TIME] + waiting, STALL_STRUCTURAL + unit)
     if executing > 0:
