@@ -6,6 +6,7 @@ their way; engines of all cores take turns by time, so that they share DRAM fair
 
 from __future__ import annotations
 
+from archsim.machine.accounts import busy, note_span, wait
 from archsim.machine.dram import dram_access
 from archsim.machine.host import get_u32, pointer_int64, translate
 from archsim.machine.jit import njit
@@ -54,12 +55,16 @@ from archsim.machine.layout import (
     T_DRAM_STRIDE,
     T_FIELDS,
     T_INDEX,
+    T_ISSUED,
     T_READY,
     T_ROWS,
     T_SPAD,
     T_SPAD_STRIDE,
     T_WRITE,
-    UNIT_BUSY,
+    U_IDLE,
+    U_OUTSTANDING,
+    U_SCRATCHPAD,
+    U_STARTUP,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.scratchpad import settle, take
@@ -85,7 +90,7 @@ def slot_free_at(ctx):
 
 
 @njit
-def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, ready, index):
+def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, issued, ready, index):
     """Put a transfer into the next engine's queue (there must be a slot)."""
     dma = pointer_int64(ctx[DMA])
     engine = engine_at(ctx, dma[M_ISSUED] % dma[M_ENGINES])
@@ -99,6 +104,7 @@ def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrie
     engine[slot + T_DRAM_STRIDE] = dram_stride
     engine[slot + T_SPAD_STRIDE] = spad_stride
     engine[slot + T_BARRIER] = barrier
+    engine[slot + T_ISSUED] = issued
     engine[slot + T_READY] = ready + dma[M_STARTUP]
     engine[slot + T_INDEX] = index
     engine[E_TAIL] += 1
@@ -164,7 +170,8 @@ def burst(chip, ctx, index):
     width = chip[CHIP_LINK_WIDTH]
     cycles = (size + width - 1) // width
     engine[E_TIME] = time + cycles
-    pointer_int64(ctx[UNIT_BUSY])[_DMA_UNIT] += cycles
+    _account(ctx, dma, engine, slot, time, cycles)
+    note_span(ctx, _DMA_UNIT, time, done)
     engine[E_RING + engine[E_BURSTS] % dma[M_OUTSTANDING]] = done
     engine[E_BURSTS] += 1
     if done > engine[E_DONE]:
@@ -176,6 +183,16 @@ def burst(chip, ctx, index):
     if engine[E_ROW] >= engine[slot + T_ROWS]:
         _finish(ctx, engine, engine[slot + T_BARRIER])
     _schedule(dma, engine)
+
+
+@njit
+def _account(ctx, dma, engine, slot, time, cycles):
+    """A burst leaves at `time`: the unit sends while any of its engines does."""
+    wait(ctx, _DMA_UNIT, U_IDLE, min(engine[slot + T_ISSUED], time))
+    wait(ctx, _DMA_UNIT, U_SCRATCHPAD, min(engine[slot + T_READY] - dma[M_STARTUP], time))
+    wait(ctx, _DMA_UNIT, U_STARTUP, min(engine[slot + T_READY], time))
+    wait(ctx, _DMA_UNIT, U_OUTSTANDING, time)
+    busy(ctx, _DMA_UNIT, time + cycles)
 
 
 @njit

@@ -191,14 +191,14 @@ def test_field_docs_name_every_field_of_a_design() -> None:
     check(design, "")
     size = documented["core.scratchpad.size"]
     assert (size.kind, size.default, size.bounds) == ("quantity in B", "required", "at least 1024")
-    assert documented["core.matrix.kind"].bounds == "dot_product | systolic_ws"
+    assert documented["core.matrix.kind"].bounds == "dot_product | outer_product | systolic_os | systolic_ws | systolic_is"
 
 
 def test_json_schema_knows_what_the_loader_knows() -> None:
     schema = json_schema()
     json.dumps(schema)
     core = schema["properties"]["core"]["properties"]
-    assert core["matrix"]["properties"]["kind"]["enum"] == ["dot_product", "systolic_ws"]
+    assert core["matrix"]["properties"]["kind"]["enum"][:2] == ["dot_product", "outer_product"]
     assert core["matrix"]["additionalProperties"] is False
     assert schema["required"] == ["design"]
     assert "clock" in schema["then"]["required"]
