@@ -88,7 +88,7 @@ class SingleInstructions:
         self._registers(instruction)
         for _ in range(2):
             found = self._once(instruction, unit)
-            # the first time says how long rows are, and so what the strides are; a systolic array holds its operand then
+            # the first time says how long rows are, and so what the strides are, and fills a systolic array
             self._strides(instruction)
         return found
 
