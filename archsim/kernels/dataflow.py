@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ DATAFLOWS = ("os", "ws", "is")
 PAGE = 4096
 """Tiles begin at multiples of it, so that none shares a granule with another."""
 ACTIVATIONS, WEIGHTS, ACCUMULATORS = ("t0", "t1", "t2", "t3"), ("t4", "t5", "t6", "t7"), ("ac0", "ac1", "ac2", "ac3")
+MOST_MULTIPLIES, MOST_BYTES = 1 << 20, 8 << 30
+"""The program is written out without loops, and the scratchpad holds everything."""
 Block = tuple[int, int]
 
 
@@ -62,6 +65,13 @@ class DataflowGemm:
         self.w = self.a + self.counts.m * self.counts.k * self.slots["a"]
         self.c = self.w + self.counts.n * self.counts.k * self.slots["w"]
         self.nbytes = self.c + self.counts.m * self.counts.n * self.slots["c"]
+        multiplies = prod(_sizes(self.counts))
+        if multiplies > MOST_MULTIPLIES or self.nbytes > MOST_BYTES:
+            raise InputError(
+                f"a product of {self.shape.m} x {self.shape.n} x {self.shape.k} on an array of {self.rows} x "
+                f"{self.columns} takes {multiplies:,} tile multiplies and {self.nbytes:,} bytes of scratchpad",
+                remedy=f"use sizes that take at most {MOST_MULTIPLIES:,} and {MOST_BYTES:,}",
+            )
         self.text = "\n".join(_Writer(self).program()) + "\n"
 
     def _block(self) -> Shape:
