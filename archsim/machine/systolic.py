@@ -74,7 +74,10 @@ def held_register(info, word, weights, kind):
 
 @njit
 def fold_shape(ctx, parameters, rate):
-    """A multiply on the array: folds that it takes, cycles to shift each one's operand in, cycles of its stream."""
+    """A multiply on the array: folds that it takes, cycles to shift each one's operand in, cycles of its stream.
+
+    Of a tile larger than the array all folds are taken as long as the first.
+    """
     work = pointer_int64(ctx[WORK])
     rows, columns, depth = work[WORK_ROWS], work[WORK_COLUMNS], work[WORK_DEPTH]
     kind, height, width = parameters[U_KIND], parameters[U_ROWS], parameters[U_COLUMNS]
