@@ -42,7 +42,10 @@ def build(program: str, target: str, folder: Path) -> Path:
         whole = Path(scratch) / "whole.elf"
         subprocess.run([GCC, *flags, f"{program}.c", "-o", str(whole), "-lgcc"], cwd=HERE, check=True)
         keep = [f"--keep-symbol={name}" for name in ("tohost", "fromhost")]
-        subprocess.run([OBJCOPY, "--strip-all", *keep, "-R", ".comment", "-R", ".riscv.attributes", str(whole), str(elf)], check=True)
+        subprocess.run(
+            [OBJCOPY, "--strip-all", *keep, "-R", ".comment", "-R", ".riscv.attributes", str(whole), str(elf)],
+            check=True,
+        )
     return elf
 
 
