@@ -44,6 +44,21 @@ def assembled(path: Path, isa: Any) -> Any:
     return isa.assemble(source, str(path))
 
 
+def prepare(path: Path, design: Any, isa: list[str], arguments: list[str], vlen: int | None) -> tuple[Any, Any]:
+    """A program out of an ELF file or assembly source, and the instruction set it runs with."""
+    from archsim.common.errors import InputError
+    from archsim.isa.load import load_isa
+    from archsim.machine.instruction_set import instruction_set_for
+
+    program = elf_program(path)
+    if program is not None:
+        return program, instruction_set_for(program, design, isa, vlen)
+    if arguments or vlen:
+        raise InputError("arguments and --vlen are for ELF programs", remedy="take them out")
+    instruction_set = load_isa(*design.isa, *isa, parameters=design.parameters)
+    return assembled(path, instruction_set), instruction_set
+
+
 def run(
     program: Annotated[Path, typer.Argument(help="ELF executable or assembly source.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="Arguments of the program, after --.")] = None,
@@ -69,23 +84,14 @@ def run(
     from archsim.cli.output import parse_settings, print_json, spinner
     from archsim.common.errors import InputError
     from archsim.design import load_design
-    from archsim.isa.load import load_isa
     from archsim.machine.environment import Options
-    from archsim.machine.instruction_set import instruction_set_for
     from archsim.machine.run import run as run_program
 
     functional = functional or trace is not None
     if functional and addresses:
         raise InputError("--functional (or --trace) and --addresses exclude each other", remedy="choose one")
     chosen = load_design(design, parse_settings(set_ or []))
-    loaded = elf_program(program)
-    if loaded is not None:
-        instruction_set = instruction_set_for(loaded, chosen, isa or [], vlen)
-    else:
-        if arguments or vlen:
-            raise InputError("arguments and --vlen are for ELF programs", remedy="take them out")
-        instruction_set = load_isa(*chosen.isa, *(isa or []), parameters=chosen.parameters)
-        loaded = assembled(program, instruction_set)
+    loaded, instruction_set = prepare(program, chosen, isa or [], arguments or [], vlen)
     options = Options(
         tuple(arguments or []), tuple(allow or []), tuple(allow_write or []), 0 if stdin else b"", echo=not json
     )
