@@ -25,8 +25,30 @@ class Rule:
     remedy: Callable[[Design], str]
 
 
-def _sets(d: Design) -> float:
-    return d.core.l1d.size / (d.core.l1d.line * d.core.l1d.ways)
+def _sets(cache: Any) -> float:
+    return float(cache.size / (cache.line * cache.ways)) if cache is not None else 1.0
+
+
+def _cache_rules(name: str) -> tuple[Rule, Rule]:
+    """Rules of a cache of the core, where there is one."""
+
+    def cache(d: Design) -> Any:
+        return getattr(d.core, name)
+
+    return (
+        Rule(
+            f"core.{name}.size",
+            lambda d: _sets(cache(d)) < 1 or _sets(cache(d)) != int(_sets(cache(d))),
+            lambda d: f"{cache(d).size} B is no multiple of line x ways = {cache(d).line * cache(d).ways} B",
+            lambda d: "change size, line or ways",
+        ),
+        Rule(
+            f"core.{name}.size",
+            lambda d: int(_sets(cache(d))) & (int(_sets(cache(d))) - 1),
+            lambda d: f"size / (line x ways) = {_sets(cache(d)):g} sets is not a power of two",
+            lambda d: "change size, line or ways",
+        ),
+    )
 
 
 def _bank_row(d: Design) -> int:
@@ -51,17 +73,26 @@ def _systolic(d: Design) -> bool:
 
 
 RULES = (
+    *_cache_rules("l1d"),
+    *_cache_rules("l1i"),
+    *_cache_rules("l2"),
     Rule(
-        "core.l1d.size",
-        lambda d: _sets(d) < 1 or _sets(d) != int(_sets(d)),
-        lambda d: f"{d.core.l1d.size} B is no multiple of line x ways = {d.core.l1d.line * d.core.l1d.ways} B",
-        lambda d: "change size, line or ways",
+        "core.l2.line",
+        lambda d: d.core.l2 is not None and d.core.l2.line < max(c.line for c in (d.core.l1d, d.core.l1i) if c),
+        lambda d: f"lines of {d.core.l2.line if d.core.l2 else 0} B are shorter than those of the first level",
+        lambda d: "use lines at least as long",
     ),
     Rule(
-        "core.l1d.size",
-        lambda d: int(_sets(d)) & (int(_sets(d)) - 1),
-        lambda d: f"size / (line x ways) = {_sets(d):g} sets is not a power of two",
-        lambda d: "change size, line or ways",
+        "core.hart.out_of_order",
+        lambda d: d.core.hart.kind == "out_of_order" and d.core.hart.out_of_order is None,
+        lambda d: "an out-of-order hart has no window",
+        lambda d: "write out_of_order: {rob: 64, issue_queue: 32, load_queue: 16, store_queue: 16}",
+    ),
+    Rule(
+        "core.hart.out_of_order",
+        lambda d: d.core.hart.kind == "in_order" and d.core.hart.out_of_order is not None,
+        lambda d: "a hart of kind in_order has no such window",
+        lambda d: "take it out, or write kind: out_of_order",
     ),
     Rule(
         "core.scratchpad.size",

@@ -12,6 +12,7 @@ from archsim.isa.lower import state_layout
 from archsim.machine import layout as at
 from archsim.machine.compiled import CodeTables
 from archsim.machine.csr_table import csr_table, csr_values
+from archsim.machine.hart_state import cache_block, hart_state
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import Predecoded
 
@@ -142,14 +143,14 @@ class Chip:
 
     def _timing(self, context: np.ndarray, point: Any) -> None:
         core = self.design.core
-        context[at.BRANCH_PENALTY] = core.hart.branch_penalty
-        l1d = core.l1d
-        sets = l1d.size // (l1d.line * l1d.ways)
-        tags = self.array(sets * l1d.ways)
-        tags[:] = -2
-        point(at.TAGS, tags)
-        context[at.TAG_SETS], context[at.TAG_WAYS] = sets, l1d.ways
-        context[at.LINE_SHIFT] = l1d.line.bit_length() - 1
+        point(at.HART_STATE, hart_state(core, self.array))
+        point(at.PARTIAL, self.array(len(at.STALLS_NAMES)))
+        for slot, cache in ((at.L1D, core.l1d), (at.L1I, core.l1i), (at.L2, core.l2)):
+            if cache is not None:
+                point(slot, cache_block(cache, self.array))
+        mshrs = self.array(1 + core.l1d.mshrs)
+        mshrs[0] = core.l1d.mshrs
+        point(at.MSHRS, mshrs)
         scratchpad = core.scratchpad
         shift = scratchpad.granule.bit_length() - 1
         granules = (scratchpad.size >> shift) + 1

@@ -20,6 +20,7 @@ from archsim.machine.layout import (
     EVENT_TILE_WRITE,
     EVENTS,
     FIRST_DECOUPLED,
+    HELD,
     INFO_BARRIER,
     INFO_READ0,
     INFO_READS,
@@ -46,7 +47,7 @@ from archsim.machine.layout import (
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.matrix_unit import matrix_interval, matrix_latency
-from archsim.machine.operands import barrier_of, operand, stall
+from archsim.machine.operands import barrier_of, operand
 from archsim.machine.scratchpad import check_access, earliest, find_space, mark, transfer
 from archsim.machine.vector_unit import vector_interval
 
@@ -63,7 +64,7 @@ def dispatch(ctx, info, unit, word, start):
     dispatched = start
     if number >= depth:
         dispatched = max(start, queue[(number - depth) % QUEUE_SLOTS])
-        stall(ctx, STALL_QUEUE + unit - FIRST_DECOUPLED, dispatched - start)
+        ctx[HELD] = STALL_QUEUE + unit - FIRST_DECOUPLED
     ctx[NOW] = dispatched + 1
     unit_free = pointer_int64(ctx[UNIT_FREE])
     begin = max(dispatched + 1, unit_free[unit])

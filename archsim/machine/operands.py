@@ -1,19 +1,11 @@
-"""What instructions outside the dispatch loop name: registers of the scoreboard, barriers; and stalls they cause."""
+"""What instructions outside the dispatch loop name: registers of the scoreboard, barriers."""
 
 from __future__ import annotations
 
-from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     INFO_BARRIER,
-    STALLS,
 )
-
-
-@njit
-def stall(ctx, cause, cycles):
-    if cycles > 0:
-        pointer_int64(ctx[STALLS])[cause] += cycles
 
 
 @njit

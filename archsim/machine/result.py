@@ -42,9 +42,11 @@ class RunResult:
         cycles: of the chip's clock, until the last hart and transfer are done (0 when functional).
         time_s: cycles in seconds.
         instructions: retired, over all harts.
-        busy_cycles: cycles in which harts issued, over all harts.
+        busy_cycles: cycles in which harts issued (out of order: retired) instructions, over all harts.
         hart_cycles: cycles x harts; busy_cycles and stalls add up to it.
-        stalls: cause -> cycles, over all harts.
+        stalls: cause -> cycles in which nothing issued (out of order: retired), over all harts.
+        issue_slots: hart_cycles x width; instructions and lost slots add up to it.
+        slots: cause -> issue slots lost, over all harts: in stalls, and in cycles that others used.
         harts: the same per hart.
         units: unit -> cycles in which it was busy, over all cores.
         energy: joules by component.
@@ -66,6 +68,8 @@ class RunResult:
     busy_cycles: int = 0
     hart_cycles: int = 0
     stalls: dict[str, int] = field(default_factory=dict)
+    issue_slots: int = 0
+    slots: dict[str, int] = field(default_factory=dict)
     harts: list[dict[str, Any]] = field(default_factory=list)
     units: dict[str, int] = field(default_factory=dict)
     energy: Energy = field(default_factory=lambda: Energy({}))
@@ -99,6 +103,8 @@ class RunResult:
             "busy_cycles": self.busy_cycles,
             "hart_cycles": self.hart_cycles,
             "stalls": self.stalls,
+            "issue_slots": self.issue_slots,
+            "slots": self.slots,
             "harts": self.harts,
             "units": self.units,
             "macs": self.macs,

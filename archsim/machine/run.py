@@ -20,12 +20,12 @@ from archsim.machine.energy import energy_of
 from archsim.machine.environment import Clock, Environment, Options
 from archsim.machine.instruction_set import instruction_set_for
 from archsim.machine.linux import LinuxProcess
-from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.precompile import compile_missing
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
+from archsim.machine.variant import Variant
 
 FIDELITIES = ("functional", "timed", "addresses")
 HELD_FUNCTIONAL = 4 << 30
@@ -99,7 +99,7 @@ def run(
         return round(int(context[at.NOW]) / design.clock * 1e9) if timed else int(context[at.INSTRET])
 
     environment = environment_of(chip, program, options, clock, timed)
-    variant = Variant(timed=timed, record=record, step=log is not None)
+    variant = Variant(timed=timed, core=design.core.hart.kind, record=record, step=log is not None)
     session = Session(
         chip,
         tables.go(variant),
@@ -180,15 +180,20 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     result.cycles = max(ends)
     result.time_s = result.cycles / design.clock
     result.hart_cycles = result.cycles * chip.harts
-    stalls = np.zeros(len(at.STALLS_NAMES), np.int64)
+    width = design.core.hart.width
+    stalls, slots = np.zeros(len(at.STALLS_NAMES), np.int64), np.zeros(len(at.STALLS_NAMES), np.int64)
     events = np.zeros(len(at.EVENT_NAMES), np.int64)
     units = np.zeros(len(at.UNITS), np.int64)
     for hart, end in enumerate(ends):
         own = chip.view(hart, at.STALLS, len(at.STALLS_NAMES)).copy()
+        partial = chip.view(hart, at.PARTIAL, len(at.STALLS_NAMES)).copy()
         context = chip.contexts[hart]
+        state = chip.view(hart, at.HART_STATE, at.HART_STATE_SIZE)
         own[at.STALL_DRAIN] += end - int(context[at.NOW])
         own[at.STALL_IDLE] += result.cycles - end
+        partial[at.STALL_DRAIN] += (width - int(state[at.H_USED])) if state[at.H_USED] else 0
         stalls += own
+        slots += own * width + partial
         events += chip.view(hart, at.EVENTS, len(at.EVENT_NAMES))
         units += chip.view(hart, at.UNIT_BUSY, len(at.UNITS))
         result.harts.append(
@@ -196,13 +201,16 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
                 "hart": hart,
                 "cycles": result.cycles,
                 "instructions": int(context[at.INSTRET]),
-                "busy_cycles": int(context[at.INSTRET]),
+                "busy_cycles": int(state[at.H_BUSY]),
                 "stalls": _named(at.STALLS_NAMES, own),
+                "slots": _named(at.STALLS_NAMES, own * width + partial),
                 "bank_conflict_cycles": int(context[at.CONFLICT_CYCLES]),
             }
         )
-    result.busy_cycles = result.instructions
+    result.busy_cycles = sum(hart["busy_cycles"] for hart in result.harts)
+    result.issue_slots = result.hart_cycles * width
     result.stalls = _named(at.STALLS_NAMES, stalls)
+    result.slots = _named(at.STALLS_NAMES, slots)
     result.units = {name: int(units[at.UNIT_ID[name]]) for name in at.UNITS[at.FIRST_DECOUPLED :]}
     result.events = dict(zip(at.EVENT_NAMES, (int(v) for v in events), strict=True))
     result.macs = {
