@@ -18,11 +18,9 @@ import numpy as np
 from archsim.machine import layout as at
 from archsim.traces.listing import Listing
 from archsim.traces.utilisation import Utilisation
+from archsim.traces.view_records import STALL_FIELDS, cycles_of, stall_name
 from archsim.traces.window import Window
 
-STALL_FIELDS = (
-    (at.V_CAUSE, at.V_STALL), (at.V_CAUSE2, at.V_STALL2), (at.V_CAUSE3, at.V_STALL3), (at.V_CAUSE4, at.V_STALL4),
-)  # fmt: skip
 _HART, _REGIONS = 1, 2
 _UNIT, _ENGINE, _LANES = 1000, 100_000, 100
 """First track of units and of DMA engines, and how many each may have."""
@@ -53,9 +51,9 @@ class PerfettoWriter:
             self._event("M", hart, 0, name="process_name", args={"name": f"core {hart}"})
             self._event("M", hart, 0, name="process_sort_index", args={"sort_index": hart})
 
-    def chunk(self, hart: int, records: np.ndarray) -> None:
-        """Take in the next records of a hart's view log, int64 [n, VIEW_FIELDS]."""
-        self.utilisation.chunk(hart, records)
+    def chunk(self, hart: int, records: np.ndarray, transfers: np.ndarray) -> None:
+        """Take in the next part of a hart's view log (see machine.viewing.View)."""
+        self.utilisation.chunk(hart, records, transfers)
         clocks = self._clock[hart] + np.concatenate([[0], np.cumsum(cycles_of(records))])
         self._clock[hart] = int(clocks[-1])
         number = self.window.seen[hart]
@@ -67,11 +65,7 @@ class PerfettoWriter:
                 self._unit(hart, first + index, record)
             else:
                 self._slots[hart][first + index] = record[at.V_SLOT]
-
-    def transfers(self, hart: int, records: np.ndarray) -> None:
-        """Take in the next DMA transfers of a hart, int64 [n, TRANSFER_FIELDS]."""
-        self.utilisation.transfers(hart, records)
-        for record in records.tolist():
+        for record in transfers.tolist():
             slot = self._slots[hart].pop(record[at.X_NUMBER], None)
             if slot is not None:
                 self._transfer(hart, record, slot)
@@ -102,7 +96,7 @@ class PerfettoWriter:
         for cause, cycles in STALL_FIELDS:
             if record[cause] >= 0 and record[cycles] > 0:
                 self._end_issuing(hart)
-                name = at.STALLS_NAMES[record[cause]]
+                name = stall_name(record[cause])
                 line = self.listing[record[at.V_SLOT]]
                 details = {"before": f"{line.address:x}: {line.text}"}
                 self._slice(hart, _HART, "hart", name, clock, clock + record[cycles], details)
@@ -188,7 +182,3 @@ class PerfettoWriter:
         self._first = False
         self.stream.write(separator + json.dumps({"ph": phase, "pid": hart + 1, "tid": track, **fields}))
 
-
-def cycles_of(records: np.ndarray) -> np.ndarray:
-    """Cycles of the hart that each record stands for: stalls before it, and the cycle it issued in if it was first."""
-    return records[:, at.V_BUSY] + sum(np.maximum(records[:, cycles], 0) for _, cycles in STALL_FIELDS)

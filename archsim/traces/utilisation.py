@@ -72,18 +72,17 @@ class Utilisation:
         self.dma_bytes = Buckets()
         self._covered: dict[tuple[int, int], int] = {}
 
-    def chunk(self, hart: int, records: np.ndarray) -> None:
-        """Take in the next records of a hart's view log, int64 [n, VIEW_FIELDS]."""
+    def chunk(self, hart: int, records: np.ndarray, transfers: np.ndarray) -> None:
+        """Take in the next part of a hart's view log (see machine.viewing.View)."""
         there = records[:, at.V_DONE] >= 0
         for unit in np.unique(records[there, at.V_UNIT]).tolist():
             own = records[there & (records[:, at.V_UNIT] == unit)]
             self._add(hart, unit, own[:, at.V_BEGIN], own[:, at.V_DONE])
-
-    def transfers(self, hart: int, records: np.ndarray) -> None:
-        """Take in the next DMA transfers of a hart, int64 [n, TRANSFER_FIELDS]."""
-        begin, end = records[:, at.X_BEGIN], np.maximum(records[:, at.X_DONE], records[:, at.X_BEGIN] + 1)
-        self._add(hart, at.UNIT_ID["dma"], begin, end)
-        self.dma_bytes.add(begin, end, records[:, at.X_BYTES] / (end - begin))
+        if len(transfers):
+            begin = transfers[:, at.X_BEGIN]
+            end = np.maximum(transfers[:, at.X_DONE], begin + 1)
+            self._add(hart, at.UNIT_ID["dma"], begin, end)
+            self.dma_bytes.add(begin, end, transfers[:, at.X_BYTES] / (end - begin))
 
     def _add(self, hart: int, unit: int, begin: np.ndarray, end: np.ndarray) -> None:
         """Add what no interval before has covered."""
