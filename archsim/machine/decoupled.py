@@ -38,7 +38,9 @@ from archsim.machine.layout import (
     U_QUEUE,
     U_WIDTH,
     UNIT,
+    UNIT_BEGIN,
     UNIT_BUSY,
+    UNIT_DONE,
     UNIT_FIELDS,
     UNIT_FREE,
     WORK,
@@ -77,6 +79,8 @@ def dispatch(ctx, info, unit, word, start):
         return
     interval += _take_memory(ctx, begin, interval)
     done = begin + interval + _latency(ctx, parameters, unit)
+    ctx[UNIT_BEGIN] = begin
+    ctx[UNIT_DONE] = done
     unit_free[unit] = begin + interval
     pointer_int64(ctx[UNIT_BUSY])[unit] += interval
     queue[number % QUEUE_SLOTS] = begin

@@ -49,17 +49,31 @@ from archsim.machine.layout import (
     M_STARTUP,
     QUEUE_SLOTS,
     T_BARRIER,
+    T_BEGIN,
     T_BYTES,
     T_DRAM,
     T_DRAM_STRIDE,
     T_FIELDS,
     T_INDEX,
+    T_NUMBER,
+    T_QUEUED,
     T_READY,
     T_ROWS,
     T_SPAD,
     T_SPAD_STRIDE,
     T_WRITE,
+    TRANSFER_COUNT,
+    TRANSFER_FIELDS,
+    TRANSFER_LOG,
     UNIT_BUSY,
+    VIEW_NUMBER,
+    X_BEGIN,
+    X_BYTES,
+    X_DONE,
+    X_ENGINE,
+    X_NUMBER,
+    X_QUEUED,
+    X_WRITE,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.scratchpad import settle, take
@@ -101,6 +115,8 @@ def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrie
     engine[slot + T_BARRIER] = barrier
     engine[slot + T_READY] = ready + dma[M_STARTUP]
     engine[slot + T_INDEX] = index
+    engine[slot + T_NUMBER] = ctx[VIEW_NUMBER]
+    engine[slot + T_QUEUED] = ready
     engine[E_TAIL] += 1
     if engine[E_TAIL] - engine[E_HEAD] == 1:
         engine[E_ROW] = 0
@@ -160,6 +176,8 @@ def burst(chip, ctx, index):
     # bursts end at multiples of their size, so that they never straddle a channel
     size = min(row_bytes - offset, limit - dram % limit)
     time = engine[E_NEXT]
+    if row == 0 and offset == 0:
+        engine[slot + T_BEGIN] = time
     done = _move(chip, ctx, time, dram, spad, size, engine[slot + T_WRITE])
     width = chip[CHIP_LINK_WIDTH]
     cycles = (size + width - 1) // width
@@ -174,8 +192,24 @@ def burst(chip, ctx, index):
         engine[E_OFFSET] = 0
         engine[E_ROW] = row + 1
     if engine[E_ROW] >= engine[slot + T_ROWS]:
+        if ctx[TRANSFER_LOG] != 0:
+            _log_transfer(ctx, engine, slot, index)
         _finish(ctx, engine, engine[slot + T_BARRIER])
     _schedule(dma, engine)
+
+
+@njit
+def _log_transfer(ctx, engine, slot, index):
+    """Note a transfer that has ended, for views."""
+    record = pointer_int64(ctx[TRANSFER_LOG] + ctx[TRANSFER_COUNT] * TRANSFER_FIELDS * 8)
+    record[X_NUMBER] = engine[slot + T_NUMBER]
+    record[X_BEGIN] = engine[slot + T_BEGIN]
+    record[X_DONE] = engine[E_DONE]
+    record[X_BYTES] = engine[slot + T_ROWS] * engine[slot + T_BYTES]
+    record[X_WRITE] = engine[slot + T_WRITE]
+    record[X_ENGINE] = index
+    record[X_QUEUED] = engine[slot + T_QUEUED]
+    ctx[TRANSFER_COUNT] += 1
 
 
 @njit

@@ -10,12 +10,13 @@ from archsim.isa.lower import Lowering
 from archsim.isa.spec import Instruction
 from archsim.machine.coded import Coded, vocabulary
 from archsim.machine.loop_timing import (
-    BEGIN,
-    COMMIT,
-    TIMING_SETUP,
-    VIEW,
+    begin_lines,
     branch_lines,
     cache_lines,
+    clock,
+    commit_lines,
+    end_lines,
+    setup_lines,
     timing_imports,
 )
 from archsim.machine.variant import Variant
@@ -51,7 +52,7 @@ def loop_source(coded: Coded, variant: Variant) -> str:
     if coded.floats:
         body += ["csr = pointer_int64(ctx[CSR])", "forget_host_flags()"]
     if variant.timed:
-        body += TIMING_SETUP
+        body += setup_lines(variant)
     if variant.record:
         body += [
             "k = ctx[RECORD_COUNT]",
@@ -72,7 +73,7 @@ def loop_source(coded: Coded, variant: Variant) -> str:
     if coded.floats:
         body += ["gather_host_flags(ctx)"]
     if variant.timed:
-        body += ["ctx[NOW] = h[H_TIME] + (h[H_USED] > 0)"]
+        body += end_lines(variant)
     if variant.record:
         body += ["ctx[RECORD_COUNT] = k"]
     if variant.replay:
@@ -90,7 +91,7 @@ def _round(coded: Coded, variant: Variant) -> list[str]:
     lines += ["w = code[2 * i]", "imm = code[2 * i + 1]", "op = w & 0xFFFF", "pc = base + 2 * i"]
     lines += ["target = np.int64(-1)"]
     if variant.timed:
-        lines += BEGIN
+        lines += begin_lines(variant)
     if variant.record or variant.view:
         lines += ["at = i"]
     keyword = "if"
@@ -101,9 +102,7 @@ def _round(coded: Coded, variant: Variant) -> list[str]:
     lines.append("else:")
     lines += ["    " + line for line in _outside(variant)]
     if variant.timed:
-        lines += COMMIT
-    if variant.view:
-        lines += VIEW
+        lines += commit_lines(variant)
     lines.append("n += 1")
     if variant.step:
         lines += ["if status == RUNNING:", "    status = YIELDED", "break"]
@@ -183,7 +182,7 @@ def _if_near(lowering: Lowering, lines: list[str], variant: Variant) -> list[str
 
 
 def _jump_lines(coded: Coded, instruction: Instruction, variant: Variant) -> list[str]:
-    predicted = branch_lines(instruction) if variant.timed else []
+    predicted = branch_lines(variant, instruction) if variant.timed else []
     if variant.replay:
         return [
             "target = np.int64(-1)",
@@ -203,7 +202,7 @@ def _jump_lines(coded: Coded, instruction: Instruction, variant: Variant) -> lis
         "    i = after",
     ]
     if variant.timed:
-        lines += ["    if h[H_TIME] > limit_time or n >= budget:"]
+        lines += [f"    if {clock(variant)} > limit_time or n >= budget:"]
     else:
         lines += ["    if n >= budget:"]
     lines += ["        status = YIELDED"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import numpy as np
@@ -25,7 +25,8 @@ from archsim.machine.precompile import compile_missing
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
-from archsim.machine.variant import Variant
+from archsim.machine.variant import Variant, core_of
+from archsim.machine.viewing import View
 
 FIDELITIES = ("functional", "timed", "addresses")
 HELD_FUNCTIONAL = 4 << 30
@@ -50,6 +51,7 @@ def run(
     options: Options = DEFAULT_OPTIONS,
     progress: Callable[[int], None] | None = None,
     log: TextIO | None = None,
+    views: Sequence[View] = (),
 ) -> RunResult:
     """Run a program on a design, bit-exactly.
 
@@ -66,6 +68,7 @@ def run(
         options: what the program is granted: arguments, files, input.
         progress: called with the instructions retired so far.
         log: takes a line per executed instruction, as Spike's commit log has them (functional runs only).
+        views: are given what became of each instruction (timed fidelities).
 
     Returns:
         RunResult.
@@ -86,6 +89,8 @@ def run(
         raise InputError("a functional run has no trace of time", remedy="record with a timed run")
     if log is not None and timed:
         raise InputError("a commit log is written by functional runs only", remedy="use fidelity functional")
+    if views and not timed:
+        raise InputError("a functional run has no times to show", remedy="use a timed run")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
     compile_missing(tables, code.used, timed=timed)
@@ -99,7 +104,8 @@ def run(
         return round(int(context[at.NOW]) / design.clock * 1e9) if timed else int(context[at.INSTRET])
 
     environment = environment_of(chip, program, options, clock, timed)
-    variant = Variant(timed=timed, core=design.core.hart.kind, record=record, step=log is not None)
+    core = core_of(design, view=bool(views))
+    variant = Variant(timed=timed, core=core, view=bool(views), record=record, step=log is not None)
     session = Session(
         chip,
         tables.go(variant),
@@ -113,12 +119,18 @@ def run(
         from archsim.machine.recording import Recorder
 
         session.recorder = Recorder(chip)
+    if views:
+        from archsim.machine.viewing import Viewer
+
+        session.viewer = Viewer(chip, list(views))
     if log is not None:
         session.tracer = CommitLog(chip, program, log)
     try:
         session.run()
     finally:
         environment.finish()
+    if views:
+        session.viewer.finish()
     result = collect(chip, design, fidelity, main, environment)
     if record:
         result.trace = session.recorder.trace(program.name, code.words)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-CORES = {"in_order": "archsim.machine.in_order", "out_of_order": "archsim.machine.out_of_order"}
-"""Modules that say when an instruction starts (begin) and enter that it has (commit)."""
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,7 +12,7 @@ class Variant:
 
     timed: bool = False
     core: str = "in_order"
-    """The model of the pipeline, where time is kept: see CORES."""
+    """The model of the pipeline, where time is kept: single, in_order or out_of_order (see loop_timing)."""
     view: bool = False
     """Log what became of each instruction."""
     record: bool = False
@@ -31,3 +29,17 @@ class Variant:
     def through(self) -> bool:
         """Whether every instruction goes through to the end of a round, instead of leaving where it stops."""
         return self.timed or self.record
+
+
+def core_of(design: Any, *, view: bool = False) -> str:
+    """The model that times a design's hart: the quickest that has all that it has.
+
+    Args:
+        design: a Design.
+        view: whether instructions are logged, which the quickest cannot.
+    """
+    hart = design.core.hart
+    predicts = hart.predictor.kind != "none" or hart.predictor.return_stack or hart.predictor.btb
+    fetches = design.core.l1i is not None or hart.front_end.taken_bubble or hart.front_end.width > 1
+    plain = hart.kind == "in_order" and hart.width == 1 and not predicts and not fetches
+    return "single" if plain and not view else str(hart.kind)
