@@ -10,6 +10,19 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from archsim.cli.run_views import (
+    AnnotateFile,
+    CriticalPath,
+    HtmlFile,
+    PipelineFile,
+    RunViews,
+    TimelineFile,
+    TopDown,
+    ViewLimit,
+    ViewOptions,
+    ViewStart,
+)
+
 
 def register(app: typer.Typer) -> None:
     app.command(name="run")(run)
@@ -78,6 +91,14 @@ def run(
     record: Annotated[Path | None, typer.Option(help="Write an instruction trace for 'archsim replay'.")] = None,
     max_instructions: Annotated[int | None, typer.Option(min=1, help="Stop after so many instructions.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a design field: FIELD=VALUE.")] = None,
+    topdown: TopDown = False,
+    annotate: AnnotateFile = None,
+    critical_path: CriticalPath = False,
+    pipeline: PipelineFile = None,
+    timeline: TimelineFile = None,
+    html: HtmlFile = None,
+    view_start: ViewStart = 0,
+    view_limit: ViewLimit = 200_000,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run a program and pass its exit code on. Example: archsim run prog.elf --functional -- input.txt"""
@@ -95,7 +116,11 @@ def run(
     options = Options(
         tuple(arguments or []), tuple(allow or []), tuple(allow_write or []), 0 if stdin else b"", echo=not json
     )
-    with _log(trace) as log, spinner(f"running {program}") as say:
+    wanted = ViewOptions(pipeline, timeline, annotate, topdown, critical_path, html, view_start, view_limit, json)
+    if functional and (wanted.follow or topdown):
+        raise InputError("a functional run has no times to show", remedy="take --functional and --trace out")
+    views = RunViews(wanted, program, loaded, instruction_set, chosen)
+    with views, _log(trace) as log, spinner(f"running {program}") as say:
         result = run_program(
             loaded,
             chosen,
@@ -106,16 +131,19 @@ def run(
             options=options,
             progress=lambda count: say(f"running {program}: {count:,} instructions"),
             log=log,
+            views=views.consumers,
         )
+        shown = views.finish(result)
     if record is not None:
         from archsim.traces.archsim_trace import save_trace
 
         save_trace(record, result.trace, isa=instruction_set.name.split("+"), parameters=instruction_set.parameters)
     if json:
         texts = {"stdout": result.stdout, "stderr": result.stderr}
-        print_json({**result.to_dict(), **{name: text.decode(errors="replace") for name, text in texts.items()}})
+        decoded = {name: text.decode(errors="replace") for name, text in texts.items()}
+        print_json({**result.to_dict(), **decoded, **shown.data})
     else:
-        print(summary(result), file=sys.stderr)
+        print("\n".join([summary(result), *shown.lines]), file=sys.stderr)
     sys.exit(result.exit_code)
 
 

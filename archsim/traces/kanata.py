@@ -17,7 +17,7 @@ Harts are threads.
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -45,9 +45,10 @@ class KanataWriter:
         stream: where to.
         listing: the program.
         window: which instructions are written.
+        design: what the program runs on.
     """
 
-    def __init__(self, stream: TextIO, listing: Listing, window: Window) -> None:
+    def __init__(self, stream: TextIO, listing: Listing, window: Window, design: Any) -> None:
         self.stream, self.listing, self.window = stream, listing, window
         harts = len(window.seen)
         self._pending = np.zeros((0, 5), np.int64)
@@ -74,7 +75,7 @@ class KanataWriter:
             self._reached[hart] = at.INFINITY
         self._write_until(min(self._reached))
 
-    def finish(self) -> None:
+    def finish(self, result: Any = None) -> None:
         """Write what is left; the stream stays open."""
         self._write_until(at.INFINITY)
         # transfers of no bytes, and those that a program did not wait for

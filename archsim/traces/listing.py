@@ -53,6 +53,11 @@ class Listing:
             self._known[slot] = self._line(self.text + 2 * slot)
         return self._known[slot]
 
+    def is_barrier(self, slot: int) -> bool:
+        """Whether an instruction is one at which harts wait for one another."""
+        instruction = self.isa.instructions.get(self[slot].mnemonic)
+        return instruction is not None and instruction.unit == "sync" and "barrier(" in instruction.operation
+
     def _line(self, address: int) -> Line:
         data = self._bytes(address)
         word = int.from_bytes(data[: 4 if data and data[0] & 3 == 3 else 2], "little")
