@@ -156,9 +156,7 @@ class RunViews:
             from archsim.report.run_page import write_run_page
 
             options.html.parent.mkdir(parents=True, exist_ok=True)
-            write_run_page(
-                options.html, self.design, result, tree, annotation, path, self.utilisation, self.listing
-            )
+            write_run_page(options.html, self.design, result, tree, annotation, path, self.utilisation, self.listing)
             shown.lines.append(f"page: {options.html}")
 
     def _path(self, result: Any) -> Any:

@@ -166,8 +166,7 @@ class Annotation:
             ],
             "functions": [{"function": name, **cost.to_dict()} for name, cost in self.functions().items()],
             "source_lines": [
-                {"file": file, "line": number, **cost.to_dict()}
-                for (file, number), cost in self.source_lines().items()
+                {"file": file, "line": number, **cost.to_dict()} for (file, number), cost in self.source_lines().items()
             ],
             "elsewhere": self.elsewhere.to_dict(),
             "total": self.total.to_dict(),

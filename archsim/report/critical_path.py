@@ -134,7 +134,8 @@ class Walk:
                 before = 0
             if before < time:
                 resources[resource] += time - before
-                instructions[self._slot(event), resource] += time - before
+                blamed = previous if previous is not None and _of_the_earlier(resource) else event
+                instructions[self._slot(blamed), resource] += time - before
             time, event, steps = before, previous, steps + 1
         if time:
             resources["start"] += time
@@ -153,13 +154,16 @@ class Walk:
             if not count:
                 continue
             number, row = count - 1, self.store.row(hart, count - 1)
-            ends = [(row[RETIRE] if self.out_of_order else row[ISSUE], Event("retire" if self.out_of_order else "issue", hart, number))]
+            ends = [
+                (
+                    row[RETIRE] if self.out_of_order else row[ISSUE],
+                    Event("retire" if self.out_of_order else "issue", hart, number),
+                )
+            ]
             for column in (LAST_TILE, LAST_MATRIX, LAST_VECTOR):
                 if row[column] >= 0:
                     ends.append((self.store.row(hart, row[column])[DONE], Event("done", hart, row[column])))
-            ends += [
-                (move[at.X_DONE], Event("transfer", hart, index)) for index, move in enumerate(self._moves[hart])
-            ]
+            ends += [(move[at.X_DONE], Event("transfer", hart, index)) for index, move in enumerate(self._moves[hart])]
             best = max([best, *(end for end in ends if end[0] <= cycles)], key=lambda end: end[0])
         return best[0], best[1], 0
 
@@ -369,6 +373,11 @@ class Walk:
         if before[UNIT] == at.UNIT_ID["branch"] and wrong and before[DONE] <= row[FETCH]:
             return "branch", before[DONE], Event("done", hart, number - 1)
         return "fetch", before[FETCH], Event("fetch", hart, number - 1)
+
+
+def _of_the_earlier(resource: str) -> bool:
+    """Whether a stretch belongs to the instruction at its start, which was executed or in the way."""
+    return resource in (*at.UNITS, "branch") or resource.startswith(("memory_", "structural_", "queue_"))
 
 
 def _begin(move: list[int]) -> int:

@@ -56,7 +56,9 @@ class Listing:
     def is_barrier(self, slot: int) -> bool:
         """Whether an instruction is one at which harts wait for one another."""
         instruction = self.isa.instructions.get(self[slot].mnemonic)
-        return instruction is not None and instruction.unit == "sync" and "barrier(" in instruction.operation
+        if instruction is None or instruction.operation is None:
+            return False
+        return instruction.unit == "sync" and "barrier(" in instruction.operation.source
 
     def _line(self, address: int) -> Line:
         data = self._bytes(address)

@@ -169,9 +169,7 @@ class PerfettoWriter:
             self._event("M", hart, track, name="thread_sort_index", args={"sort_index": track})
         start = self._time(begin)
         arguments = {"cycle": begin, "cycles": end - begin, **details}
-        self._event(
-            "X", hart, track, name=name, ts=start / 1000, dur=(self._time(end) - start) / 1000, args=arguments
-        )
+        self._event("X", hart, track, name=name, ts=start / 1000, dur=(self._time(end) - start) / 1000, args=arguments)
 
     def _time(self, cycle: int) -> int:
         """Nanoseconds of a cycle, rounded down."""
@@ -181,4 +179,3 @@ class PerfettoWriter:
         separator = "" if self._first else ",\n"
         self._first = False
         self.stream.write(separator + json.dumps({"ph": phase, "pid": hart + 1, "tid": track, **fields}))
-

@@ -27,9 +27,7 @@ class Buckets:
         begin, end, weight = self._proper(begin, end, weight)
         if not len(begin):
             return
-        while int(end.max()) > len(self.values) << self.shift:
-            self.values = np.concatenate([self.values[0::2] + self.values[1::2], np.zeros(len(self.values) // 2)])
-            self.shift += 1
+        self._reach(int(end.max()))
         size = 1 << self.shift
         first, last = begin >> self.shift, (end - 1) >> self.shift
         one = first == last
@@ -42,6 +40,12 @@ class Buckets:
         np.add.at(whole, last, -size * weight)
         self.values += np.cumsum(whole)[:-1]
 
+    def _reach(self, end: int) -> None:
+        """Double the stretches until they cover time until `end`."""
+        while end > len(self.values) << self.shift:
+            self.values = np.concatenate([self.values[0::2] + self.values[1::2], np.zeros(len(self.values) // 2)])
+            self.shift += 1
+
     @staticmethod
     def _proper(
         begin: np.ndarray, end: np.ndarray, weight: np.ndarray | float
@@ -53,6 +57,7 @@ class Buckets:
 
     def series(self, end: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Until cycle `end`: first cycles of the stretches, their lengths (the last may be short), amounts."""
+        self._reach(end)
         count = max(1, -(-end // (1 << self.shift)))
         starts = np.arange(count, dtype=np.int64) << self.shift
         lengths = np.minimum(1 << self.shift, np.maximum(end - starts, 1))

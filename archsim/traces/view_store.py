@@ -52,7 +52,10 @@ class ViewStore:
         for column, field in enumerate(_COPIED):
             kept[:, column] = records[:, field]
         for index, (cause, cycles) in enumerate(STALL_FIELDS):
-            kept[:, FIRST_STALL + 2 * index], kept[:, FIRST_STALL + 2 * index + 1] = records[:, cause], records[:, cycles]
+            kept[:, FIRST_STALL + 2 * index], kept[:, FIRST_STALL + 2 * index + 1] = (
+                records[:, cause],
+                records[:, cycles],
+            )
         self._link(hart, kept)
         self._file.seek(0, 2)
         self._starts[hart].append(self.counts[hart])
