@@ -37,20 +37,20 @@ class Interval:
 class Ports:
     """Instructions of a class that may start per cycle."""
 
-    alu: int = count("integer operations (0: as many as the hart's width)", minimum=0, maximum=4, default=0)
-    mul: int = count("multiplications", maximum=4, default=1)
-    div: int = count("divisions", maximum=4, default=1)
-    fpu: int = count("floating-point operations", maximum=4, default=1)
-    fdiv: int = count("floating-point divisions and roots", maximum=4, default=1)
-    branch: int = count("branches and jumps", maximum=4, default=1)
-    load: int = count("loads", maximum=4, default=1)
-    store: int = count("stores", maximum=4, default=1)
-    csr: int = count("CSR accesses", maximum=4, default=1)
+    alu: int = count("integer operations (0: as many as the hart's width)", minimum=0, maximum=7, default=0)
+    mul: int = count("multiplications", maximum=7, default=1)
+    div: int = count("divisions", maximum=7, default=1)
+    fpu: int = count("floating-point operations", maximum=7, default=1)
+    fdiv: int = count("floating-point divisions and roots", maximum=7, default=1)
+    branch: int = count("branches and jumps", maximum=7, default=1)
+    load: int = count("loads", maximum=7, default=1)
+    store: int = count("stores", maximum=7, default=1)
+    csr: int = count("CSR accesses", maximum=7, default=1)
     integer: int = count(
-        "alu, mul, div, branch and csr together (0: the hart's width)", minimum=0, maximum=8, default=0
+        "alu, mul, div, branch and csr together (0: the hart's width)", minimum=0, maximum=7, default=0
     )
-    memory: int = count("loads and stores together", maximum=4, default=1)
-    floating: int = count("fpu and fdiv together", maximum=4, default=1)
+    memory: int = count("loads and stores together", maximum=7, default=1)
+    floating: int = count("fpu and fdiv together", maximum=7, default=1)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Hart:
 
     kind: str = text("order of issue", choices=("in_order", "out_of_order"), default="in_order")
     width: int = count(
-        "instructions issued (in_order), or renamed and retired (out_of_order), per cycle", maximum=8, default=1
+        "instructions issued (in_order), or renamed and retired (out_of_order), per cycle", maximum=7, default=1
     )
     latency: Latency = section(Latency, "cycles from issue to result")
     interval: Interval = section(Interval, "cycles until a port takes the next instruction", default=Interval())

@@ -51,6 +51,11 @@ def _cache_rules(name: str) -> tuple[Rule, Rule]:
     )
 
 
+def _slow_ports(d: Design) -> list[str]:
+    ports, interval = vars(d.core.hart.ports), vars(d.core.hart.interval)
+    return [name for name, cycles in interval.items() if cycles != 1 and ports[name] > 1]
+
+
 def _bank_row(d: Design) -> int:
     return d.core.scratchpad.banks * d.core.scratchpad.width
 
@@ -81,6 +86,12 @@ RULES = (
         lambda d: d.core.l2 is not None and d.core.l2.line < max(c.line for c in (d.core.l1d, d.core.l1i) if c),
         lambda d: f"lines of {d.core.l2.line if d.core.l2 else 0} B are shorter than those of the first level",
         lambda d: "use lines at least as long",
+    ),
+    Rule(
+        "core.hart.ports",
+        _slow_ports,
+        lambda d: f"{_slow_ports(d)[0]} has several ports that take more than a cycle each",
+        lambda d: "use one port, or an interval of 1 cycles",
     ),
     Rule(
         "core.hart.out_of_order",

@@ -62,26 +62,27 @@ def fetched(ctx, h, pc, clock):
     line = pc >> h[H_LINE_SHIFT]
     if line != h[H_LINE]:
         h[H_LINE] = line
-        if ctx[L1I] != 0:
-            _instruction_line(ctx, h, line)
+        arrival = instruction_line(ctx, line, h[H_FETCH])
+        if arrival > h[H_FETCH]:
+            h[H_FETCH] = arrival
+            h[H_FETCH_CAUSE] = STALL_ICACHE
     return h[H_FETCH]
 
 
 @njit
-def _instruction_line(ctx, h, line):
-    """Look a line up in the instruction cache, and let fetch wait for it."""
+def instruction_line(ctx, line, time):
+    """When the instruction cache gives a line that fetch asks for at `time`."""
+    if ctx[L1I] == 0:
+        return time
     cache = pointer_int64(ctx[L1I])
     found = touch(cache, line, 0)
     if found >= 0:
-        arrival = cache[found]
-    else:
-        pointer_int64(ctx[EVENTS])[EVENT_L1I_MISS] += 1
-        size = 1 << cache[K_SHIFT]
-        arrival = fetch_line(ctx, line * size, size, h[H_FETCH])
-        install(cache, line, 0, arrival)
-    if arrival >> 1 > h[H_FETCH]:
-        h[H_FETCH] = arrival >> 1
-        h[H_FETCH_CAUSE] = STALL_ICACHE
+        return max(time, cache[found] >> 1)
+    pointer_int64(ctx[EVENTS])[EVENT_L1I_MISS] += 1
+    size = 1 << cache[K_SHIFT]
+    arrival = fetch_line(ctx, line * size, size, time)
+    install(cache, line, 0, arrival)
+    return arrival >> 1
 
 
 @njit

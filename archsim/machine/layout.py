@@ -200,19 +200,24 @@ K_FIRST = 8
 # -- state of a hart's pipeline (HART_STATE)
 (
     H_WIDTH, H_TIME, H_USED, H_BUSY, H_FETCH, H_FETCHED, H_FETCH_CAUSE, H_FETCH_WIDTH, H_LEAD, H_LINE, H_LINE_SHIFT,
-    H_PENALTY, H_BUBBLE, H_STAGES, H_KIND, H_COUNTERS, H_COUNTER_MASK, H_HISTORY, H_HISTORY_MASK, H_BTB, H_BTB_SIZE,
-    H_RETURNS, H_RETURN_SIZE, H_RETURN_TOP, H_STORES, H_STORE_SLOTS, H_STORE_HEAD, H_STORE_LAST, H_UNIT, H_START,
-    H_READY, H_DISPATCH, H_FETCHED_AT, H_LATE, H_COMPLETE, H_PRODUCER, H_SERIAL,
+    H_PENALTY, H_BUBBLE, H_DECODED, H_STAGES, H_COUNTS, H_ROOM, H_KIND, H_COUNTERS, H_COUNTER_MASK, H_HISTORY,
+    H_HISTORY_MASK, H_BTB, H_BTB_SIZE, H_RETURNS, H_RETURN_SIZE, H_RETURN_TOP, H_STORES, H_STORE_SLOTS,
+    H_STORE_HEAD, H_STORE_LAST, H_READY, H_DISPATCH, H_FETCHED_AT, H_LATE, H_COMPLETE, H_SERIAL,
 ) = range(37)  # fmt: skip
 H_PORTS = 48
-"""First of the ports: PORT_FIELDS numbers per unit of the pipeline, then GROUP_FIELDS per group of ports."""
-PORT_FIELDS, MAXIMUM_PORTS = 8, 4
-P_COUNT, P_INTERVAL, P_GROUP, P_FREE = 0, 1, 2, 4
+"""First of the ports: PORT_FIELDS numbers per unit of the pipeline, then the instructions per cycle of each group."""
+PORT_FIELDS = 8
+P_COUNT, P_INTERVAL, P_GROUP, P_FREE, P_HOLD, P_COUNTS = range(6)
+"""Instructions per cycle, initiation interval, group; when it is free again where the interval is longer than a cycle;
+what P_FREE is set to behind a start; what a start adds to the counts of a cycle."""
+MAXIMUM_PORTS = 7
+PORTS_OVER = 0x0888888888888888
+"""The highest of the four bits of each count: of units in the pipeline, then of groups."""
+FIRST_ALONE = UNIT_ID["csr"]
+"""Units from here on open a group of instructions of their own."""
 H_GROUPS = H_PORTS + PORT_FIELDS * FIRST_DECOUPLED
 GROUPS = ("integer", "memory", "floating")
-PORT_GROUP_FIELDS = 3
-G_CAP, G_CYCLE, G_USED = range(PORT_GROUP_FIELDS)
-H_WINDOW = H_GROUPS + PORT_GROUP_FIELDS * len(GROUPS)
+H_WINDOW = H_GROUPS + len(GROUPS)
 """First of what an out-of-order hart needs beside: host addresses and sizes of its rings."""
 (
     O_NUMBER, O_ROB, O_ROB_SIZE, O_QUEUE, O_QUEUE_SIZE, O_QUEUE_AT, O_LOADS, O_LOADS_SIZE, O_LOAD_AT, O_STORES,

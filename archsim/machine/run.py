@@ -104,8 +104,9 @@ def run(
         return round(int(context[at.NOW]) / design.clock * 1e9) if timed else int(context[at.INSTRET])
 
     environment = environment_of(chip, program, options, clock, timed)
-    core = core_of(design, view=bool(views))
-    variant = Variant(timed=timed, core=core, view=bool(views), record=record, step=log is not None)
+    variant = Variant(
+        timed=timed, core=core_of(design, view=bool(views)), view=bool(views), record=record, step=log is not None
+    )
     session = Session(
         chip,
         tables.go(variant),

@@ -32,7 +32,7 @@ class Variant:
 
 
 def core_of(design: Any, *, view: bool = False) -> str:
-    """The model that times a design's hart: the quickest that has all that it has.
+    """The model that times a design's harts: the quickest that has all that they have.
 
     Args:
         design: a Design.
