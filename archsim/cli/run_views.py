@@ -79,7 +79,8 @@ class RunViews:
     """
 
     def __init__(self, options: ViewOptions, path: Path, program: Any, isa: Any, design: Any) -> None:
-        self.options, self.design, self.consumers = options, design, []
+        self.options, self.design = options, design
+        self.consumers: list[Any] = []
         self._files = ExitStack()
         if not options.follow:
             return
@@ -152,7 +153,7 @@ class RunViews:
             shown.data["annotation"] = annotation.to_dict()
             if options.annotate != "-" or not options.json:
                 _write_lines(options.annotate, annotation.text())
-        if options.html is not None:
+        if options.html is not None and self.utilisation is not None:
             from archsim.report.run_page import write_run_page
 
             options.html.parent.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,7 @@ from archsim.traces.view_store import (
     FIRST_STALL,
     ISSUE,
     LAST_MATRIX,
+    LAST_SERIAL,
     LAST_TILE,
     LAST_VECTOR,
     PREVIOUS,
@@ -114,7 +115,7 @@ class Walk:
         hart = design.core.hart
         self.out_of_order = hart.kind == "out_of_order"
         self.window = hart.out_of_order.rob if self.out_of_order else 0
-        self.startup = design.core.dma.startup
+        self.startup, self.hit = design.core.dma.startup, hart.latency.load
         self._begins = [[move[at.X_BEGIN] for move in sorted(moves, key=_begin)] for moves in store.moves]
         self._moves = [sorted(moves, key=_begin) for moves in store.moves]
         self._meetings: list[list[int]] | None = None
@@ -173,15 +174,17 @@ class Walk:
             return self._transfer(event, time)
         row = self.store.row(event.hart, event.number)
         if event.kind == "done":
-            return self._executed(row, time), row[BEGIN], Event("begin", event.hart, event.number)
+            return self._executed(row), row[BEGIN], Event("begin", event.hart, event.number)
         if event.kind == "begin" and row[UNIT] >= at.FIRST_DECOUPLED:
             return self._begun(event, row)
         if self.out_of_order:
             return self._out_of_order(event, row, time)
         return self._issued(event, row, time)
 
-    def _executed(self, row: list[int], time: int) -> str:
-        """The resource that an instruction was executed by."""
+    def _executed(self, row: list[int]) -> str:
+        """What an instruction was executed by: its unit, or of a load behind the first level, what served it."""
+        if self.out_of_order and row[UNIT] == at.UNIT_ID["load"] and row[DONE] - row[BEGIN] > self.hit:
+            return next((cause for cause in _causes(row) if cause in ("memory_l2", "memory_dram")), "load")
         return at.UNITS[row[UNIT]]
 
     # -- decoupled units
@@ -191,7 +194,7 @@ class Walk:
         hart, number, begin = event.hart, event.number, row[BEGIN]
         if begin <= row[ISSUE] + 1:
             return "issue", row[ISSUE], Event("issue", hart, number)
-        ended = self._ended_at(hart, number, row, begin)
+        ended = self._ended_at(hart, row, begin)
         if ended is not None:
             return "order", begin, Event("done", hart, ended)
         before = row[PREVIOUS]
@@ -218,7 +221,7 @@ class Walk:
                 number = self.store.row(hart, number)[PREVIOUS]
         return found
 
-    def _ended_at(self, hart: int, number: int, row: list[int], time: int) -> int | None:
+    def _ended_at(self, hart: int, row: list[int], time: int) -> int | None:
         """The instruction whose result came at some time: of its own unit, or another decoupled one."""
         before = row[PREVIOUS]
         candidates = ([before] if before >= 0 else []) + self._others(hart, row)
@@ -246,7 +249,7 @@ class Walk:
         if stalls:
             cause, cycles = max(stalls, key=lambda stall: _rank(stall[0]))
             name = at.STALLS_NAMES[cause]
-            found = self._behind(event, row, name, time)
+            found = self._behind(event, row, name)
             if found is not None:
                 return found
             if len(stalls) == 1:
@@ -259,14 +262,14 @@ class Walk:
     def _issue_before(self, hart: int, number: int) -> int:
         return self.store.row(hart, number - 1)[ISSUE] if number else 0
 
-    def _behind(self, event: Event, row: list[int], cause: str, time: int) -> Step | None:
+    def _behind(self, event: Event, row: list[int], cause: str) -> Step | None:
         """The event that a stall ended with, where it can be told."""
-        hart, number = event.hart, event.number
+        hart, time = event.hart, row[ISSUE]
         if cause.startswith(("dependency_", "memory_")) and row[PRODUCER] >= 0:
             producer = self.store.row(hart, row[PRODUCER])
             if producer[DONE] <= time:
                 # what served a load is known to who waits for it
-                executed = cause if cause.startswith("memory_") else self._executed(producer, time)
+                executed = cause if cause.startswith("memory_") else at.UNITS[producer[UNIT]]
                 return executed, producer[BEGIN], Event("begin", hart, row[PRODUCER])
         if cause.startswith("structural_") and row[PREVIOUS] >= 0:
             return cause, self.store.row(hart, row[PREVIOUS])[ISSUE], Event("issue", hart, row[PREVIOUS])
@@ -350,29 +353,38 @@ class Walk:
         if row[UNIT] >= at.UNIT_ID["csr"]:
             # it waited until it was the oldest, and then for what it asks for
             for cause in _causes(row):
-                found = self._behind(event, row, cause, time) if _rank_name(cause) == _HELD else None
+                found = self._behind(event, row, cause) if _rank_name(cause) == _HELD else None
                 if found is not None:
                     return found
             before = self.store.row(hart, number - 1)[RETIRE] if number else 0
             return "serial", min(before, time), _before("retire", hart, number)
-        if row[PRODUCER] >= 0 and self.store.row(hart, row[PRODUCER])[DONE] <= time:
+        if row[PRODUCER] >= 0 and self.store.row(hart, row[PRODUCER])[DONE] <= row[BEGIN]:
             return "issue", self.store.row(hart, row[PRODUCER])[DONE], Event("done", hart, row[PRODUCER])
-        if number >= self.window:
-            # a reorder buffer entry came free, the instruction was renamed, and could start a cycle later
-            oldest = self.store.row(hart, number - self.window)[RETIRE]
-            if row[FETCH] < oldest <= time - 1:
-                return "rob", oldest, Event("retire", hart, number - self.window)
-        return "front end", row[FETCH], Event("fetch", hart, number)
+        held = self._room(hart, number, row[FETCH], row[BEGIN] - 1)
+        return held or ("front end", row[FETCH], Event("fetch", hart, number))
+
+    def _room(self, hart: int, number: int, after: int, until: int) -> Step | None:
+        """What kept an instruction out of the window: an older one that had to be alone, or a full reorder buffer."""
+        row = self.store.row(hart, number)
+        older = [("serial", row[LAST_SERIAL]), ("rob", number - self.window)]
+        retired = [(self.store.row(hart, one)[RETIRE], name, one) for name, one in older if one >= 0]
+        time, name, one = max(retired, default=(-1, "", -1))
+        return (name, time, Event("retire", hart, one)) if after < time <= until else None
 
     def _fetched(self, event: Event, row: list[int]) -> Step:
+        """What fetch waited for: a branch predicted wrong, a hart that took no more, or the instructions before."""
         hart, number = event.hart, event.number
         if not number:
             return "fetch", 0, None
         before = self.store.row(hart, number - 1)
-        wrong = [cause for cause in _causes(row) if cause in ("branch", "memory_order")]
-        if before[UNIT] == at.UNIT_ID["branch"] and wrong and before[DONE] <= row[FETCH]:
+        causes = _causes(row)
+        if before[UNIT] == at.UNIT_ID["branch"] and {"branch", "memory_order"} & set(causes):
             return "branch", before[DONE], Event("done", hart, number - 1)
-        return "fetch", before[FETCH], Event("fetch", hart, number - 1)
+        if row[FETCH] > before[FETCH] + 1 and not {"fetch", "icache"} & set(causes):
+            held = self._room(hart, number - 1, before[FETCH], before[BEGIN])
+            if held is not None:
+                return held
+        return "icache" if "icache" in causes else "fetch", before[FETCH], Event("fetch", hart, number - 1)
 
 
 def _of_the_earlier(resource: str) -> bool:

@@ -1,7 +1,7 @@
 """The top-down tree of a run: where the issue slots of its harts went, from four classes down to single causes.
 
-After Yasin, "A Top-Down Method for Performance Analysis and Counters Architecture", ISPASS 2014. A hart of width w has w
-slots per cycle; each either retires an instruction or is lost to one cause:
+After Yasin, "A Top-Down Method for Performance Analysis and Counters Architecture", ISPASS 2014. A hart of width w has
+w slots per cycle; each either retires an instruction or is lost to one cause:
 
 ===================  ================================================================================================
 retiring             an instruction took it

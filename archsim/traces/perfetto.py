@@ -1,7 +1,7 @@
 """Timelines: a view log as JSON in the Trace Event Format, which ui.perfetto.dev and chrome://tracing open.
 
 A core is a process. Its tracks: the hart (when it issued, and what it waited for), marked regions, each unit (its
-instructions from begin to result), each DMA engine (transfers); counters: utilisation of units, DRAM traffic of DMA.
+instructions from begin to result), each DMA engine (transfers); counters: utilisation of units, DRAM traffic.
 What overlaps on a unit stands on several tracks, so that on each track slices follow one another.
 
 Timestamps are simulated time in microseconds, as the format asks, rounded down to nanoseconds; exact cycles stand in
@@ -80,7 +80,7 @@ class PerfettoWriter:
             self._end_issuing(hart)
         for region in result.regions:
             self._slice(0, _REGIONS, "regions", f"region {region.region}", region.start, region.end, {})
-        self._counters(result.cycles)
+        self._counters(result)
         facts = {
             "program": self.listing.program.name,
             "design": self.design.name,
@@ -146,16 +146,14 @@ class PerfettoWriter:
         lanes.append(end)
         return len(lanes) - 1
 
-    def _counters(self, end: int) -> None:
+    def _counters(self, result: Any) -> None:
         for hart in range(len(self._clock)):
-            for unit, (starts, shares) in self.utilisation.shares(end, hart).items():
-                for start, share in zip(starts, shares, strict=True):
-                    self._counter(hart, f"{unit} utilisation (%)", start, round(100 * share, 2))
-        starts, lengths, amounts = self.utilisation.dma_bytes.series(end)
-        if amounts.any():
-            rates = amounts / lengths * self.design.clock / 1e9
-            for start, rate in zip(starts.tolist(), rates.tolist(), strict=True):
-                self._counter(0, "DRAM traffic of DMA, all cores (GB/s)", start, round(rate, 3))
+            for unit, (moments, shares) in self.utilisation.shares(result.cycles, hart).items():
+                for moment, share in zip(moments, shares, strict=True):
+                    self._counter(hart, f"{unit} utilisation (%)", moment, round(100 * share, 2))
+        rate = self.design.clock / result.dram_stretch / 1e9
+        for index, moved in enumerate(result.dram_traffic):
+            self._counter(0, "DRAM traffic, all cores (GB/s)", index * result.dram_stretch, round(moved * rate, 3))
 
     def _counter(self, hart: int, name: str, cycle: int, value: float) -> None:
         self._event("C", hart, 0, name=name, ts=self._time(cycle) / 1000, args={"value": value})

@@ -65,7 +65,7 @@ class Buckets:
 
 
 class Utilisation:
-    """Per hart and unit, the cycles in which at least one instruction was between its begin and its result; DMA bytes.
+    """Per hart and unit, the cycles in which at least one instruction was between its begin and its result.
 
     A unit that starts instructions out of the order of the program is counted in that order: where a later one fills a
     gap that an earlier one has passed, the gap counts as idle.
@@ -74,7 +74,6 @@ class Utilisation:
     def __init__(self, harts: int) -> None:
         self.harts = harts
         self.units: dict[tuple[int, str], Buckets] = {}
-        self.dma_bytes = Buckets()
         self._covered: dict[tuple[int, int], int] = {}
 
     def chunk(self, hart: int, records: np.ndarray, transfers: np.ndarray) -> None:
@@ -87,7 +86,6 @@ class Utilisation:
             begin = transfers[:, at.X_BEGIN]
             end = np.maximum(transfers[:, at.X_DONE], begin + 1)
             self._add(hart, at.UNIT_ID["dma"], begin, end)
-            self.dma_bytes.add(begin, end, transfers[:, at.X_BYTES] / (end - begin))
 
     def _add(self, hart: int, unit: int, begin: np.ndarray, end: np.ndarray) -> None:
         """Add what no interval before has covered."""

@@ -13,16 +13,18 @@ from archsim.traces.view_records import STALL_FIELDS
 
 # columns of what is kept of a record
 (
-    SLOT, FETCH, ISSUE, BEGIN, DONE, RETIRE, PRODUCER, UNIT, BUSY, PREVIOUS, LAST_TILE, LAST_MATRIX, LAST_VECTOR,
-    FIRST_STALL,
+    SLOT, FETCH, ISSUE, BEGIN, DONE, RETIRE, PRODUCER, UNIT, PREVIOUS, LAST_TILE, LAST_MATRIX, LAST_VECTOR,
+    LAST_SERIAL, FIRST_STALL,
 ) = range(14)  # fmt: skip
 """As in the view log; PREVIOUS: number of the instruction before it on its unit, LAST_...: the last one before it on a
-decoupled unit (-1: none); from FIRST_STALL on four pairs of cause and cycles."""
+decoupled unit, or that an out-of-order hart executes alone (-1: none); from FIRST_STALL on four pairs of cause and
+cycles."""
 COLUMNS = FIRST_STALL + 2 * len(STALL_FIELDS)
 _COPIED = (
-    at.V_SLOT, at.V_FETCH, at.V_ISSUE, at.V_BEGIN, at.V_DONE, at.V_RETIRE, at.V_PRODUCER, at.V_UNIT, at.V_BUSY,
+    at.V_SLOT, at.V_FETCH, at.V_ISSUE, at.V_BEGIN, at.V_DONE, at.V_RETIRE, at.V_PRODUCER, at.V_UNIT,
 )  # fmt: skip
 _DECOUPLED = {at.UNIT_ID["tile_lsu"]: LAST_TILE, at.UNIT_ID["matrix"]: LAST_MATRIX, at.UNIT_ID["vector"]: LAST_VECTOR}
+_SERIAL = range(at.UNIT_ID["csr"], at.FIRST_DECOUPLED)
 _CACHED = 32
 
 
@@ -37,7 +39,7 @@ class ViewStore:
     def __init__(self, harts: int) -> None:
         self.counts = [0] * harts
         self.moves: list[list[list[int]]] = [[] for _ in range(harts)]
-        self._file = tempfile.TemporaryFile(prefix="archsim-view-")
+        self._file = tempfile.TemporaryFile(prefix="archsim-view-")  # noqa: SIM115 (closed by close())
         self._starts: list[list[int]] = [[] for _ in range(harts)]
         self._places: list[list[tuple[int, int]]] = [[] for _ in range(harts)]
         self._last = [dict.fromkeys(range(len(at.UNITS)), -1) for _ in range(harts)]
@@ -67,12 +69,15 @@ class ViewStore:
         """Fill in the numbers of earlier instructions on the units."""
         last, first = self._last[hart], self.counts[hart]
         numbers = first + np.arange(len(kept))
+        kept[:, LAST_SERIAL] = -1
         for unit in range(len(at.UNITS)):
             own = kept[:, UNIT] == unit
             before = np.maximum.accumulate(np.concatenate([[last[unit]], np.where(own, numbers, -1)]))
             kept[own, PREVIOUS] = before[:-1][own]
             if unit in _DECOUPLED:
                 kept[:, _DECOUPLED[unit]] = before[:-1]
+            if unit in _SERIAL:
+                kept[:, LAST_SERIAL] = np.maximum(kept[:, LAST_SERIAL], before[:-1])
             last[unit] = int(before[-1])
 
     def row(self, hart: int, number: int) -> list[int]:

@@ -94,7 +94,7 @@ def test_source_lines_of_every_dwarf_version(compiled: Path, version: int) -> No
     assert place == (str(compiled / "sum.c"), 7)
     assert lines.at(0) is None
     # addr2line of the same file says the same of every instruction
-    addresses = [address for address in range(program.symbols["sum"], program.symbols["_start"] + 16, 2)]
+    addresses = list(range(program.symbols["sum"], program.symbols["_start"] + 16, 2))
     command = ["riscv64-unknown-elf-addr2line", "-e", compiled / f"sum{version}", *map(hex, addresses)]
     expected = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("\n")
     for address, line in zip(addresses, expected, strict=False):
@@ -127,7 +127,7 @@ def test_damaged_debug_information_is_one_error(compiled: Path, tmp_path: Path) 
 
 
 def test_a_listing_knows_source_of_assembly_and_functions() -> None:
-    result, listing, _ = view(MIXED, "edge-npu", {})
+    _result, listing, _ = view(MIXED, "edge-npu", {})
     line = listing[(listing.program.symbols["work"] - listing.text) // 2]
     assert (line.function, line.mnemonic, line.source[1]) == ("work", "qt.dma.ld", 22)
     assert isinstance(listing, Listing) and text_of(listing.program) == listing.text

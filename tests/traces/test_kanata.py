@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_a_chain_of_multiplications_draws_its_dependences() -> None:
     _, found, _ = diagram(loop("mul a1, a1, a1\n" * 4, 3))
     muls = [one for one in found.values() if "mul a1" in one.text]
     assert len(muls) == 12
-    for before, after in zip(muls, muls[1:], strict=False):
+    for before, after in itertools.pairwise(muls):
         begin, end = stage(before, "X")
         assert end - begin == 3
         assert stage(after, "X")[0] >= end
@@ -59,7 +60,7 @@ def test_a_chain_of_multiplications_draws_its_dependences() -> None:
 
 
 def test_a_transfer_stands_in_the_diagram_until_its_last_byte() -> None:
-    result, found, _ = diagram(MIXED)
+    _result, found, _ = diagram(MIXED)
     transfers = [one for one in found.values() if "qt.dma" in one.text]
     waits = [one for one in found.values() if "bar.wait b0" in one.text]
     assert len(transfers) == 12 and len(waits) == 6

@@ -7,7 +7,8 @@ from typing import Any
 
 _REQUIRED = {"X": {"name", "ts", "dur"}, "C": {"name", "ts", "args"}, "M": {"name", "args"}}
 _METADATA = {
-    "process_name": "name", "process_sort_index": "sort_index", "thread_name": "name", "thread_sort_index": "sort_index",
+    "process_name": "name", "process_sort_index": "sort_index",
+    "thread_name": "name", "thread_sort_index": "sort_index",
 }  # fmt: skip
 
 
