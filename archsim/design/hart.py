@@ -60,7 +60,7 @@ class FrontEnd:
     stages: int = count("stages from fetch to issue or renaming", minimum=1, maximum=12, default=2)
     width: int = count("instructions fetched per cycle (0: the hart's width)", minimum=0, maximum=16, default=0)
     taken_bubble: int = cycles("without fetch behind a taken branch that was predicted right", default=0)
-    queue: int = count("instructions that fetch may be ahead of issue", maximum=256, default=4)
+    queue: int = count("instructions that fetch may be ahead of issue", minimum=0, maximum=256, default=0)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from archsim.machine.layout import (
     K_WAYS,
     L1D,
     L2,
+    MISS_WAIT,
     MSHRS,
     SERVED,
     STALL_DRAM,
@@ -53,7 +54,11 @@ _LOAD = _UNIT_ID["load"]
 
 @njit
 def l1_access(ctx, address, time, write):
-    """Cycles beyond a hit that an access at `time` takes; sets SERVED to the stall cause of who waits for it."""
+    """Cycles beyond a hit that an access at `time` takes.
+
+    Sets SERVED to the stall cause of who waits for it, and MISS_WAIT to the cycles until a miss register was free.
+    """
+    ctx[MISS_WAIT] = 0
     if address >= SCRATCHPAD_BASE:
         pointer_int64(ctx[EVENTS])[EVENT_SPAD_READ] += 8
         ctx[SERVED] = _LOAD
@@ -66,6 +71,7 @@ def l1_access(ctx, address, time, write):
     else:
         pointer_int64(ctx[EVENTS])[EVENT_L1_MISS] += 1
         slot, begin = _free_mshr(ctx, time)
+        ctx[MISS_WAIT] = begin - time
         size = 1 << cache[K_SHIFT]
         arrival = fetch_line(ctx, line * size, size, begin)
         if slot >= 0:
