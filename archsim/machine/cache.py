@@ -47,6 +47,7 @@ from archsim.machine.layout import (
     UNIT,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
+from archsim.machine.traffic import note_traffic
 
 _LOAD = _UNIT_ID["load"]
 
@@ -166,7 +167,9 @@ def _dram(ctx, address, size, time, write):
     advance_engines(chip, time)
     pointer_int64(ctx[EVENTS])[EVENT_LINK] += size
     served = dram_access(pointer_int64(chip[CHIP_DRAM]), (time + latency) * period, address, size, write)
-    return (served + period - 1) // period + latency
+    cycle = (served + period - 1) // period
+    note_traffic(chip, cycle, size)
+    return cycle + latency
 
 
 @njit

@@ -31,7 +31,7 @@ class Chip:
         harts: how many.
         values: whether bulk data (tiles, vectors, DMA payload) is held and computed.
         timed: whether time is modelled.
-        timeline_shift: log2 of the cycles in a bucket of the bandwidth timeline.
+        timeline_shift: log2 of the cycles in a stretch of the DRAM timeline, at first.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Chip:
         *,
         values: bool,
         timed: bool,
-        timeline_shift: int = 12,
+        timeline_shift: int = 6,
     ) -> None:
         self.design, self.tables, self.code, self.memory = design, tables, code, memory
         self.harts = design.cores

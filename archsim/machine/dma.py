@@ -20,9 +20,6 @@ from archsim.machine.layout import (
     CHIP_LINK_LATENCY,
     CHIP_LINK_WIDTH,
     CHIP_PERIOD_FS,
-    CHIP_TIMELINE,
-    CHIP_TIMELINE_SHIFT,
-    CHIP_TIMELINE_SIZE,
     DMA,
     E_BURSTS,
     E_DESCRIPTORS,
@@ -81,6 +78,7 @@ from archsim.machine.layout import (
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.scratchpad import settle, take
+from archsim.machine.traffic import note_traffic
 
 _DMA_UNIT = _UNIT_ID["dma"]
 
@@ -245,9 +243,7 @@ def _move(chip, ctx, time, dram, spad, size, write):
         done += take(ctx, size, done, 1)
         events[EVENT_SPAD_WRITE] += size
         settle(ctx, spad, size, 1, done)
-    if chip[CHIP_TIMELINE]:
-        bucket = min(served >> chip[CHIP_TIMELINE_SHIFT], chip[CHIP_TIMELINE_SIZE] - 1)
-        pointer_int64(chip[CHIP_TIMELINE])[bucket] += size
+    note_traffic(chip, served, size)
     return done
 
 

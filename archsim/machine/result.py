@@ -58,6 +58,7 @@ class RunResult:
         energy: joules by component.
         macs: number format -> multiply-accumulates.
         dram_read_bytes, dram_write_bytes: bytes the DRAM transferred.
+        dram_traffic: bytes the DRAM moved in each stretch of dram_stretch cycles.
         dram: counters of the DRAM (activates, row_hits, refreshes).
         regions: stretches marked by qmark, of hart 0.
         exit_code: what the program exited with.
@@ -85,6 +86,8 @@ class RunResult:
     events: dict[str, int] = field(default_factory=dict)
     dram_read_bytes: int = 0
     dram_write_bytes: int = 0
+    dram_stretch: int = 1
+    dram_traffic: list[int] = field(default_factory=list)
     dram: dict[str, int] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
     exit_code: int = 0

@@ -283,6 +283,8 @@ def _memory_counters(chip: Chip, design: Any, result: RunResult) -> None:
     size = design.memory.device.tx_bytes
     result.dram_read_bytes = int(d[at.D_READS]) * size
     result.dram_write_bytes = int(d[at.D_WRITES]) * size
+    result.dram_stretch = 1 << int(chip.chip[at.CHIP_TIMELINE_SHIFT])
+    result.dram_traffic = chip.timeline[: -(-result.cycles // result.dram_stretch)].tolist()
     result.dram = {
         "activates": int(d[at.D_ACTIVATES]),
         "row_hits": int(d[at.D_HITS]),
