@@ -88,6 +88,18 @@ RULES = (
         lambda d: "leave depth out and use rows, or use kind: dot_product",
     ),
     Rule(
+        "core.vector.width",
+        lambda d: not d.core.vector.datapath,
+        lambda d: "neither width nor lanes is given",
+        lambda d: "give one of them",
+    ),
+    Rule(
+        "core.vector.lanes",
+        lambda d: d.core.vector.lanes and d.core.vector.datapath % d.core.vector.lanes,
+        lambda d: f"{d.core.vector.lanes} lanes do not divide the width of {d.core.vector.width} B",
+        lambda d: "leave width out: it is 8 B a lane then",
+    ),
+    Rule(
         "parameters",
         _absent,
         lambda d: f"extension xqt needs {_absent(d)[0]}",

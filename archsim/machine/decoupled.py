@@ -47,10 +47,9 @@ from archsim.machine.layout import (
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.matrix_unit import matrix_interval, matrix_latency
 from archsim.machine.operands import barrier_of, operand, stall
-from archsim.machine.scratchpad import check_access, earliest, find_space, mark, transfer
-from archsim.machine.vector_unit import vector_interval
+from archsim.machine.scratchpad import check_access, earliest, mark, transfer
 
-_TILE, _MATRIX = _UNIT_ID["tile_lsu"], _UNIT_ID["matrix"]
+_MATRIX = _UNIT_ID["matrix"]
 
 
 @njit
@@ -142,7 +141,6 @@ def _memory_ready(ctx):
     time = 0
     for index in range(work[WORK_ACCESSES]):
         access = pointer_int64(ctx[WORK] + (WORK_MEMORY + index * MEMORY_FIELDS) * 8)
-        find_space(ctx, access)
         check_access(ctx, access)
         if ctx[TRAP] != 0:
             return 0
@@ -170,9 +168,7 @@ def _interval(ctx, parameters, unit):
     """Cycles until the unit can take its next instruction."""
     if unit == _MATRIX:
         return matrix_interval(ctx, parameters)
-    if unit == _TILE:
-        return _tile_interval(ctx, parameters)
-    return vector_interval(ctx, parameters)
+    return _tile_interval(ctx, parameters)
 
 
 @njit

@@ -13,6 +13,8 @@ from __future__ import annotations
     SYNC_WAITING, CONFLICT_CYCLES, FFLAGS, VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH,
     PRIVILEGE, FLOAT_OFF, WAITING,
 ) = range(80)  # fmt: skip
+VECTOR = 111
+"""The block of the vector unit, see vector_layout (apart from the others, so that both lists can grow)."""
 CONTEXT_SIZE = 112
 COLUMNS = 8
 """Compiled functions per instruction: by element width 8, 16, 32, 64 (COLUMN 0 to 3), and none (4: vtype is vill)."""
@@ -112,7 +114,8 @@ WORK_SIZE = WORK_MEMORY + MAXIMUM_ACCESSES * MEMORY_FIELDS
 INFO_UNIT, INFO_READS, INFO_WRITES, INFO_HAS_PATTERN, INFO_BUILTIN = range(5)
 INFO_READ0, INFO_WRITE0, INFO_ALWAYS, INFO_BARRIER = 7, 31, 5, 6
 MAXIMUM_OPERANDS = 12
-INFO_SIZE = 56
+INFO_SIZE = 96
+"""Facts about vector instructions, from 56 on, are listed in vector_layout."""
 BUILTIN_NONE, BUILTIN_WAIT, BUILTIN_SYNC, BUILTIN_LOAD, BUILTIN_STORE, BUILTIN_SCALAR = range(6)
 
 # -- what is known of a CSR (CSR_FACTS, CSR_FIELDS numbers for each of 4096)

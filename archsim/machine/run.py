@@ -26,6 +26,7 @@ from archsim.machine.precompile import compile_missing
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
+from archsim.machine.vector_issue import settle_chip
 
 FIDELITIES = ("functional", "timed", "addresses")
 HELD_FUNCTIONAL = 4 << 30
@@ -176,6 +177,7 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     )
     if fidelity == "functional":
         return result
+    settle_chip(chip.address)
     ends = [_end_of(chip, hart) for hart in range(chip.harts)]
     result.cycles = max(ends)
     result.time_s = result.cycles / design.clock
