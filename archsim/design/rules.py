@@ -11,6 +11,7 @@ from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.design.merge import Tree
 from archsim.design.spec import Design
+from archsim.isa.vector_facts import KINDS
 
 TILE_PARAMETERS = ("TM", "TN", "TROWB")
 
@@ -98,6 +99,12 @@ RULES = (
         lambda d: d.core.vector.lanes and d.core.vector.datapath % d.core.vector.lanes,
         lambda d: f"{d.core.vector.lanes} lanes do not divide the width of {d.core.vector.width} B",
         lambda d: "leave width out: it is 8 B a lane then",
+    ),
+    Rule(
+        "core.vector.held",
+        lambda d: set(d.core.vector.held) - set(KINDS),
+        lambda d: f"there is no kind {min(set(d.core.vector.held) - set(KINDS))!r}",
+        lambda d: f"use some of {', '.join(KINDS)}",
     ),
     Rule(
         "parameters",

@@ -115,8 +115,12 @@ class Vector:
     lanes: int = count("lanes, each of width / lanes (0: as many as 8 B fit)", minimum=0, maximum=1024, default=0)
     width: int = nbytes("bytes of elements per cycle at rate 1, of all lanes (0: 8 B a lane)", minimum=0, default=0)
     latency: int = cycles("pipeline depth")
-    latencies: dict[str, float] = numbers(
-        "pipeline depth of kinds of instruction, where it differs", choices=KINDS, maximum=1024, default={}
+    latencies: dict[str, int] = numbers(
+        "pipeline depth of kinds of instruction, where it differs",
+        unit="cycles",
+        choices=KINDS,
+        maximum=1024,
+        default={},
     )
     queue: int = count("instructions that wait", maximum=64)
     rates: dict[str, float] = numbers(
@@ -137,7 +141,7 @@ class Vector:
     )
     pipes: str = text("whether all instructions share a pipe", choices=("one", "separate"), default="one")
     chaining: bool = flag("whether an instruction takes up elements while their producer still runs", default=False)
-    pipe_queues: dict[str, float] = numbers(
+    pipe_queues: dict[str, int] = numbers(
         "instructions that a separate pipe holds, the one at work included (default: any number)",
         choices=PIPES,
         minimum=1,
@@ -148,7 +152,18 @@ class Vector:
         "instructions between issue to a pipe and end (0: any number)", minimum=0, maximum=64, default=0
     )
     dispatch_interval: int = cycles("from one instruction's issue to a separate pipe to the next one's", default=1)
-    startup: int = cycles("from issue to a separate pipe to its first operand", default=0)
+    startups: dict[str, int] = numbers(
+        "from issue to a separate pipe to the first operand or request there (default 0)",
+        unit="cycles",
+        choices=PIPES,
+        maximum=1024,
+        default={},
+    )
+    held: tuple[str, ...] = names(
+        "kinds of instruction that leave for their separate pipe, and let others follow, only when no instruction that "
+        "runs touches their target, of slides and gathers also their sources",
+        default=(),
+    )
     memory_width: int = nbytes(
         "bytes per cycle of a unit-stride load or store; others take a cycle per element (0: width)",
         minimum=0,

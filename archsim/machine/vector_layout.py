@@ -37,14 +37,18 @@ COUNT, SCALED, FIXED = 1, 2, 3
 
 # -- the block that a context's VECTOR slot points to: parameters, then state
 (
-    V_LANES_LOG2, V_SEPARATE, V_CHAINING, V_STARTUP, V_INTERVAL, V_MEMORY_HOLD, V_MEMORY_WIDTH, V_BANKS, V_STEP,
-    V_WIDE, V_IN_FLIGHT, V_LANE_BITS, V_SLIDE_POWERS, V_CHAIN_ENTRIES,
-) = range(14)  # fmt: skip
+    V_LANES_LOG2, V_SEPARATE, V_CHAINING, V_INTERVAL, V_MEMORY_HOLD, V_MEMORY_WIDTH, V_BANKS, V_STEP,
+    V_WIDE, V_IN_FLIGHT, V_LANE_BITS, V_SLIDE_POWERS,
+) = range(12)  # fmt: skip
 V_LATENCY = 16
 """Cycles from operand to result by kind."""
 V_RATE = V_LATENCY + len(KINDS)
 """Rate by kind, relative to the width, times RATE_SCALE."""
-V_DEPTH = V_RATE + len(KINDS)
+V_HELD = V_RATE + len(KINDS)
+"""Whether a kind leaves for its pipe only when its registers are free."""
+V_STARTUP = V_HELD + len(KINDS)
+"""Cycles from issue to the first operand by pipe."""
+V_DEPTH = V_STARTUP + 6
 """Instructions that a pipe's queue holds, the one at work included; 0: any number."""
 (
     V_HEAD, V_TAIL, V_NEXT, V_SEQUENCED, V_HOLD, V_LOADS_END, V_STORES_END,
@@ -63,7 +67,9 @@ V_OWN = V_FIRST + 264
 V_READING = V_OWN + 264
 """By scoreboard entry: when a register's first elements are there; READY as this unit set it; when its last reader
 began."""
-V_BANK_POOL = V_READING + 264
+V_TOUCHED = V_READING + 264
+"""By scoreboard entry: end of the last instruction that reads or writes a register."""
+V_BANK_POOL = V_TOUCHED + 264
 """Accesses of the register file's banks per bucket of cycles, as the scratchpad's bandwidth."""
 V_QUEUE = V_BANK_POOL + at.W_FIRST + 2 * at.BUCKETS
 Q_INFO, Q_WORD, Q_NUMBER, Q_TIME, Q_LMUL, Q_SEW, Q_ACTIVE = range(7)
@@ -74,7 +80,7 @@ V_ADDRESSES = V_QUEUE + at.QUEUE_SLOTS * Q_FIELDS
 """Addresses of the elements of an indexed access (as many as a group of registers has)."""
 LOAD_PIPE, STORE_PIPE, SLIDE_PIPE = PIPES.index("load"), PIPES.index("store"), PIPES.index("slide")
 K_REDUCE, K_FLOAT_REDUCE, K_ORDERED = KIND_ID["reduce"], KIND_ID["float_reduce"], KIND_ID["float_reduce_ordered"]
-K_SLIDE = KIND_ID["slide"]
+K_SLIDE, K_SLIDE_ONE, K_GATHER = KIND_ID["slide"], KIND_ID["slide_one"], KIND_ID["gather"]
 
 
 def vector_block(unit: object, vlen: int) -> np.ndarray:
@@ -85,7 +91,7 @@ def vector_block(unit: object, vlen: int) -> np.ndarray:
     block[V_LANES_LOG2] = max(0, (vector["lane_count"] - 1).bit_length())
     block[V_LANE_BITS] = 8 * vector["datapath"] // vector["lane_count"]
     block[V_SEPARATE], block[V_CHAINING] = int(separate), int(vector["chaining"])
-    block[V_STARTUP], block[V_INTERVAL] = vector["startup"], vector["dispatch_interval"]
+    block[V_INTERVAL] = vector["dispatch_interval"]
     block[V_MEMORY_HOLD], block[V_MEMORY_WIDTH] = vector["memory_hold"], vector["memory_width"]
     block[V_BANKS], block[V_STEP] = vector["banks"], vector["reduction_step"]
     block[V_WIDE], block[V_IN_FLIGHT] = int(vector["wide_results"]), vector["in_flight"]
@@ -93,7 +99,9 @@ def vector_block(unit: object, vlen: int) -> np.ndarray:
     for name, number in KIND_ID.items():
         block[V_LATENCY + number] = vector["latencies"].get(name, vector["latency"])
         block[V_RATE + number] = round(vector["kind_rates"].get(name, 1.0) * at.RATE_SCALE)
+        block[V_HELD + number] = int(separate and name in vector["held"])
     for number, name in enumerate(PIPES):
+        block[V_STARTUP + number] = vector["startups"].get(name, 0) if separate else 0
         block[V_DEPTH + number] = vector["pipe_queues"].get(name, 0) if separate else 0
     block[V_NEXT] = at.INFINITY
     block[V_BANK_POOL + at.W_BANKS], block[V_BANK_POOL + at.W_WIDTH] = max(1, vector["banks"]), 1

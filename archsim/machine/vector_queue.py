@@ -82,6 +82,7 @@ from archsim.machine.vector_unit import (
     bank_latency,
     count_elements,
     element_cycles,
+    held_until,
     in_flight_time,
     issue_time,
     mark_registers,
@@ -174,6 +175,7 @@ def _execute(ctx, v, at, served):
     if memory and v[V_MEMORY_WIDTH] > 0:
         cycles = beats(v, info, work)
     issued = max(issue_time(v, info, entry), in_flight_time(v, entry[Q_NUMBER]))
+    issued = max(issued, held_until(ctx, v, info, entry))
     begin = max(pipe_ready(v, info, issued), memory_free(ctx, v, work))
     read_begin, end = sources_ready(ctx, v, info, entry, cycles)
     write_begin, write_end = targets_free(ctx, v, info, entry, cycles, latency)

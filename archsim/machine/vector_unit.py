@@ -37,9 +37,11 @@ from archsim.machine.vector_layout import (
     INFO_WIDE,
     INFO_WRITE_SHAPE,
     K_FLOAT_REDUCE,
+    K_GATHER,
     K_ORDERED,
     K_REDUCE,
     K_SLIDE,
+    K_SLIDE_ONE,
     Q_ACTIVE,
     Q_LMUL,
     Q_SEW,
@@ -52,6 +54,7 @@ from archsim.machine.vector_layout import (
     V_DEPTH,
     V_ENDS,
     V_FIRST,
+    V_HELD,
     V_HOLD,
     V_IN_FLIGHT,
     V_INTERVAL,
@@ -69,6 +72,7 @@ from archsim.machine.vector_layout import (
     V_SLIDE_POWERS,
     V_STARTUP,
     V_STEP,
+    V_TOUCHED,
     V_WIDE,
 )
 
@@ -155,7 +159,8 @@ def in_flight_time(v, number):
 @njit
 def pipe_ready(v, info, issued):
     """When its pipe can begin an instruction."""
-    return max(issued + v[V_STARTUP] * v[V_SEPARATE], v[V_PIPE_FREE + pipe_of(v, info)])
+    pipe = pipe_of(v, info)
+    return max(issued + v[V_STARTUP + pipe], v[V_PIPE_FREE + pipe])
 
 
 @njit
@@ -218,6 +223,26 @@ def targets_free(ctx, v, info, entry, cycles, latency):
 
 
 @njit
+def held_until(ctx, v, info, entry):
+    """Until when an instruction whose kind is held may not leave for its pipe: those that read or write its target have
+    ended, and so have those that write the sources of a permutation."""
+    ready = pointer_int64(ctx[READY])
+    kind, word, time = info[INFO_KIND], entry[Q_WORD], 0
+    if v[V_HELD + kind] == 0:
+        return 0
+    for index in range(info[INFO_WRITES]):
+        register = operand(info, INFO_WRITE0, index, word)
+        for k in range(registers_of_shape(info[INFO_WRITE_SHAPE + index], entry[Q_LMUL], entry[Q_SEW])):
+            time = max(time, max(ready[register + k], v[V_TOUCHED + register + k]))
+    if kind in (K_SLIDE, K_SLIDE_ONE, K_GATHER):
+        for index in range(info[INFO_READS]):
+            register = operand(info, INFO_READ0, index, word)
+            for k in range(registers_of_shape(info[INFO_READ_SHAPE + index], entry[Q_LMUL], entry[Q_SEW])):
+                time = max(time, ready[register + k])
+    return time
+
+
+@njit
 def bank_latency(v, info):
     """Cycles that the first operands take from each other: registers begin in the same bank, which has one port."""
     if v[V_BANKS] == 0:
@@ -259,6 +284,7 @@ def mark_registers(ctx, v, info, entry, begin, end, first, done):
         for k in range(count):
             read_done[register + k] = max(abs(read_done[register + k]), end)
             v[V_READING + register + k] = max(v[V_READING + register + k], begin)
+            v[V_TOUCHED + register + k] = max(v[V_TOUCHED + register + k], done)
     for index in range(info[INFO_WRITES]):
         register = operand(info, INFO_WRITE0, index, word)
         count = registers_of_shape(info[INFO_WRITE_SHAPE + index], entry[Q_LMUL], entry[Q_SEW])
@@ -268,6 +294,7 @@ def mark_registers(ctx, v, info, entry, begin, end, first, done):
             ready[register + k] = done if late else done - (count - 1 - k) * span // count
             read_done[register + k] = end
             v[V_READING + register + k] = begin
+            v[V_TOUCHED + register + k] = done
             v[V_FIRST + register + k] = done if late else first + k * span // count
             # what is no vector register is complete or not
             v[V_OWN + register + k] = ready[register + k] if info[INFO_WRITE_SHAPE + index] != 0 else -1
