@@ -26,6 +26,7 @@ from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
 from archsim.machine.variant import Variant, core_of
+from archsim.machine.vector_issue import settle_chip
 from archsim.machine.viewing import View
 
 FIDELITIES = ("functional", "timed", "addresses")
@@ -189,6 +190,7 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     )
     if fidelity == "functional":
         return result
+    settle_chip(chip.address)
     ends = [_end_of(chip, hart) for hart in range(chip.harts)]
     result.cycles = max(ends)
     result.time_s = result.cycles / design.clock
