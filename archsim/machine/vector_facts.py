@@ -41,6 +41,8 @@ def describe_vector(coded: Coded, name: str, info: np.ndarray, reads: list[str],
     info[vec.INFO_FILE] = coded.offsets[VECTOR_FILE]
     info[vec.INFO_ACCESS] = vec.ACCESS_ID[facts.access]
     info[vec.INFO_MASK] = slots["vm"] + 1 if "vm" in slots else -int("mask_bit" in operation.calls)
+    if operand_slots(instruction).immediate == "vm":
+        info[vec.INFO_MASK] = vec.MASK_IMMEDIATE
     for first, operands in ((vec.INFO_READ_SHAPE, reads), (vec.INFO_WRITE_SHAPE, writes)):
         for index, operand in enumerate(operands):
             info[first + index] = _shape(vectors[operand]) if operand in vectors else 0

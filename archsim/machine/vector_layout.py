@@ -25,11 +25,12 @@ UNIT_STRIDE, STRIDED, INDEXED = range(3)
     INFO_KIND, INFO_PIPE, INFO_ACCESS, INFO_MASK, INFO_WIDE, INFO_INDEX, INFO_INDEX_BITS, INFO_BASE, INFO_FIELDS,
     INFO_FILE, INFO_LATE, INFO_WHOLE, INFO_SCALAR, INFO_DISTANCE,
 ) = range(56, 70)  # fmt: skip
-"""MASK: 1 + the slot that says whether v0 masks, or -1: v0 is always read. WIDE: log2 of the widest operand over SEW.
-INDEX, INDEX_BITS, BASE: slots of the index register and the base address, bits of an index. FILE: byte offset of the
-vector registers in a hart's state. LATE: results come at the end. WHOLE: sources must be complete. SCALAR: it writes a
-scalar register. DISTANCE: of a slide: 0: one place, BY_REGISTER (BASE) or BY_IMMEDIATE."""
-BY_REGISTER, BY_IMMEDIATE = 1, 2
+"""MASK: 1 + the slot that is 0 where v0 masks, or MASK_IMMEDIATE: the immediate says so, or -1: v0 is always read.
+WIDE: log2 of the widest operand over SEW. INDEX, INDEX_BITS, BASE: slots of the index register and the base address,
+bits of an index. FILE: byte offset of the vector registers in a hart's state. LATE: results come at the end. WHOLE:
+sources must be complete. SCALAR: it writes a scalar register. DISTANCE: of a slide: 0: one place, BY_REGISTER (BASE) or
+BY_IMMEDIATE."""
+BY_REGISTER, BY_IMMEDIATE, MASK_IMMEDIATE = 1, 2, 99
 INFO_READ_SHAPE, INFO_WRITE_SHAPE = 70, 82
 """Registers of each operand's group: 0: one register that is no vector register; else fields << 16 | how << 8 | value,
 where how is COUNT (value registers), SCALED (elements are SEW * 2**(value - 8) wide) or FIXED (2**value bits)."""
@@ -72,10 +73,11 @@ V_TOUCHED = V_READING + 264
 V_BANK_POOL = V_TOUCHED + 264
 """Accesses of the register file's banks per bucket of cycles, as the scratchpad's bandwidth."""
 V_QUEUE = V_BANK_POOL + at.W_FIRST + 2 * at.BUCKETS
-Q_INFO, Q_WORD, Q_NUMBER, Q_TIME, Q_LMUL, Q_SEW, Q_ACTIVE = range(7)
+Q_INFO, Q_WORD, Q_NUMBER, Q_TIME, Q_LMUL, Q_SEW, Q_PASSES, Q_MASKED = range(8)
 Q_WORK = 8
 Q_FIELDS = Q_WORK + at.WORK_SIZE
-"""An instruction that waits: its facts, word, number, when it was handed over, vtype as it was then, its work."""
+"""An instruction that waits: its facts, word, number, when it was handed over, vtype as it was then, passes of a slide,
+whether v0 masks it, its work."""
 V_ADDRESSES = V_QUEUE + at.QUEUE_SLOTS * Q_FIELDS
 """Addresses of the elements of an indexed access (as many as a group of registers has)."""
 LOAD_PIPE, STORE_PIPE, SLIDE_PIPE = PIPES.index("load"), PIPES.index("store"), PIPES.index("slide")

@@ -46,13 +46,16 @@ from archsim.machine.vector_layout import (
     INFO_BASE,
     INFO_DISTANCE,
     INFO_KIND,
+    INFO_MASK,
     INFO_PIPE,
     LOAD_PIPE,
-    Q_ACTIVE,
+    MASK_IMMEDIATE,
     Q_FIELDS,
     Q_INFO,
     Q_LMUL,
+    Q_MASKED,
     Q_NUMBER,
+    Q_PASSES,
     Q_SEW,
     Q_TIME,
     Q_WORD,
@@ -121,11 +124,22 @@ def hand_over(ctx, info, info_address, word, immediate, number, time):
     at = V_QUEUE + v[V_TAIL] % QUEUE_SLOTS * Q_FIELDS
     v[at + Q_INFO], v[at + Q_WORD], v[at + Q_NUMBER], v[at + Q_TIME] = info_address, word, number, time
     v[at + Q_LMUL], v[at + Q_SEW] = ctx[LMUL_LOG2], ctx[COLUMN] & 3
-    v[at + Q_ACTIVE] = _distance_bits(ctx, info, word, immediate)
+    v[at + Q_PASSES] = _distance_bits(ctx, info, word, immediate)
+    v[at + Q_MASKED] = _is_masked(info, word, immediate)
     for k in range(WORK_SIZE):
         v[at + Q_WORK + k] = work[k]
     v[V_TAIL] += 1
     advance(ctx)
+
+
+@njit
+def _is_masked(info, word, immediate):
+    """Whether v0 masks an instruction, or is read by it in any case."""
+    mask = info[INFO_MASK]
+    if mask <= 0:
+        return -mask
+    value = immediate if mask == MASK_IMMEDIATE else (word >> (16 + 8 * (mask - 1))) & 255
+    return np.int64(value == 0)
 
 
 @njit

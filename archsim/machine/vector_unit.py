@@ -30,7 +30,6 @@ from archsim.machine.vector_layout import (
     COUNT,
     INFO_KIND,
     INFO_LATE,
-    INFO_MASK,
     INFO_PIPE,
     INFO_READ_SHAPE,
     INFO_WHOLE,
@@ -42,8 +41,9 @@ from archsim.machine.vector_layout import (
     K_REDUCE,
     K_SLIDE,
     K_SLIDE_ONE,
-    Q_ACTIVE,
     Q_LMUL,
+    Q_MASKED,
+    Q_PASSES,
     Q_SEW,
     Q_TIME,
     Q_WORD,
@@ -113,7 +113,7 @@ def element_cycles(v, parameters, info, entry):
         if kind in (K_REDUCE, K_FLOAT_REDUCE):
             cycles += _tree_steps(v, entry) * (v[V_STEP] + v[V_LATENCY + kind])
     if kind == K_SLIDE and v[V_SLIDE_POWERS]:
-        cycles *= max(1, entry[Q_ACTIVE])
+        cycles *= max(1, entry[Q_PASSES])
     return cycles
 
 
@@ -176,7 +176,7 @@ def sources_ready(ctx, v, info, entry, cycles):
     word, begin, end = entry[Q_WORD], 0, 0
     for index in range(info[INFO_READS] + 1):
         if index == info[INFO_READS]:
-            register, count = mask_register(info, word), 1
+            register, count = mask_register(info, entry), 1
             if register < 0:
                 break
         else:
@@ -193,9 +193,9 @@ def sources_ready(ctx, v, info, entry, cycles):
 
 
 @njit
-def mask_register(info, word):
+def mask_register(info, entry):
     """Scoreboard entry of v0 where it masks an instruction, -1 elsewhere. Vector operands are based on V's entry."""
-    if info[INFO_MASK] == 0 or (info[INFO_MASK] > 0 and (word >> (16 + 8 * (info[INFO_MASK] - 1))) & 255 != 0):
+    if entry[Q_MASKED] == 0:
         return -1
     if info[INFO_WRITES] > 0 and info[INFO_WRITE_SHAPE] != 0:
         return info[INFO_WRITE0 + 1]
@@ -275,7 +275,7 @@ def mark_registers(ctx, v, info, entry, begin, end, first, done):
     word = entry[Q_WORD]
     for index in range(info[INFO_READS] + 1):
         if index == info[INFO_READS]:
-            register, count = mask_register(info, word), 1
+            register, count = mask_register(info, entry), 1
             if register < 0:
                 break
         else:
