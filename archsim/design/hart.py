@@ -66,7 +66,7 @@ class FrontEnd:
         default=0,
     )
     taken_bubble: int = cycles("without fetch behind a taken branch that was predicted right", default=0)
-    queue: int = count("instructions that fetch may be ahead of issue", maximum=256, default=4)
+    queue: int = count("instructions that fetch may be ahead of issue", minimum=0, maximum=256, default=0)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.design.merge import Tree
-from archsim.design.spec import Design
+from archsim.design.spec import FORMATS, Design
 
 TILE_PARAMETERS = ("TM", "TN", "TROWB")
 
@@ -69,12 +69,23 @@ def _odd(d: Design) -> list[str]:
 
 
 def _reach(d: Design) -> int:
-    """Elements of a tile row of int8 that the unit multiplies in a pass."""
-    return d.core.matrix.rows * d.core.matrix.depth
+    """Elements of a tile row of int8 that the unit multiplies at once."""
+    return (d.core.matrix.rows if d.core.matrix.kind in ("systolic_ws", "systolic_is") else 1) * d.core.matrix.depth
 
 
 def _systolic(d: Design) -> bool:
-    return d.core.matrix.kind == "systolic_ws"
+    return d.core.matrix.kind.startswith("systolic")
+
+
+def _column_tiles(d: Design) -> str:
+    """The parameter that says how many rows of a tile lie along the columns."""
+    return "TM" if d.core.matrix.kind == "systolic_is" else "TN"
+
+
+def _no_pairs(d: Design) -> list[str]:
+    return [
+        pair for pair in d.core.matrix.pairs if not set(pair.split(" x ")) <= set(FORMATS) or pair.count(" x ") != 1
+    ]
 
 
 def _of_in_order(name: str) -> Rule:
@@ -131,14 +142,14 @@ RULES = (
     ),
     Rule(
         "core.matrix.rows",
-        lambda d: not _systolic(d) and d.core.matrix.rows != 1,
+        lambda d: d.core.matrix.kind == "dot_product" and d.core.matrix.rows != 1,
         lambda d: f"a dot_product unit takes one activation row per cycle, not {d.core.matrix.rows}",
         lambda d: "leave rows out, or use kind: systolic_ws",
     ),
     Rule(
         "core.matrix.depth",
         lambda d: _systolic(d) and d.core.matrix.depth != 1,
-        lambda d: f"a systolic_ws array is one element deep, not {d.core.matrix.depth}",
+        lambda d: f"a {d.core.matrix.kind} array is one element deep, not {d.core.matrix.depth}",
         lambda d: "leave depth out and use rows, or use kind: dot_product",
     ),
     Rule(
@@ -155,15 +166,33 @@ RULES = (
     ),
     Rule(
         "core.matrix.columns",
-        lambda d: d.core.matrix.columns > d.parameters.get("TN", math.inf),
-        lambda d: f"{d.core.matrix.columns} columns are never filled by tiles of TN = {d.parameters['TN']} rows",
-        lambda d: "use fewer columns, or a larger TN",
+        lambda d: d.core.matrix.columns > d.parameters.get(_column_tiles(d), math.inf),
+        lambda d: (
+            f"{d.core.matrix.columns} columns are never filled by tiles of {_column_tiles(d)} = "
+            f"{d.parameters[_column_tiles(d)]} rows"
+        ),
+        lambda d: f"use fewer columns, or a larger {_column_tiles(d)}",
+    ),
+    Rule(
+        "core.matrix.rows",
+        lambda d: (
+            d.core.matrix.kind in ("outer_product", "systolic_os")
+            and d.core.matrix.rows > d.parameters.get("TM", math.inf)
+        ),
+        lambda d: f"{d.core.matrix.rows} rows are never filled by tiles of TM = {d.parameters['TM']} rows",
+        lambda d: "use fewer rows, or a larger TM",
     ),
     Rule(
         "core.matrix",
         lambda d: _reach(d) > d.parameters.get("TROWB", math.inf),
         lambda d: f"{_reach(d)} elements at once are never filled by tile rows of TROWB = {d.parameters['TROWB']} B",
         lambda d: f"use {'fewer rows' if _systolic(d) else 'less depth'}, or a larger TROWB",
+    ),
+    Rule(
+        "core.matrix.pairs",
+        _no_pairs,
+        lambda d: f"{_no_pairs(d)[0]!r} is no pair of formats, weights x activations",
+        lambda d: "write pairs as in {int4 x int8: 2.0}",
     ),
     Rule(
         "core.dma.burst",

@@ -47,23 +47,43 @@ class TileLsu:
 class Matrix:
     """The matrix unit.
 
-    `dot_product`: per cycle one activation row against `columns` weight rows, `depth` deep. `systolic_ws`: an array
-    of `rows` x `columns` that holds weights; activation rows stream through, one per cycle.
+    `dot_product`: per cycle one activation row against `columns` weight rows, `depth` deep. `outer_product`: per cycle
+    `rows` activation rows against `columns` weight rows, `depth` deep, into `rows` x `columns` accumulators. Systolic
+    arrays of `rows` x `columns` hold one operand while the others stream through: `systolic_os` an accumulator (rows of
+    activations x rows of weights), `systolic_ws` weights (depth x rows of weights), `systolic_is` activations (depth x
+    rows of activations). A fold begins when the operand that the array holds changes.
     """
 
-    kind: str = text("what it is", choices=("dot_product", "systolic_ws"))
-    rows: int = count("depth of the array (systolic_ws)", default=1)
-    columns: int = count("weight rows at once")
-    depth: int = count("elements of a weight row per cycle (dot_product)", default=1)
-    latency: int = cycles("pipeline depth")
+    kind: str = text(
+        "what it is", choices=("dot_product", "outer_product", "systolic_os", "systolic_ws", "systolic_is")
+    )
+    rows: int = count("rows of the array (all but dot_product)", default=1)
+    columns: int = count("columns of the array; of a dot_product unit: weight rows at once")
+    depth: int = count("elements of a row at once (dot_product, outer_product)", default=1)
+    latency: int = cycles("pipeline depth, beyond the way through a systolic array")
     queue: int = count("instructions that wait", maximum=64)
-    double_buffered: bool = flag("whether weights load behind a multiply (systolic_ws)", default=True)
+    double_buffered: bool = flag(
+        "whether the next weights (systolic_ws) or activations (systolic_is) load behind a fold", default=True
+    )
+    folds: str = text(
+        "of a systolic array: serial, a fold streams when the one before has drained and is charged the whole array, "
+        "as SCALE-Sim does; overlapped, it streams behind the one before",
+        choices=("overlapped", "serial"),
+        default="overlapped",
+    )
     formats: dict[str, float] = numbers(
         "formats of weights and activations it multiplies natively, with their rate relative to full",
         choices=FORMATS,
         whole=False,
         above_zero=True,
         maximum=64,
+    )
+    pairs: dict[str, float] = numbers(
+        "rates of formats of weights x activations where they differ from those of `formats`, as in {int4 x int8: 2}",
+        whole=False,
+        above_zero=True,
+        maximum=64,
+        default={},
     )
 
     @property

@@ -34,7 +34,7 @@ def hart_state(core: Any, array: Array) -> np.ndarray:
     h[at.H_DECODED] = min(front.decode or front.stages, hart.branch_penalty)
     h[at.H_BLOCKING], h[at.H_SLACK] = hart.blocking, hart.late_alu
     h[at.H_FETCH_WIDTH] = front.width or hart.width
-    h[at.H_LEAD] = max(1, front.queue // hart.width)
+    h[at.H_LEAD] = front.queue // hart.width
     h[at.H_FETCH_CAUSE] = at.STALL_FETCH
     h[at.H_LINE], h[at.H_LINE_SHIFT] = -1, core.l1i.line.bit_length() - 1 if core.l1i else _PERFECT_LINE_SHIFT
     _predictor(h, hart.predictor, array)

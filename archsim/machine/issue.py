@@ -22,6 +22,7 @@ from archsim.machine.layout import (
     BUILTIN_STORE,
     BUILTIN_SYNC,
     BUILTIN_WAIT,
+    CAUSE,
     COLUMN,
     COLUMNS,
     EVENT_MACS,
@@ -113,6 +114,7 @@ def _scalar(ctx, info, word, start):
     latency = max(1, work[WORK_LATENCY]) if described else 1
     for index in range(info[INFO_WRITES]):
         ready[operand(info, INFO_WRITE0, index, word)] = time + latency
+        pointer_int64(ctx[CAUSE])[operand(info, INFO_WRITE0, index, word)] = info[INFO_UNIT]
     ctx[NOW] = time + 1
     if described:
         pointer_int64(ctx[EVENTS])[EVENT_MACS + work[WORK_FORMAT]] += work[WORK_MACS]
@@ -181,6 +183,6 @@ def _dma(ctx, op, info, word, immediate, start, write):
         size, rows = rows * size, 1
     enqueue(
         ctx, write, dram[ACCESS_ADDRESS], spad[ACCESS_ADDRESS], rows, size, strides[0], strides[1], barrier,
-        max(time, ready), dram[ACCESS_INDEX],
+        time, max(time, ready), dram[ACCESS_INDEX],
     )  # fmt: skip
     return RUNNING

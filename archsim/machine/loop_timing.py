@@ -83,7 +83,14 @@ def cache_lines(variant: Variant, address: str, store: bool) -> list[str]:
         f"    extra = l1_access(ctxp, {address}, start, np.int64({int(store)}))",
     ]
     if not store:
-        return lines
+        return [
+            *lines,
+            # with all miss registers taken the hart goes no further
+            "    if ctx[MISS_WAIT] > 0:",
+            "        behind += ctx[MISS_WAIT]",
+            "        extra -= ctx[MISS_WAIT]",
+            "        ctx[HELD] = ctx[SERVED]",
+        ]
     return [
         *lines,
         "else:",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archsim.design.hart import FrontEnd
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -40,6 +42,6 @@ def core_of(design: Any, *, view: bool = False) -> str:
     """
     hart = design.core.hart
     predicts = hart.predictor.kind != "none" or hart.predictor.return_stack or hart.predictor.btb
-    fetches = design.core.l1i is not None or hart.front_end.taken_bubble or hart.front_end.width > 1
+    fetches = design.core.l1i is not None or hart.front_end != FrontEnd(stages=hart.front_end.stages)
     plain = hart.kind == "in_order" and hart.width == 1 and not predicts and not fetches
     return "single" if plain and not view else str(hart.kind)
