@@ -11,6 +11,7 @@ from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.design.merge import Tree
 from archsim.design.spec import FORMATS, Design
+from archsim.isa.vector_facts import KINDS
 
 TILE_PARAMETERS = ("TM", "TN", "TROWB")
 
@@ -25,8 +26,35 @@ class Rule:
     remedy: Callable[[Design], str]
 
 
-def _sets(d: Design) -> float:
-    return d.core.l1d.size / (d.core.l1d.line * d.core.l1d.ways)
+def _sets(cache: Any) -> float:
+    return float(cache.size / (cache.line * cache.ways)) if cache is not None else 1.0
+
+
+def _cache_rules(name: str) -> tuple[Rule, Rule]:
+    """Rules of a cache of the core, where there is one."""
+
+    def cache(d: Design) -> Any:
+        return getattr(d.core, name)
+
+    return (
+        Rule(
+            f"core.{name}.size",
+            lambda d: _sets(cache(d)) < 1 or _sets(cache(d)) != int(_sets(cache(d))),
+            lambda d: f"{cache(d).size} B is no multiple of line x ways = {cache(d).line * cache(d).ways} B",
+            lambda d: "change size, line or ways",
+        ),
+        Rule(
+            f"core.{name}.size",
+            lambda d: int(_sets(cache(d))) & (int(_sets(cache(d))) - 1),
+            lambda d: f"size / (line x ways) = {_sets(cache(d)):g} sets is not a power of two",
+            lambda d: "change size, line or ways",
+        ),
+    )
+
+
+def _slow_ports(d: Design) -> list[str]:
+    ports, interval = vars(d.core.hart.ports), vars(d.core.hart.interval)
+    return [name for name, cycles in interval.items() if cycles != 1 and ports[name] > 1]
 
 
 def _bank_row(d: Design) -> int:
@@ -61,19 +89,46 @@ def _no_pairs(d: Design) -> list[str]:
     ]
 
 
+def _of_in_order(name: str) -> Rule:
+    """A field of a hart that only those of kind in_order have."""
+    return Rule(
+        f"core.hart.{name}",
+        lambda d: d.core.hart.kind != "in_order" and getattr(d.core.hart, name),
+        lambda d: f"a hart of kind {d.core.hart.kind} does not have it",
+        lambda d: "take it out, or write kind: in_order",
+    )
+
+
 RULES = (
+    *_cache_rules("l1d"),
+    *_cache_rules("l1i"),
+    *_cache_rules("l2"),
     Rule(
-        "core.l1d.size",
-        lambda d: _sets(d) < 1 or _sets(d) != int(_sets(d)),
-        lambda d: f"{d.core.l1d.size} B is no multiple of line x ways = {d.core.l1d.line * d.core.l1d.ways} B",
-        lambda d: "change size, line or ways",
+        "core.l2.line",
+        lambda d: d.core.l2 is not None and d.core.l2.line < max(c.line for c in (d.core.l1d, d.core.l1i) if c),
+        lambda d: f"lines of {d.core.l2.line if d.core.l2 else 0} B are shorter than those of the first level",
+        lambda d: "use lines at least as long",
     ),
     Rule(
-        "core.l1d.size",
-        lambda d: int(_sets(d)) & (int(_sets(d)) - 1),
-        lambda d: f"size / (line x ways) = {_sets(d):g} sets is not a power of two",
-        lambda d: "change size, line or ways",
+        "core.hart.ports",
+        _slow_ports,
+        lambda d: f"{_slow_ports(d)[0]} has several ports that take more than a cycle each",
+        lambda d: "use one port, or an interval of 1 cycles",
     ),
+    Rule(
+        "core.hart.out_of_order",
+        lambda d: d.core.hart.kind == "out_of_order" and d.core.hart.out_of_order is None,
+        lambda d: "an out-of-order hart has no window",
+        lambda d: "write out_of_order: {rob: 64, issue_queue: 32, load_queue: 16, store_queue: 16}",
+    ),
+    Rule(
+        "core.hart.out_of_order",
+        lambda d: d.core.hart.kind == "in_order" and d.core.hart.out_of_order is not None,
+        lambda d: "a hart of kind in_order has no such window",
+        lambda d: "take it out, or write kind: out_of_order",
+    ),
+    _of_in_order("blocking"),
+    _of_in_order("late_alu"),
     Rule(
         "core.scratchpad.size",
         lambda d: d.core.scratchpad.size % _bank_row(d),
@@ -97,6 +152,24 @@ RULES = (
         lambda d: _systolic(d) and d.core.matrix.depth != 1,
         lambda d: f"a {d.core.matrix.kind} array is one element deep, not {d.core.matrix.depth}",
         lambda d: "leave depth out and use rows, or use kind: dot_product",
+    ),
+    Rule(
+        "core.vector.width",
+        lambda d: not d.core.vector.datapath,
+        lambda d: "neither width nor lanes is given",
+        lambda d: "give one of them",
+    ),
+    Rule(
+        "core.vector.lanes",
+        lambda d: d.core.vector.lanes and d.core.vector.datapath % d.core.vector.lanes,
+        lambda d: f"{d.core.vector.lanes} lanes do not divide the width of {d.core.vector.width} B",
+        lambda d: "leave width out: it is 8 B a lane then",
+    ),
+    Rule(
+        "core.vector.held",
+        lambda d: set(d.core.vector.held) - set(KINDS),
+        lambda d: f"there is no kind {min(set(d.core.vector.held) - set(KINDS))!r}",
+        lambda d: f"use some of {', '.join(KINDS)}",
     ),
     Rule(
         "parameters",

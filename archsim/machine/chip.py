@@ -12,8 +12,10 @@ from archsim.isa.lower import state_layout
 from archsim.machine import layout as at
 from archsim.machine.compiled import CodeTables
 from archsim.machine.csr_table import csr_table, csr_values
+from archsim.machine.hart_state import cache_block, hart_state
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import Predecoded
+from archsim.machine.vector_layout import vector_block
 
 TIMELINE_BUCKETS = 512
 MARKS_LIMIT = 1 << 16
@@ -30,7 +32,7 @@ class Chip:
         harts: how many.
         values: whether bulk data (tiles, vectors, DMA payload) is held and computed.
         timed: whether time is modelled.
-        timeline_shift: log2 of the cycles in a bucket of the bandwidth timeline.
+        timeline_shift: log2 of the cycles in a stretch of the DRAM timeline, at first.
     """
 
     def __init__(
@@ -42,7 +44,7 @@ class Chip:
         *,
         values: bool,
         timed: bool,
-        timeline_shift: int = 12,
+        timeline_shift: int = 6,
     ) -> None:
         self.design, self.tables, self.code, self.memory = design, tables, code, memory
         self.harts = design.cores
@@ -145,14 +147,14 @@ class Chip:
 
     def _timing(self, context: np.ndarray, point: Any) -> None:
         core = self.design.core
-        context[at.BRANCH_PENALTY] = core.hart.branch_penalty
-        l1d = core.l1d
-        sets = l1d.size // (l1d.line * l1d.ways)
-        tags = self.array(sets * l1d.ways)
-        tags[:] = -2
-        point(at.TAGS, tags)
-        context[at.TAG_SETS], context[at.TAG_WAYS] = sets, l1d.ways
-        context[at.LINE_SHIFT] = l1d.line.bit_length() - 1
+        point(at.HART_STATE, hart_state(core, self.array))
+        point(at.PARTIAL, self.array(len(at.STALLS_NAMES)))
+        for slot, cache in ((at.L1D, core.l1d), (at.L1I, core.l1i), (at.L2, core.l2)):
+            if cache is not None:
+                point(slot, cache_block(cache, self.array))
+        mshrs = self.array(1 + core.l1d.mshrs)
+        mshrs[0] = core.l1d.mshrs
+        point(at.MSHRS, mshrs)
         scratchpad = core.scratchpad
         shift = scratchpad.granule.bit_length() - 1
         granules = (scratchpad.size >> shift) + 1
@@ -164,6 +166,9 @@ class Chip:
         pool[at.W_CAPACITY] = scratchpad.banks * scratchpad.width << at.BUCKET_SHIFT
         point(at.BANDWIDTH, pool)
         point(at.UNIT, self._units())
+        block = vector_block(core.vector, self.tables.coded.isa.parameters.get("VLEN", 64))
+        self.keep[block.ctypes.data] = block
+        point(at.VECTOR, block)
 
     def _units(self) -> np.ndarray:
         """Parameters of tile_lsu, matrix and vector, UNIT_FIELDS numbers each."""
@@ -175,7 +180,7 @@ class Chip:
             if unit.queue > at.QUEUE_SLOTS:
                 raise InputError(f"a unit's queue is {unit.queue} deep", remedy=f"use at most {at.QUEUE_SLOTS}")
         units[0, at.U_WIDTH] = core.tile_lsu.width
-        units[2, at.U_WIDTH] = core.vector.width
+        units[2, at.U_WIDTH] = core.vector.datapath
         matrix = units[1]
         matrix[at.U_KIND] = at.MATRIX_KINDS.index(core.matrix.kind)
         matrix[at.U_ROWS], matrix[at.U_COLUMNS], matrix[at.U_DEPTH] = (

@@ -24,6 +24,7 @@ from archsim.machine.layout import (
     EVENT_TILE_WRITE,
     EVENTS,
     FIRST_DECOUPLED,
+    HELD,
     INFO_BARRIER,
     INFO_READ0,
     INFO_READS,
@@ -47,6 +48,8 @@ from archsim.machine.layout import (
     U_SCRATCHPAD,
     U_WIDTH,
     UNIT,
+    UNIT_BEGIN,
+    UNIT_DONE,
     UNIT_FIELDS,
     UNIT_FREE,
     WORK,
@@ -55,12 +58,11 @@ from archsim.machine.layout import (
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.matrix_unit import matrix_interval, multiply_rate
-from archsim.machine.operands import barrier_of, operand, registers_ready, stall
-from archsim.machine.scratchpad import check_access, earliest, find_space, mark, transfer
+from archsim.machine.operands import barrier_of, operand, registers_ready
+from archsim.machine.scratchpad import check_access, earliest, mark, transfer
 from archsim.machine.systolic import run_folds
-from archsim.machine.vector_unit import vector_interval
 
-_TILE, _MATRIX = _UNIT_ID["tile_lsu"], _UNIT_ID["matrix"]
+_MATRIX = _UNIT_ID["matrix"]
 
 
 @njit
@@ -73,7 +75,7 @@ def dispatch(ctx, info, unit, word, start):
     dispatched = start
     if number >= depth:
         dispatched = max(start, queue[(number - depth) % QUEUE_SLOTS])
-        stall(ctx, STALL_QUEUE + unit - FIRST_DECOUPLED, dispatched - start)
+        ctx[HELD] = STALL_QUEUE + unit - FIRST_DECOUPLED
     ctx[NOW] = dispatched + 1
     memory = _memory_ready(ctx)
     rate = multiply_rate(ctx) if unit == _MATRIX else 0
@@ -97,6 +99,7 @@ def dispatch(ctx, info, unit, word, start):
         end, done = end + extra, done + extra
         wait(ctx, unit, U_CONFLICT, end)
     note_span(ctx, unit, begin, done)
+    ctx[UNIT_BEGIN], ctx[UNIT_DONE] = begin, done
     queue[number % QUEUE_SLOTS] = begin
     queue[QUEUE_SLOTS] = number + 1
     _finish(ctx, info, unit, word, first, taken, end, done)
@@ -138,7 +141,6 @@ def _memory_ready(ctx):
     time = 0
     for index in range(work[WORK_ACCESSES]):
         access = pointer_int64(ctx[WORK] + (WORK_MEMORY + index * MEMORY_FIELDS) * 8)
-        find_space(ctx, access)
         check_access(ctx, access)
         if ctx[TRAP] != 0:
             return 0
@@ -166,9 +168,7 @@ def _interval(ctx, info, word, parameters, unit, rate):
     """Cycles until the unit can take its next instruction."""
     if unit == _MATRIX:
         return matrix_interval(ctx, info, word, parameters, rate)
-    if unit == _TILE:
-        return _tile_interval(ctx, parameters)
-    return vector_interval(ctx, parameters)
+    return _tile_interval(ctx, parameters)
 
 
 @njit

@@ -20,9 +20,6 @@ from archsim.machine.layout import (
     CHIP_LINK_LATENCY,
     CHIP_LINK_WIDTH,
     CHIP_PERIOD_FS,
-    CHIP_TIMELINE,
-    CHIP_TIMELINE_SHIFT,
-    CHIP_TIMELINE_SIZE,
     DMA,
     E_BURSTS,
     E_DESCRIPTORS,
@@ -50,24 +47,41 @@ from archsim.machine.layout import (
     M_STARTUP,
     QUEUE_SLOTS,
     T_BARRIER,
+    T_BEGIN,
     T_BYTES,
     T_DRAM,
     T_DRAM_STRIDE,
     T_FIELDS,
     T_INDEX,
     T_ISSUED,
+    T_NUMBER,
     T_READY,
     T_ROWS,
     T_SPAD,
     T_SPAD_STRIDE,
     T_WRITE,
+    TRANSFER_COUNT,
+    TRANSFER_FIELDS,
+    TRANSFER_LOG,
     U_IDLE,
     U_OUTSTANDING,
     U_SCRATCHPAD,
     U_STARTUP,
+    VECTOR,
+    VIEW_NUMBER,
+    X_BEGIN,
+    X_BYTES,
+    X_DONE,
+    X_ENGINE,
+    X_NUMBER,
+    X_QUEUED,
+    X_WRITE,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.scratchpad import settle, take
+from archsim.machine.traffic import note_traffic
+from archsim.machine.vector_layout import V_NEXT
+from archsim.machine.vector_queue import to_dram
 
 _DMA_UNIT = _UNIT_ID["dma"]
 
@@ -107,6 +121,7 @@ def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrie
     engine[slot + T_ISSUED] = issued
     engine[slot + T_READY] = ready + dma[M_STARTUP]
     engine[slot + T_INDEX] = index
+    engine[slot + T_NUMBER] = ctx[VIEW_NUMBER]
     engine[E_TAIL] += 1
     if engine[E_TAIL] - engine[E_HEAD] == 1:
         engine[E_ROW] = 0
@@ -128,11 +143,15 @@ def _schedule(dma, engine):
 
 @njit
 def next_burst(chip):
-    """Earliest burst of any engine as (time, hart, engine); time is INFINITY when all are idle."""
+    """Earliest request to DRAM as (time, hart, engine) of any engine, or of a vector unit: engine -1; time is INFINITY
+    when all are idle."""
     best, best_hart, best_engine = INFINITY, -1, 0
     contexts = pointer_int64(chip[CHIP_CONTEXTS])
     for hart in range(chip[CHIP_HARTS]):
         ctx = pointer_int64(contexts[hart])
+        time = pointer_int64(ctx[VECTOR])[V_NEXT]
+        if time < best:
+            best, best_hart, best_engine = time, hart, -1
         for index in range(pointer_int64(ctx[DMA])[M_ENGINES]):
             time = engine_at(ctx, index)[E_NEXT]
             if time < best:
@@ -152,7 +171,10 @@ def advance_engines(chip, until):
 
 @njit
 def burst(chip, ctx, index):
-    """Send an engine's next burst."""
+    """Send an engine's next burst, or what a vector unit asks of DRAM (engine -1)."""
+    if index < 0:
+        to_dram(ctx)
+        return
     dma, engine = pointer_int64(ctx[DMA]), engine_at(ctx, index)
     slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
     row, offset, row_bytes = engine[E_ROW], engine[E_OFFSET], engine[slot + T_BYTES]
@@ -166,6 +188,8 @@ def burst(chip, ctx, index):
     # bursts end at multiples of their size, so that they never straddle a channel
     size = min(row_bytes - offset, limit - dram % limit)
     time = engine[E_NEXT]
+    if row == 0 and offset == 0:
+        engine[slot + T_BEGIN] = time
     done = _move(chip, ctx, time, dram, spad, size, engine[slot + T_WRITE])
     width = chip[CHIP_LINK_WIDTH]
     cycles = (size + width - 1) // width
@@ -181,8 +205,24 @@ def burst(chip, ctx, index):
         engine[E_OFFSET] = 0
         engine[E_ROW] = row + 1
     if engine[E_ROW] >= engine[slot + T_ROWS]:
+        if ctx[TRANSFER_LOG] != 0:
+            _log_transfer(ctx, engine, slot, index)
         _finish(ctx, engine, engine[slot + T_BARRIER])
     _schedule(dma, engine)
+
+
+@njit
+def _log_transfer(ctx, engine, slot, index):
+    """Note a transfer that has ended, for views."""
+    record = pointer_int64(ctx[TRANSFER_LOG] + ctx[TRANSFER_COUNT] * TRANSFER_FIELDS * 8)
+    record[X_NUMBER] = engine[slot + T_NUMBER]
+    record[X_BEGIN] = engine[slot + T_BEGIN]
+    record[X_DONE] = engine[E_DONE]
+    record[X_BYTES] = engine[slot + T_ROWS] * engine[slot + T_BYTES]
+    record[X_WRITE] = engine[slot + T_WRITE]
+    record[X_ENGINE] = index
+    record[X_QUEUED] = engine[slot + T_ISSUED]
+    ctx[TRANSFER_COUNT] += 1
 
 
 @njit
@@ -213,9 +253,7 @@ def _move(chip, ctx, time, dram, spad, size, write):
         done += take(ctx, size, done, 1)
         events[EVENT_SPAD_WRITE] += size
         settle(ctx, spad, size, 1, done)
-    if chip[CHIP_TIMELINE]:
-        bucket = min(served >> chip[CHIP_TIMELINE_SHIFT], chip[CHIP_TIMELINE_SIZE] - 1)
-        pointer_int64(chip[CHIP_TIMELINE])[bucket] += size
+    note_traffic(chip, served, size)
     return done
 
 

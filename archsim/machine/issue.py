@@ -29,6 +29,7 @@ from archsim.machine.layout import (
     EVENTS,
     FIRST_DECOUPLED,
     FUNCTIONS,
+    HELD,
     INFINITY,
     INFO,
     INFO_ALWAYS,
@@ -60,10 +61,14 @@ from archsim.machine.layout import (
     WORK_MEMORY,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.operands import barrier_of, operand, stall
+from archsim.machine.operands import barrier_of, operand
 from archsim.machine.scratchpad import check_access, check_gather, earliest, mark
+from archsim.machine.vector_issue import dispatch_vector, settle_all
+from archsim.machine.vector_layout import INDEXED, INFO_ACCESS
+from archsim.machine.vector_memory import note_indexed
+from archsim.machine.vector_queue import vector_block
 
-_DMA = _UNIT_ID["dma"]
+_DMA, _VECTOR = _UNIT_ID["dma"], _UNIT_ID["vector"]
 
 
 @njit
@@ -78,6 +83,8 @@ def issue(ctx, op, word, immediate, start):
     ctx[NOW] = start + 1
     if info[INFO_HAS_PATTERN]:
         call_at(pointer_int64(ctx[PATTERNS])[op], ctx, word, immediate)
+    if info[INFO_ACCESS] == INDEXED:
+        note_indexed(ctx, vector_block(ctx), info, word)
     if builtin == BUILTIN_WAIT:
         return _wait(ctx, info, word, start)
     if builtin == BUILTIN_SYNC:
@@ -89,7 +96,10 @@ def issue(ctx, op, word, immediate, start):
         ctx[NOW] = start
         call_at(_function(ctx, op), ctx, word, immediate)
         ctx[NOW] = start + 1
-    if unit >= FIRST_DECOUPLED and ctx[TRAP] == 0:
+    if unit == _VECTOR and ctx[TRAP] == 0:
+        dispatch_vector(ctx, info, ctx[INFO] + op * INFO_SIZE * 8, word, immediate, start)
+    elif unit >= FIRST_DECOUPLED and ctx[TRAP] == 0:
+        settle_all(ctx)
         dispatch(ctx, info, unit, word, start)
     elif builtin == BUILTIN_SCALAR:
         _scalar(ctx, info, word, start)
@@ -109,7 +119,7 @@ def _scalar(ctx, info, word, start):
     time = start
     for index in range(info[INFO_READS]):
         time = max(time, ready[operand(info, INFO_READ0, index, word)])
-    stall(ctx, info[INFO_UNIT], time - start)
+    ctx[HELD] = info[INFO_UNIT]
     latency = max(1, work[WORK_LATENCY]) if described else 1
     for index in range(info[INFO_WRITES]):
         ready[operand(info, INFO_WRITE0, index, word)] = time + latency
@@ -127,7 +137,7 @@ def _wait(ctx, info, word, start):
         ctx[BLOCKED_ON] = 1
         return BLOCKED
     time = max(start, pointer_int64(ctx[BARRIER_DONE])[barrier])
-    stall(ctx, STALL_DMA_WAIT, time - start)
+    ctx[HELD] = STALL_DMA_WAIT
     ctx[NOW] = time + 1
     return RUNNING
 
@@ -138,7 +148,7 @@ def _sync(ctx, start):
     if ctx[SYNC_WAITING] < 0:
         time = max(start, -ctx[SYNC_WAITING])
         ctx[SYNC_WAITING] = 0
-        stall(ctx, STALL_SYNC, time - start)
+        ctx[HELD] = STALL_SYNC
         ctx[NOW] = time + 1
         return RUNNING
     ctx[SYNC_WAITING] = 1
@@ -148,6 +158,7 @@ def _sync(ctx, start):
 @njit
 def _dma(ctx, op, info, word, immediate, start, write):
     """Queue a transfer; its values move now, its bursts in time order."""
+    settle_all(ctx)
     free = slot_free_at(ctx)
     if free >= INFINITY:
         ctx[BLOCKED_ON] = 2
@@ -161,7 +172,7 @@ def _dma(ctx, op, info, word, immediate, start, write):
     if ctx[TRAP] != 0 or work[WORK_ACCESSES] != 2 or dram[ACCESS_DRAM] == 0:
         return TRAPPED
     time = max(start, free)
-    stall(ctx, STALL_QUEUE + _DMA - FIRST_DECOUPLED, time - start)
+    ctx[HELD] = STALL_QUEUE + _DMA - FIRST_DECOUPLED
     ctx[NOW] = time + 1
     rows, size = dram[ACCESS_ROWS], dram[ACCESS_BYTES]
     if rows <= 0 or size <= 0:

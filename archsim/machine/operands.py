@@ -1,4 +1,4 @@
-"""What instructions outside the dispatch loop name: registers of the scoreboard, barriers; and stalls they cause."""
+"""What instructions outside the dispatch loop name: registers of the scoreboard, barriers."""
 
 from __future__ import annotations
 
@@ -15,18 +15,11 @@ from archsim.machine.layout import (
     INFO_WRITES,
     READ_DONE,
     READY,
-    STALLS,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.layout import UNITS as _UNITS
 
 _LOAD, _MATRIX, _COUNT = _UNIT_ID["load"], _UNIT_ID["matrix"], len(_UNITS)
-
-
-@njit
-def stall(ctx, cause, cycles):
-    if cycles > 0:
-        pointer_int64(ctx[STALLS])[cause] += cycles
 
 
 @njit

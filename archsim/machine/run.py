@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import numpy as np
@@ -20,12 +20,14 @@ from archsim.machine.energy import energy_of
 from archsim.machine.environment import Clock, Environment, Options
 from archsim.machine.instruction_set import instruction_set_for
 from archsim.machine.linux import LinuxProcess
-from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.precompile import compile_missing
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
+from archsim.machine.variant import Variant, core_of
+from archsim.machine.vector_issue import settle_chip
+from archsim.machine.viewing import View
 
 FIDELITIES = ("functional", "timed", "addresses")
 HELD_FUNCTIONAL = 4 << 30
@@ -50,6 +52,7 @@ def run(
     options: Options = DEFAULT_OPTIONS,
     progress: Callable[[int], None] | None = None,
     log: TextIO | None = None,
+    views: Sequence[View] = (),
 ) -> RunResult:
     """Run a program on a design, bit-exactly.
 
@@ -66,6 +69,7 @@ def run(
         options: what the program is granted: arguments, files, input.
         progress: called with the instructions retired so far.
         log: takes a line per executed instruction, as Spike's commit log has them (functional runs only).
+        views: are given what became of each instruction (timed fidelities).
 
     Returns:
         RunResult.
@@ -86,6 +90,8 @@ def run(
         raise InputError("a functional run has no trace of time", remedy="record with a timed run")
     if log is not None and timed:
         raise InputError("a commit log is written by functional runs only", remedy="use fidelity functional")
+    if views and not timed:
+        raise InputError("a functional run has no times to show", remedy="use a timed run")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
     compile_missing(tables, code.used, timed=timed)
@@ -99,7 +105,9 @@ def run(
         return round(int(context[at.NOW]) / design.clock * 1e9) if timed else int(context[at.INSTRET])
 
     environment = environment_of(chip, program, options, clock, timed)
-    variant = Variant(timed=timed, record=record, step=log is not None)
+    variant = Variant(
+        timed=timed, core=core_of(design, view=bool(views)), view=bool(views), record=record, step=log is not None
+    )
     session = Session(
         chip,
         tables.go(variant),
@@ -113,11 +121,18 @@ def run(
         from archsim.machine.recording import Recorder
 
         session.recorder = Recorder(chip)
+    if views:
+        from archsim.machine.viewing import Viewer
+
+        session.viewer = Viewer(chip, list(views))
     if log is not None:
         session.tracer = CommitLog(chip, program, log)
     try:
         session.run()
     finally:
+        if views:
+            # of a run that failed, too: they show what led there
+            session.viewer.finish()
         environment.finish()
     result = collect(chip, design, fidelity, main, environment)
     if record:
@@ -176,20 +191,26 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     )
     if fidelity == "functional":
         return result
+    settle_chip(chip.address)
     ends = [_end_of(chip, hart) for hart in range(chip.harts)]
     result.cycles = max(ends)
     result.time_s = result.cycles / design.clock
     result.hart_cycles = result.cycles * chip.harts
-    stalls = np.zeros(len(at.STALLS_NAMES), np.int64)
+    width = design.core.hart.width
+    stalls, slots = np.zeros(len(at.STALLS_NAMES), np.int64), np.zeros(len(at.STALLS_NAMES), np.int64)
     events = np.zeros(len(at.EVENT_NAMES), np.int64)
     units = np.zeros(len(at.UNITS), np.int64)
     accounts = np.zeros((len(at.UNITS) - at.FIRST_DECOUPLED, len(at.UNIT_CAUSES)), np.int64)
     for hart, end in enumerate(ends):
         own = chip.view(hart, at.STALLS, len(at.STALLS_NAMES)).copy()
+        partial = chip.view(hart, at.PARTIAL, len(at.STALLS_NAMES)).copy()
         context = chip.contexts[hart]
+        state = chip.view(hart, at.HART_STATE, at.HART_STATE_SIZE)
         own[at.STALL_DRAIN] += end - int(context[at.NOW])
         own[at.STALL_IDLE] += result.cycles - end
+        partial[at.STALL_DRAIN] += (width - int(state[at.H_USED])) if state[at.H_USED] else 0
         stalls += own
+        slots += own * width + partial
         events += chip.view(hart, at.EVENTS, len(at.EVENT_NAMES))
         units += chip.view(hart, at.UNIT_BUSY, len(at.UNITS))
         accounts += _accounts(chip, hart, result)
@@ -198,13 +219,16 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
                 "hart": hart,
                 "cycles": result.cycles,
                 "instructions": int(context[at.INSTRET]),
-                "busy_cycles": int(context[at.INSTRET]),
+                "busy_cycles": int(state[at.H_BUSY]),
                 "stalls": _named(at.STALLS_NAMES, own),
+                "slots": _named(at.STALLS_NAMES, own * width + partial),
                 "bank_conflict_cycles": int(context[at.CONFLICT_CYCLES]),
             }
         )
-    result.busy_cycles = result.instructions
+    result.busy_cycles = sum(hart["busy_cycles"] for hart in result.harts)
+    result.issue_slots = result.hart_cycles * width
     result.stalls = _named(at.STALLS_NAMES, stalls)
+    result.slots = _named(at.STALLS_NAMES, slots)
     result.units = {name: int(units[at.UNIT_ID[name]]) for name in at.UNITS[at.FIRST_DECOUPLED :]}
     result.unit_stalls = {
         name: _named(at.UNIT_CAUSES, row) for name, row in zip(at.UNITS[at.FIRST_DECOUPLED :], accounts, strict=True)
@@ -262,6 +286,8 @@ def _memory_counters(chip: Chip, design: Any, result: RunResult) -> None:
     size = design.memory.device.tx_bytes
     result.dram_read_bytes = int(d[at.D_READS]) * size
     result.dram_write_bytes = int(d[at.D_WRITES]) * size
+    result.dram_stretch = 1 << int(chip.chip[at.CHIP_TIMELINE_SHIFT])
+    result.dram_traffic = chip.timeline[: -(-result.cycles // result.dram_stretch)].tolist()
     result.dram = {
         "activates": int(d[at.D_ACTIVATES]),
         "row_hits": int(d[at.D_HITS]),
