@@ -10,7 +10,7 @@ from typing import Any
 from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.design.merge import Tree
-from archsim.design.spec import Design
+from archsim.design.spec import FORMATS, Design
 from archsim.isa.vector_facts import KINDS
 
 TILE_PARAMETERS = ("TM", "TN", "TROWB")
@@ -26,8 +26,35 @@ class Rule:
     remedy: Callable[[Design], str]
 
 
-def _sets(d: Design) -> float:
-    return d.core.l1d.size / (d.core.l1d.line * d.core.l1d.ways)
+def _sets(cache: Any) -> float:
+    return float(cache.size / (cache.line * cache.ways)) if cache is not None else 1.0
+
+
+def _cache_rules(name: str) -> tuple[Rule, Rule]:
+    """Rules of a cache of the core, where there is one."""
+
+    def cache(d: Design) -> Any:
+        return getattr(d.core, name)
+
+    return (
+        Rule(
+            f"core.{name}.size",
+            lambda d: _sets(cache(d)) < 1 or _sets(cache(d)) != int(_sets(cache(d))),
+            lambda d: f"{cache(d).size} B is no multiple of line x ways = {cache(d).line * cache(d).ways} B",
+            lambda d: "change size, line or ways",
+        ),
+        Rule(
+            f"core.{name}.size",
+            lambda d: int(_sets(cache(d))) & (int(_sets(cache(d))) - 1),
+            lambda d: f"size / (line x ways) = {_sets(cache(d)):g} sets is not a power of two",
+            lambda d: "change size, line or ways",
+        ),
+    )
+
+
+def _slow_ports(d: Design) -> list[str]:
+    ports, interval = vars(d.core.hart.ports), vars(d.core.hart.interval)
+    return [name for name, cycles in interval.items() if cycles != 1 and ports[name] > 1]
 
 
 def _bank_row(d: Design) -> int:
@@ -43,26 +70,52 @@ def _odd(d: Design) -> list[str]:
 
 
 def _reach(d: Design) -> int:
-    """Elements of a tile row of int8 that the unit multiplies in a pass."""
-    return d.core.matrix.rows * d.core.matrix.depth
+    """Elements of a tile row of int8 that the unit multiplies at once."""
+    return (d.core.matrix.rows if d.core.matrix.kind in ("systolic_ws", "systolic_is") else 1) * d.core.matrix.depth
 
 
 def _systolic(d: Design) -> bool:
-    return d.core.matrix.kind == "systolic_ws"
+    return d.core.matrix.kind.startswith("systolic")
+
+
+def _column_tiles(d: Design) -> str:
+    """The parameter that says how many rows of a tile lie along the columns."""
+    return "TM" if d.core.matrix.kind == "systolic_is" else "TN"
+
+
+def _no_pairs(d: Design) -> list[str]:
+    return [
+        pair for pair in d.core.matrix.pairs if not set(pair.split(" x ")) <= set(FORMATS) or pair.count(" x ") != 1
+    ]
 
 
 RULES = (
+    *_cache_rules("l1d"),
+    *_cache_rules("l1i"),
+    *_cache_rules("l2"),
     Rule(
-        "core.l1d.size",
-        lambda d: _sets(d) < 1 or _sets(d) != int(_sets(d)),
-        lambda d: f"{d.core.l1d.size} B is no multiple of line x ways = {d.core.l1d.line * d.core.l1d.ways} B",
-        lambda d: "change size, line or ways",
+        "core.l2.line",
+        lambda d: d.core.l2 is not None and d.core.l2.line < max(c.line for c in (d.core.l1d, d.core.l1i) if c),
+        lambda d: f"lines of {d.core.l2.line if d.core.l2 else 0} B are shorter than those of the first level",
+        lambda d: "use lines at least as long",
     ),
     Rule(
-        "core.l1d.size",
-        lambda d: int(_sets(d)) & (int(_sets(d)) - 1),
-        lambda d: f"size / (line x ways) = {_sets(d):g} sets is not a power of two",
-        lambda d: "change size, line or ways",
+        "core.hart.ports",
+        _slow_ports,
+        lambda d: f"{_slow_ports(d)[0]} has several ports that take more than a cycle each",
+        lambda d: "use one port, or an interval of 1 cycles",
+    ),
+    Rule(
+        "core.hart.out_of_order",
+        lambda d: d.core.hart.kind == "out_of_order" and d.core.hart.out_of_order is None,
+        lambda d: "an out-of-order hart has no window",
+        lambda d: "write out_of_order: {rob: 64, issue_queue: 32, load_queue: 16, store_queue: 16}",
+    ),
+    Rule(
+        "core.hart.out_of_order",
+        lambda d: d.core.hart.kind == "in_order" and d.core.hart.out_of_order is not None,
+        lambda d: "a hart of kind in_order has no such window",
+        lambda d: "take it out, or write kind: out_of_order",
     ),
     Rule(
         "core.scratchpad.size",
@@ -78,14 +131,14 @@ RULES = (
     ),
     Rule(
         "core.matrix.rows",
-        lambda d: not _systolic(d) and d.core.matrix.rows != 1,
+        lambda d: d.core.matrix.kind == "dot_product" and d.core.matrix.rows != 1,
         lambda d: f"a dot_product unit takes one activation row per cycle, not {d.core.matrix.rows}",
         lambda d: "leave rows out, or use kind: systolic_ws",
     ),
     Rule(
         "core.matrix.depth",
         lambda d: _systolic(d) and d.core.matrix.depth != 1,
-        lambda d: f"a systolic_ws array is one element deep, not {d.core.matrix.depth}",
+        lambda d: f"a {d.core.matrix.kind} array is one element deep, not {d.core.matrix.depth}",
         lambda d: "leave depth out and use rows, or use kind: dot_product",
     ),
     Rule(
@@ -120,15 +173,33 @@ RULES = (
     ),
     Rule(
         "core.matrix.columns",
-        lambda d: d.core.matrix.columns > d.parameters.get("TN", math.inf),
-        lambda d: f"{d.core.matrix.columns} columns are never filled by tiles of TN = {d.parameters['TN']} rows",
-        lambda d: "use fewer columns, or a larger TN",
+        lambda d: d.core.matrix.columns > d.parameters.get(_column_tiles(d), math.inf),
+        lambda d: (
+            f"{d.core.matrix.columns} columns are never filled by tiles of {_column_tiles(d)} = "
+            f"{d.parameters[_column_tiles(d)]} rows"
+        ),
+        lambda d: f"use fewer columns, or a larger {_column_tiles(d)}",
+    ),
+    Rule(
+        "core.matrix.rows",
+        lambda d: (
+            d.core.matrix.kind in ("outer_product", "systolic_os")
+            and d.core.matrix.rows > d.parameters.get("TM", math.inf)
+        ),
+        lambda d: f"{d.core.matrix.rows} rows are never filled by tiles of TM = {d.parameters['TM']} rows",
+        lambda d: "use fewer rows, or a larger TM",
     ),
     Rule(
         "core.matrix",
         lambda d: _reach(d) > d.parameters.get("TROWB", math.inf),
         lambda d: f"{_reach(d)} elements at once are never filled by tile rows of TROWB = {d.parameters['TROWB']} B",
         lambda d: f"use {'fewer rows' if _systolic(d) else 'less depth'}, or a larger TROWB",
+    ),
+    Rule(
+        "core.matrix.pairs",
+        _no_pairs,
+        lambda d: f"{_no_pairs(d)[0]!r} is no pair of formats, weights x activations",
+        lambda d: "write pairs as in {int4 x int8: 2.0}",
     ),
     Rule(
         "core.dma.burst",

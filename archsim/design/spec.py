@@ -10,6 +10,7 @@ from typing import Any
 
 from archsim.design.energy import EnergyTable, load_energy
 from archsim.design.fields import count, cycles, file, flag, measure, names, nbytes, numbers, section, text
+from archsim.design.hart import Cache, Hart, SecondCache
 from archsim.design.memory import MemoryDevice, load_device
 from archsim.isa.vector_facts import KINDS
 
@@ -23,36 +24,6 @@ CLASSES = ("alu", "div", "exp", "reduce", "convert")
 PIPES = ("alu", "mfpu", "slide", "mask", "load", "store")
 """Pipes of a vector unit."""
 JOULES_PER_KWH = 3.6e6
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Cycles from issue to result in a hart's own pipeline."""
-
-    alu: int = cycles("integer operations", minimum=1)
-    mul: int = cycles("multiplications", minimum=1)
-    div: int = cycles("divisions", minimum=1)
-    load: int = cycles("loads that hit the L1 cache", minimum=1)
-    fpu: int = cycles("floating-point operations other than divisions and roots", minimum=1, default=7)
-    fdiv: int = cycles("floating-point divisions and roots", minimum=1, default=56)
-    csr: int = cycles("CSR accesses", minimum=1)
-
-
-@dataclass(frozen=True)
-class Hart:
-    """The scalar pipeline: in order, one instruction per cycle."""
-
-    latency: Latency = section(Latency, "cycles from issue to result")
-    branch_penalty: int = cycles("lost after a taken branch or jump")
-
-
-@dataclass(frozen=True)
-class Cache:
-    """L1 data cache: write-back, write-allocate, least recently used."""
-
-    size: int = nbytes("capacity", minimum=64)
-    line: int = nbytes("line size", minimum=16, power_of_two=True)
-    ways: int = count("associativity")
 
 
 @dataclass(frozen=True)
@@ -79,23 +50,43 @@ class TileLsu:
 class Matrix:
     """The matrix unit.
 
-    `dot_product`: per cycle one activation row against `columns` weight rows, `depth` deep. `systolic_ws`: an array
-    of `rows` x `columns` that holds weights; activation rows stream through, one per cycle.
+    `dot_product`: per cycle one activation row against `columns` weight rows, `depth` deep. `outer_product`: per cycle
+    `rows` activation rows against `columns` weight rows, `depth` deep, into `rows` x `columns` accumulators. Systolic
+    arrays of `rows` x `columns` hold one operand while the others stream through: `systolic_os` an accumulator (rows of
+    activations x rows of weights), `systolic_ws` weights (depth x rows of weights), `systolic_is` activations (depth x
+    rows of activations). A fold begins when the operand that the array holds changes.
     """
 
-    kind: str = text("what it is", choices=("dot_product", "systolic_ws"))
-    rows: int = count("depth of the array (systolic_ws)", default=1)
-    columns: int = count("weight rows at once")
-    depth: int = count("elements of a weight row per cycle (dot_product)", default=1)
-    latency: int = cycles("pipeline depth")
+    kind: str = text(
+        "what it is", choices=("dot_product", "outer_product", "systolic_os", "systolic_ws", "systolic_is")
+    )
+    rows: int = count("rows of the array (all but dot_product)", default=1)
+    columns: int = count("columns of the array; of a dot_product unit: weight rows at once")
+    depth: int = count("elements of a row at once (dot_product, outer_product)", default=1)
+    latency: int = cycles("pipeline depth, beyond the way through a systolic array")
     queue: int = count("instructions that wait", maximum=64)
-    double_buffered: bool = flag("whether weights load behind a multiply (systolic_ws)", default=True)
+    double_buffered: bool = flag(
+        "whether the next weights (systolic_ws) or activations (systolic_is) load behind a fold", default=True
+    )
+    folds: str = text(
+        "of a systolic array: serial, a fold streams when the one before has drained and is charged the whole array, "
+        "as SCALE-Sim does; overlapped, it streams behind the one before",
+        choices=("overlapped", "serial"),
+        default="overlapped",
+    )
     formats: dict[str, float] = numbers(
         "formats of weights and activations it multiplies natively, with their rate relative to full",
         choices=FORMATS,
         whole=False,
         above_zero=True,
         maximum=64,
+    )
+    pairs: dict[str, float] = numbers(
+        "rates of formats of weights x activations where they differ from those of `formats`, as in {int4 x int8: 2}",
+        whole=False,
+        above_zero=True,
+        maximum=64,
+        default={},
     )
 
     @property
@@ -207,17 +198,27 @@ class Dma:
     startup: int = cycles("from issue to the first request")
 
 
+NO_SCRATCHPAD = Scratchpad(size=0, banks=1, width=16, latency=0, granule=64)
+NO_TILES = TileLsu(width=1, latency=1, queue=1)
+NO_MATRIX = Matrix(kind="dot_product", columns=0, latency=1, queue=1, formats={})
+NO_VECTOR = Vector(width=8, latency=1, queue=1, rates=dict.fromkeys(CLASSES, 1.0))
+NO_DMA = Dma(engines=1, queue=1, outstanding=1, burst=64, startup=0)
+"""What stands for units that a core leaves out: nothing that a program could use."""
+
+
 @dataclass(frozen=True)
 class Core:
-    """A hart with its units and private memories."""
+    """A hart with its units and private memories. A plain processor leaves the units out."""
 
     hart: Hart = section(Hart, "scalar pipeline")
     l1d: Cache = section(Cache, "L1 data cache")
-    scratchpad: Scratchpad = section(Scratchpad, "private on-chip memory")
-    tile_lsu: TileLsu = section(TileLsu, "tile loads and stores")
-    matrix: Matrix = section(Matrix, "matrix unit")
-    vector: Vector = section(Vector, "vector unit")
-    dma: Dma = section(Dma, "DMA engines")
+    l1i: Cache | None = section(Cache, "L1 instruction cache (left out: instructions are there at once)", default=None)
+    l2: SecondCache | None = section(SecondCache, "private second-level cache", default=None)
+    scratchpad: Scratchpad = section(Scratchpad, "private on-chip memory", default=NO_SCRATCHPAD)
+    tile_lsu: TileLsu = section(TileLsu, "tile loads and stores", default=NO_TILES)
+    matrix: Matrix = section(Matrix, "matrix unit", default=NO_MATRIX)
+    vector: Vector = section(Vector, "vector unit", default=NO_VECTOR)
+    dma: Dma = section(Dma, "DMA engines", default=NO_DMA)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from archsim.machine import layout as at
 from archsim.machine.coded import Coded
 from archsim.machine.functions import instruction_source, pattern_source, register_operands, vector_source
 from archsim.machine.jit import address_of, load_generated, module_name_of
-from archsim.machine.loop import Variant, loop_source, scheduler_source
+from archsim.machine.loop import loop_source, scheduler_source
+from archsim.machine.variant import Variant
 from archsim.machine.vector_facts import describe_vector
 
 BARRIER_FILE = "b"

@@ -6,6 +6,7 @@ their way; engines of all cores take turns by time, so that they share DRAM fair
 
 from __future__ import annotations
 
+from archsim.machine.accounts import busy, note_span, wait
 from archsim.machine.dram import dram_access
 from archsim.machine.host import get_u32, pointer_int64, translate
 from archsim.machine.jit import njit
@@ -19,9 +20,6 @@ from archsim.machine.layout import (
     CHIP_LINK_LATENCY,
     CHIP_LINK_WIDTH,
     CHIP_PERIOD_FS,
-    CHIP_TIMELINE,
-    CHIP_TIMELINE_SHIFT,
-    CHIP_TIMELINE_SIZE,
     DMA,
     E_BURSTS,
     E_DESCRIPTORS,
@@ -49,21 +47,39 @@ from archsim.machine.layout import (
     M_STARTUP,
     QUEUE_SLOTS,
     T_BARRIER,
+    T_BEGIN,
     T_BYTES,
     T_DRAM,
     T_DRAM_STRIDE,
     T_FIELDS,
     T_INDEX,
+    T_ISSUED,
+    T_NUMBER,
     T_READY,
     T_ROWS,
     T_SPAD,
     T_SPAD_STRIDE,
     T_WRITE,
-    UNIT_BUSY,
+    TRANSFER_COUNT,
+    TRANSFER_FIELDS,
+    TRANSFER_LOG,
+    U_IDLE,
+    U_OUTSTANDING,
+    U_SCRATCHPAD,
+    U_STARTUP,
     VECTOR,
+    VIEW_NUMBER,
+    X_BEGIN,
+    X_BYTES,
+    X_DONE,
+    X_ENGINE,
+    X_NUMBER,
+    X_QUEUED,
+    X_WRITE,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.scratchpad import settle, take
+from archsim.machine.traffic import note_traffic
 from archsim.machine.vector_layout import V_NEXT
 from archsim.machine.vector_queue import to_dram
 
@@ -88,7 +104,7 @@ def slot_free_at(ctx):
 
 
 @njit
-def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, ready, index):
+def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, issued, ready, index):
     """Put a transfer into the next engine's queue (there must be a slot)."""
     dma = pointer_int64(ctx[DMA])
     engine = engine_at(ctx, dma[M_ISSUED] % dma[M_ENGINES])
@@ -102,8 +118,10 @@ def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrie
     engine[slot + T_DRAM_STRIDE] = dram_stride
     engine[slot + T_SPAD_STRIDE] = spad_stride
     engine[slot + T_BARRIER] = barrier
+    engine[slot + T_ISSUED] = issued
     engine[slot + T_READY] = ready + dma[M_STARTUP]
     engine[slot + T_INDEX] = index
+    engine[slot + T_NUMBER] = ctx[VIEW_NUMBER]
     engine[E_TAIL] += 1
     if engine[E_TAIL] - engine[E_HEAD] == 1:
         engine[E_ROW] = 0
@@ -170,11 +188,14 @@ def burst(chip, ctx, index):
     # bursts end at multiples of their size, so that they never straddle a channel
     size = min(row_bytes - offset, limit - dram % limit)
     time = engine[E_NEXT]
+    if row == 0 and offset == 0:
+        engine[slot + T_BEGIN] = time
     done = _move(chip, ctx, time, dram, spad, size, engine[slot + T_WRITE])
     width = chip[CHIP_LINK_WIDTH]
     cycles = (size + width - 1) // width
     engine[E_TIME] = time + cycles
-    pointer_int64(ctx[UNIT_BUSY])[_DMA_UNIT] += cycles
+    _account(ctx, dma, engine, slot, time, cycles)
+    note_span(ctx, _DMA_UNIT, time, done)
     engine[E_RING + engine[E_BURSTS] % dma[M_OUTSTANDING]] = done
     engine[E_BURSTS] += 1
     if done > engine[E_DONE]:
@@ -184,8 +205,34 @@ def burst(chip, ctx, index):
         engine[E_OFFSET] = 0
         engine[E_ROW] = row + 1
     if engine[E_ROW] >= engine[slot + T_ROWS]:
+        if ctx[TRANSFER_LOG] != 0:
+            _log_transfer(ctx, engine, slot, index)
         _finish(ctx, engine, engine[slot + T_BARRIER])
     _schedule(dma, engine)
+
+
+@njit
+def _log_transfer(ctx, engine, slot, index):
+    """Note a transfer that has ended, for views."""
+    record = pointer_int64(ctx[TRANSFER_LOG] + ctx[TRANSFER_COUNT] * TRANSFER_FIELDS * 8)
+    record[X_NUMBER] = engine[slot + T_NUMBER]
+    record[X_BEGIN] = engine[slot + T_BEGIN]
+    record[X_DONE] = engine[E_DONE]
+    record[X_BYTES] = engine[slot + T_ROWS] * engine[slot + T_BYTES]
+    record[X_WRITE] = engine[slot + T_WRITE]
+    record[X_ENGINE] = index
+    record[X_QUEUED] = engine[slot + T_ISSUED]
+    ctx[TRANSFER_COUNT] += 1
+
+
+@njit
+def _account(ctx, dma, engine, slot, time, cycles):
+    """A burst leaves at `time`: the unit sends while any of its engines does."""
+    wait(ctx, _DMA_UNIT, U_IDLE, min(engine[slot + T_ISSUED], time))
+    wait(ctx, _DMA_UNIT, U_SCRATCHPAD, min(engine[slot + T_READY] - dma[M_STARTUP], time))
+    wait(ctx, _DMA_UNIT, U_STARTUP, min(engine[slot + T_READY], time))
+    wait(ctx, _DMA_UNIT, U_OUTSTANDING, time)
+    busy(ctx, _DMA_UNIT, time + cycles)
 
 
 @njit
@@ -206,9 +253,7 @@ def _move(chip, ctx, time, dram, spad, size, write):
         done += take(ctx, size, done, 1)
         events[EVENT_SPAD_WRITE] += size
         settle(ctx, spad, size, 1, done)
-    if chip[CHIP_TIMELINE]:
-        bucket = min(served >> chip[CHIP_TIMELINE_SHIFT], chip[CHIP_TIMELINE_SIZE] - 1)
-        pointer_int64(chip[CHIP_TIMELINE])[bucket] += size
+    note_traffic(chip, served, size)
     return done
 
 

@@ -22,12 +22,14 @@ from archsim.machine.layout import (
     BUILTIN_STORE,
     BUILTIN_SYNC,
     BUILTIN_WAIT,
+    CAUSE,
     COLUMN,
     COLUMNS,
     EVENT_MACS,
     EVENTS,
     FIRST_DECOUPLED,
     FUNCTIONS,
+    HELD,
     INFINITY,
     INFO,
     INFO_ALWAYS,
@@ -59,7 +61,7 @@ from archsim.machine.layout import (
     WORK_MEMORY,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.operands import barrier_of, operand, stall
+from archsim.machine.operands import barrier_of, operand
 from archsim.machine.scratchpad import check_access, check_gather, earliest, mark
 from archsim.machine.vector_issue import dispatch_vector, settle_all
 from archsim.machine.vector_layout import INDEXED, INFO_ACCESS
@@ -117,10 +119,11 @@ def _scalar(ctx, info, word, start):
     time = start
     for index in range(info[INFO_READS]):
         time = max(time, ready[operand(info, INFO_READ0, index, word)])
-    stall(ctx, info[INFO_UNIT], time - start)
+    ctx[HELD] = info[INFO_UNIT]
     latency = max(1, work[WORK_LATENCY]) if described else 1
     for index in range(info[INFO_WRITES]):
         ready[operand(info, INFO_WRITE0, index, word)] = time + latency
+        pointer_int64(ctx[CAUSE])[operand(info, INFO_WRITE0, index, word)] = info[INFO_UNIT]
     ctx[NOW] = time + 1
     if described:
         pointer_int64(ctx[EVENTS])[EVENT_MACS + work[WORK_FORMAT]] += work[WORK_MACS]
@@ -134,7 +137,7 @@ def _wait(ctx, info, word, start):
         ctx[BLOCKED_ON] = 1
         return BLOCKED
     time = max(start, pointer_int64(ctx[BARRIER_DONE])[barrier])
-    stall(ctx, STALL_DMA_WAIT, time - start)
+    ctx[HELD] = STALL_DMA_WAIT
     ctx[NOW] = time + 1
     return RUNNING
 
@@ -145,7 +148,7 @@ def _sync(ctx, start):
     if ctx[SYNC_WAITING] < 0:
         time = max(start, -ctx[SYNC_WAITING])
         ctx[SYNC_WAITING] = 0
-        stall(ctx, STALL_SYNC, time - start)
+        ctx[HELD] = STALL_SYNC
         ctx[NOW] = time + 1
         return RUNNING
     ctx[SYNC_WAITING] = 1
@@ -169,7 +172,7 @@ def _dma(ctx, op, info, word, immediate, start, write):
     if ctx[TRAP] != 0 or work[WORK_ACCESSES] != 2 or dram[ACCESS_DRAM] == 0:
         return TRAPPED
     time = max(start, free)
-    stall(ctx, STALL_QUEUE + _DMA - FIRST_DECOUPLED, time - start)
+    ctx[HELD] = STALL_QUEUE + _DMA - FIRST_DECOUPLED
     ctx[NOW] = time + 1
     rows, size = dram[ACCESS_ROWS], dram[ACCESS_BYTES]
     if rows <= 0 or size <= 0:
@@ -190,6 +193,6 @@ def _dma(ctx, op, info, word, immediate, start, write):
         size, rows = rows * size, 1
     enqueue(
         ctx, write, dram[ACCESS_ADDRESS], spad[ACCESS_ADDRESS], rows, size, strides[0], strides[1], barrier,
-        max(time, ready), dram[ACCESS_INDEX],
+        time, max(time, ready), dram[ACCESS_INDEX],
     )  # fmt: skip
     return RUNNING

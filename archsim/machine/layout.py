@@ -4,15 +4,16 @@ from __future__ import annotations
 
 # -- slots of a hart's context (int64 each; "->" marks host addresses)
 (
-    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES, X, CSR, CSR_FACTS, STATE, RAM, RAM_HELD,
-    RAM_SIZE, SPAD, SPAD_SIZE, SPARE, CODE, SCHED, CODE_SIZE, TEXT, FUNCTIONS, PATTERNS, INFO, READY, CAUSE,
-    READ_DONE, STALLS, EVENTS, WORK, LIMIT_TIME, LIMIT_COUNT, BRANCH_PENALTY, TAGS, TAG_SETS, TAG_WAYS, LINE_SHIFT,
-    CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES, GRANULE_WRITE, GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT,
-    BARRIER_DONE, DMA, BLOCKED_ON, MARK_CSR, MARKS, MARK_COUNT, MARK_LIMIT, RECORD_INDEX, RECORD_VALUE, RECORD_COUNT,
-    RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE, TRACE_COUNT, TRACE_POSITION, LAST_WEIGHTS, LAST_WEIGHTS_READY, FINISHED,
-    SYNC_WAITING, CONFLICT_CYCLES, FFLAGS, VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH,
-    PRIVILEGE, FLOAT_OFF, WAITING,
-) = range(80)  # fmt: skip
+    PC, NOW, INSTRET, NEXT, TRAP, TRAP_VALUE, HART, HARTS, VALUES, X, CSR, CSR_FACTS, STATE, RAM, RAM_HELD, RAM_SIZE,
+    SPAD, SPAD_SIZE, SPARE, CODE, SCHED, CODE_SIZE, TEXT, FUNCTIONS, PATTERNS, INFO, READY, CAUSE, READ_DONE,
+    STALLS, EVENTS, WORK, LIMIT_TIME, LIMIT_COUNT, CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES, GRANULE_WRITE,
+    GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT, BARRIER_DONE, DMA, BLOCKED_ON, MARK_CSR, MARKS,
+    MARK_COUNT, MARK_LIMIT, RECORD_INDEX, RECORD_VALUE, RECORD_COUNT, RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE,
+    TRACE_COUNT, TRACE_POSITION, ARRAY, ACCOUNTS, FINISHED, SYNC_WAITING, CONFLICT_CYCLES, FFLAGS,
+    VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH, PRIVILEGE, FLOAT_OFF, WAITING, HART_STATE, PARTIAL,
+    L1D, L1I, L2, MSHRS, INFLIGHT, SERVED, HELD, UNIT_BEGIN, UNIT_DONE, VIEW_LOG, VIEW_COUNT, VIEW_LIMIT, VIEW_NUMBER,
+    VIEW_STATE, TRANSFER_LOG, TRANSFER_COUNT, MISS_WAIT,
+) = range(94)  # fmt: skip
 VECTOR = 111
 """The block of the vector unit, see vector_layout (apart from the others, so that both lists can grow)."""
 CONTEXT_SIZE = 112
@@ -21,7 +22,7 @@ COLUMNS = 8
 VILL_COLUMN = 4
 
 # -- how the dispatch loop comes back
-RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END, NEEDS_CODE = range(9)
+RUNNING, EXITED, TRAPPED, ECALL, BLOCKED, YIELDED, RECORD_FULL, TRACE_END, NEEDS_CODE, VIEW_FULL = range(10)
 
 # -- why a program trapped
 (
@@ -57,14 +58,39 @@ FIRST_DECOUPLED = UNIT_ID["tile_lsu"]
 
 # -- stall causes: where a hart's cycles go besides issuing
 STALLS_NAMES = (
-    *(f"dependency_{unit}" for unit in UNITS),
-    "l1_miss", "branch", "queue_tile_lsu", "queue_matrix", "queue_vector", "queue_dma", "dma_wait", "sync", "drain",
-    "idle",
+    *(f"dependency_{unit}" for unit in UNITS), *(f"structural_{unit}" for unit in UNITS),
+    "memory_l2", "memory_dram", "store_buffer", "branch", "fetch", "icache", "rob", "issue_queue", "load_queue",
+    "store_queue", "memory_order", "queue_tile_lsu", "queue_matrix", "queue_vector", "queue_dma", "dma_wait", "sync",
+    "drain", "idle",
 )  # fmt: skip
 STALL_ID = {name: index for index, name in enumerate(STALLS_NAMES)}
-STALL_MISS, STALL_BRANCH, STALL_QUEUE = STALL_ID["l1_miss"], STALL_ID["branch"], STALL_ID["queue_tile_lsu"]
+STALL_STRUCTURAL, STALL_QUEUE = STALL_ID["structural_alu"], STALL_ID["queue_tile_lsu"]
+STALL_L2, STALL_DRAM, STALL_STORE_BUFFER = STALL_ID["memory_l2"], STALL_ID["memory_dram"], STALL_ID["store_buffer"]
+STALL_BRANCH, STALL_FETCH, STALL_ICACHE = STALL_ID["branch"], STALL_ID["fetch"], STALL_ID["icache"]
+STALL_ROB, STALL_ISSUE_QUEUE = STALL_ID["rob"], STALL_ID["issue_queue"]
+STALL_LOAD_QUEUE, STALL_STORE_QUEUE = STALL_ID["load_queue"], STALL_ID["store_queue"]
+STALL_ORDER = STALL_ID["memory_order"]
 STALL_DMA_WAIT, STALL_SYNC = STALL_ID["dma_wait"], STALL_ID["sync"]
 STALL_DRAIN, STALL_IDLE = STALL_ID["drain"], STALL_ID["idle"]
+
+# -- where a decoupled unit's cycles go besides work, see accounts.py
+UNIT_CAUSES = (
+    "idle", *(f"operand_{unit}" for unit in UNITS), "scratchpad", "bank_conflict", "fold", "startup", "outstanding",
+    "drain", "end",
+)  # fmt: skip
+"""idle: nothing was dispatched to the unit; operand_...: a register was not ready, by the unit that writes it or still
+reads it; scratchpad: another unit's bytes; bank_conflict: banks were busy; fold: a systolic array that serialises its
+folds fills or drains; startup: of a transfer; outstanding: as many bursts on their way as the engine may have; drain:
+after the last input until the last result; end: after that."""
+UNIT_CAUSE_ID = {name: index for index, name in enumerate(UNIT_CAUSES)}
+U_IDLE, U_OPERAND, U_SCRATCHPAD = UNIT_CAUSE_ID["idle"], UNIT_CAUSE_ID["operand_alu"], UNIT_CAUSE_ID["scratchpad"]
+U_CONFLICT, U_FOLD, U_STARTUP = UNIT_CAUSE_ID["bank_conflict"], UNIT_CAUSE_ID["fold"], UNIT_CAUSE_ID["startup"]
+U_OUTSTANDING, U_DRAIN, U_END = UNIT_CAUSE_ID["outstanding"], UNIT_CAUSE_ID["drain"], UNIT_CAUSE_ID["end"]
+# per decoupled unit: cycles by cause, when its first work began (-1: none yet), when its last result is there
+ACCOUNT_BEGIN, ACCOUNT_LAST = len(UNIT_CAUSES), len(UNIT_CAUSES) + 1
+ACCOUNT_FIELDS = len(UNIT_CAUSES) + 2
+ACCOUNT_READERS = (len(UNITS) - FIRST_DECOUPLED) * ACCOUNT_FIELDS
+"""Behind the units' accounts: the unit that last read each register of the scoreboard."""
 
 # -- number formats and vector work classes
 FORMAT_BITS = {
@@ -85,6 +111,7 @@ EVENT_NAMES = (
     *(f"vector.{name}" for name in CLASSES),
     "tile.read_bytes", "tile.write_bytes", "scratchpad.read_bytes", "scratchpad.write_bytes",
     "l1.misses", "l1.writebacks", "link.bytes", "scale_multiplies",
+    "l1i.misses", "l2.hits", "l2.misses", "branches", "branches.wrong", "memory_order.violations",
 )  # fmt: skip
 EVENT_ID = {name: index for index, name in enumerate(EVENT_NAMES)}
 EVENT_MACS, EVENT_VECTOR = EVENT_ID["macs.none"], EVENT_ID["vector.alu"]
@@ -92,6 +119,9 @@ EVENT_TILE_READ, EVENT_TILE_WRITE = EVENT_ID["tile.read_bytes"], EVENT_ID["tile.
 EVENT_SPAD_READ, EVENT_SPAD_WRITE = EVENT_ID["scratchpad.read_bytes"], EVENT_ID["scratchpad.write_bytes"]
 EVENT_L1_MISS, EVENT_WRITEBACK = EVENT_ID["l1.misses"], EVENT_ID["l1.writebacks"]
 EVENT_LINK, EVENT_SCALES = EVENT_ID["link.bytes"], EVENT_ID["scale_multiplies"]
+EVENT_L1I_MISS, EVENT_L2_HIT, EVENT_L2_MISS = EVENT_ID["l1i.misses"], EVENT_ID["l2.hits"], EVENT_ID["l2.misses"]
+EVENT_BRANCH, EVENT_WRONG = EVENT_ID["branches"], EVENT_ID["branches.wrong"]
+EVENT_VIOLATION = EVENT_ID["memory_order.violations"]
 
 # -- what an instruction asks of its unit, filled by its pattern function
 (
@@ -132,11 +162,21 @@ UNIT_FIELDS = 32
 (
     U_WIDTH, U_LATENCY, U_QUEUE, U_KIND, U_ROWS, U_COLUMNS, U_DEPTH, U_DOUBLE_BUFFERED, U_RATES,
 ) = (0, 1, 2, 3, 4, 5, 6, 7, 8)  # fmt: skip
-KIND_DOT_PRODUCT, KIND_SYSTOLIC_WS = 0, 1
+U_SERIAL = 31
+"""Whether the folds of a systolic array are serial."""
+MATRIX_KINDS = ("dot_product", "outer_product", "systolic_os", "systolic_ws", "systolic_is")
+KIND_DOT_PRODUCT, KIND_OUTER_PRODUCT, KIND_SYSTOLIC_OS, KIND_SYSTOLIC_WS, KIND_SYSTOLIC_IS = range(5)
 RATE_SCALE = 1 << 16
 """Rates (fractions) are held as integers times this."""
 QUEUE_SLOTS = 64
 """Ring of start times kept per unit: queues are at most this deep."""
+
+# -- the matrix unit's array: register that it holds and which contents of it, when they took effect, when the last
+# result of the fold is out; then its rates by formats (weights x activations), and the format that energy is counted by
+(A_STATIONARY, A_VERSION, A_SWAPPED, A_DRAINED) = range(4)
+A_RATES = 4
+A_COUNTED = A_RATES + len(FORMATS) ** 2
+ARRAY_SIZE = A_COUNTED + len(FORMATS) ** 2
 
 # -- the chip, shared by harts
 (
@@ -172,8 +212,9 @@ E_FREE = 8
 E_DESCRIPTORS = E_FREE + QUEUE_SLOTS
 (
     T_WRITE, T_DRAM, T_SPAD, T_ROWS, T_BYTES, T_DRAM_STRIDE, T_SPAD_STRIDE, T_BARRIER, T_READY, T_INDEX,
-) = range(10)  # fmt: skip
-T_FIELDS = 10
+    T_NUMBER, T_ISSUED, T_BEGIN,
+) = range(13)  # fmt: skip
+T_FIELDS = 13
 E_RING = E_DESCRIPTORS + QUEUE_SLOTS * T_FIELDS
 OUTSTANDING_SLOTS = 1024
 ENGINE_SIZE = E_RING + OUTSTANDING_SLOTS
@@ -183,15 +224,68 @@ BUCKET_SHIFT, BUCKETS = 6, 4096
 (W_CAPACITY, W_BANKS, W_WIDTH) = range(3)
 W_FIRST = 4
 
+# -- a cache (L1D, L1I, L2): parameters, then per way (in recency order) the tag and when its line is there
+K_SETS, K_WAYS, K_SHIFT, K_LATENCY = range(4)
+K_FIRST = 8
+"""Tags: line << 1 | dirty, -2 if empty; behind them as many times of arrival: cycle << 1 | 1 if from DRAM."""
+
+# -- state of a hart's pipeline (HART_STATE)
+(
+    H_WIDTH, H_TIME, H_USED, H_BUSY, H_FETCH, H_FETCHED, H_FETCH_CAUSE, H_FETCH_WIDTH, H_LEAD, H_LINE, H_LINE_SHIFT,
+    H_PENALTY, H_BUBBLE, H_DECODED, H_STAGES, H_COUNTS, H_ROOM, H_KIND, H_COUNTERS, H_COUNTER_MASK, H_HISTORY,
+    H_HISTORY_MASK, H_BTB, H_BTB_SIZE, H_RETURNS, H_RETURN_SIZE, H_RETURN_TOP, H_STORES, H_STORE_SLOTS,
+    H_STORE_HEAD, H_STORE_LAST, H_READY, H_DISPATCH, H_FETCHED_AT, H_LATE, H_COMPLETE, H_SERIAL,
+) = range(37)  # fmt: skip
+H_PORTS = 48
+"""First of the ports: PORT_FIELDS numbers per unit of the pipeline, then the instructions per cycle of each group."""
+PORT_FIELDS = 8
+P_COUNT, P_INTERVAL, P_GROUP, P_FREE, P_HOLD, P_COUNTS = range(6)
+"""Instructions per cycle, initiation interval, group; when it is free again where the interval is longer than a cycle;
+what P_FREE is set to behind a start; what a start adds to the counts of a cycle."""
+MAXIMUM_PORTS = 7
+PORTS_OVER = 0x0888888888888888
+"""The highest of the four bits of each count: of units in the pipeline, then of groups."""
+FIRST_ALONE = UNIT_ID["csr"]
+"""Units from here on open a group of instructions of their own."""
+H_GROUPS = H_PORTS + PORT_FIELDS * FIRST_DECOUPLED
+GROUPS = ("integer", "memory", "floating")
+H_WINDOW = H_GROUPS + len(GROUPS)
+"""First of what an out-of-order hart needs beside: host addresses and sizes of its rings."""
+(
+    O_NUMBER, O_ROB, O_ROB_SIZE, O_QUEUE, O_QUEUE_SIZE, O_QUEUE_AT, O_LOADS, O_LOADS_SIZE, O_LOAD_AT, O_STORES,
+    O_STORES_SIZE, O_STORE_AT, O_DISPATCHED, O_DISPATCH, O_BOOKS, O_STORE_ADDRESS, O_STORE_TABLE, O_SPECULATIVE,
+    O_WAITS, O_ISSUE_SLOT, O_STORE_DRAIN, O_ADDRESS, O_BLOCK,
+) = range(H_WINDOW, H_WINDOW + 23)  # fmt: skip
+HART_STATE_SIZE = H_WINDOW + 32
+BOOK_CYCLES = 1 << 10
+"""Cycles ahead that the ports of an out-of-order hart are booked for: rings of cycle << 8 | instructions."""
+STORE_TABLE = 1 << 10
+"""Recent stores by the hash of their address: address >> 3, data ready, address known, drained, number."""
+STORE_FIELDS = 5
+WAIT_TABLE = 1 << 10
+"""Loads, by the hash of their address in the program, that once were read before an older store to their place."""
+PREDICT_NONE, PREDICT_STATIC, PREDICT_BIMODAL, PREDICT_GSHARE = range(4)
+PREDICTORS = ("none", "static", "bimodal", "gshare")
+NOT_TAKEN, TAKEN, DECODED, WRONG = range(4)
+"""What became of a branch: predicted right (not taken, taken), target found at decode, predicted wrong."""
+JUMP_CONDITIONAL, JUMP_DIRECT, JUMP_INDIRECT = range(3)
+
 # -- view log: what became of each instruction, in the order of the program, for pipeline views (Variant.view)
-VIEW_FIELDS = 12
+VIEW_FIELDS = 20
 (
     V_SLOT, V_FETCH, V_ISSUE, V_BEGIN, V_DONE, V_RETIRE, V_CAUSE, V_STALL, V_PRODUCER, V_UNIT, V_ENERGY_FJ, V_WORD,
+    V_CAUSE2, V_STALL2, V_CAUSE3, V_STALL3, V_CAUSE4, V_STALL4, V_BUSY, V_LOST,
 ) = range(VIEW_FIELDS)  # fmt: skip
 """Slot of the code (its address is text + 2 * slot); cycles at which it was fetched, issued to its unit or queue,
-began to execute, had its result, and retired; the stall cause that delayed its issue (-1: none) and for how many cycles
-of the hart; the number, in this hart's log, of the instruction whose result it waited for (-1: none); the unit; dynamic
-energy in femtojoules; the code word."""
+began to execute, had its result (of a transfer: -1, see the transfers' log), and retired; the stall cause that held the
+hart up before it (-1: none) and for how many cycles; the number, in this hart's log, of the instruction whose result
+it waited for (-1: none); the unit; dynamic energy in femtojoules, DRAM left out; the code word; up to three more
+stalls; whether it is the first in its cycle; slots lost to the same causes in cycles that others used. Over a hart's
+log, V_BUSY and the stalls add up to the hart's cycles until it is done."""
+TRANSFER_FIELDS = 8
+(X_NUMBER, X_BEGIN, X_DONE, X_BYTES, X_WRITE, X_ENGINE, X_QUEUED) = range(7)
+"""Log of a hart's DMA transfers: number of the instruction in the hart's log, first burst, end, bytes, whether to DRAM,
+engine, when it was queued."""
 
 QUANTUM = 200
 """Cycles that a hart may run ahead of another one before it lets it go on (between their meetings at barriers)."""

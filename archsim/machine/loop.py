@@ -6,26 +6,11 @@ compiled when it is first executed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from archsim.isa.lower import Lowering
+from archsim.isa.spec import Instruction
 from archsim.machine.coded import Coded, vocabulary
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A dispatch loop's compile-time switches."""
-
-    timed: bool = False
-    record: bool = False
-    replay: bool = False
-    step: bool = False
-    """Come back after every instruction."""
-
-    @property
-    def name(self) -> str:
-        words = [word for word in ("timed", "record", "replay", "step") if getattr(self, word)]
-        return "_".join(words) or "functional"
+from archsim.machine.loop_timing import branch_lines, cache_lines, clock, timing_imports, timing_lines
+from archsim.machine.variant import Variant
 
 
 def loop_source(coded: Coded, variant: Variant) -> str:
@@ -36,7 +21,7 @@ def loop_source(coded: Coded, variant: Variant) -> str:
         "from archsim.machine.layout import *",
     ]
     if variant.timed:
-        lines += ["from archsim.machine.cache import l1_access", "from archsim.machine.issue import issue"]
+        lines += timing_imports(variant)
     lines += ["", "", "@njit", "def run(address):"]
     body = [
         "ctxp = pointer_int64(address)",
@@ -58,20 +43,7 @@ def loop_source(coded: Coded, variant: Variant) -> str:
     if coded.floats:
         body += ["csr = pointer_int64(ctx[CSR])", "forget_host_flags()"]
     if variant.timed:
-        body += [
-            "sched = pointer_int64(ctx[SCHED])",
-            "ready = pointer_int64(ctx[READY])",
-            "cause = pointer_int64(ctx[CAUSE])",
-            "stalls = pointer_int64(ctx[STALLS])",
-            "events = pointer_int64(ctx[EVENTS])",
-            "tags = pointer_int64(ctx[TAGS])",
-            "line_shift = ctx[LINE_SHIFT]",
-            "sets = ctx[TAG_SETS] - 1",
-            "ways = ctx[TAG_WAYS]",
-            "penalty = ctx[BRANCH_PENALTY]",
-            "limit_time = ctx[LIMIT_TIME]",
-            "now = ctx[NOW]",
-        ]
+        body += timing_lines(variant, "setup")
     if variant.record:
         body += [
             "k = ctx[RECORD_COUNT]",
@@ -92,7 +64,7 @@ def loop_source(coded: Coded, variant: Variant) -> str:
     if coded.floats:
         body += ["gather_host_flags(ctx)"]
     if variant.timed:
-        body += ["ctx[NOW] = now"]
+        body += timing_lines(variant, "end")
     if variant.record:
         body += ["ctx[RECORD_COUNT] = k"]
     if variant.replay:
@@ -110,30 +82,8 @@ def _round(coded: Coded, variant: Variant) -> list[str]:
     lines += ["w = code[2 * i]", "imm = code[2 * i + 1]", "op = w & 0xFFFF", "pc = base + 2 * i"]
     lines += ["target = np.int64(-1)"]
     if variant.timed:
-        lines += [
-            "s = sched[i]",
-            "d = s & 255",
-            "first = (s >> 8) & 255",
-            "second = (s >> 16) & 255",
-            "start = ready[first]",
-            "late = first",
-            "if ready[second] > start:",
-            "    start = ready[second]",
-            "    late = second",
-            "third = (s >> 48) & 255",
-            "if ready[third] > start:",
-            "    start = ready[third]",
-            "    late = third",
-            "if start > now:",
-            "    stalls[cause[late]] += start - now",
-            "else:",
-            "    start = now",
-            "now = start + 1",
-            "ready[d] = start + ((s >> 24) & 0xFFFF)",
-            "cause[d] = (s >> 40) & 255",
-            "events[(s >> 40) & 255] += 1",
-        ]
-    if variant.record:
+        lines += timing_lines(variant, "begin")
+    if variant.record or variant.view:
         lines += ["at = i"]
     keyword = "if"
     for number, name in enumerate(coded.inline):
@@ -142,21 +92,25 @@ def _round(coded: Coded, variant: Variant) -> list[str]:
         keyword = "elif"
     lines.append("else:")
     lines += ["    " + line for line in _outside(variant)]
+    if variant.timed:
+        lines += timing_lines(variant, "commit")
     lines.append("n += 1")
     if variant.step:
         lines += ["if status == RUNNING:", "    status = YIELDED", "break"]
     if variant.record:
         lines += [
-            "record_index[k] = at",
-            "record_value[k] = x[d]",
-            "k += 1",
-            "if k >= record_limit:",
-            "    status = RECORD_FULL",
-            "if status != RUNNING:",
-            "    break",
+            # an environment call is recorded with its answer
+            "if status != ECALL:",
+            "    record_index[k] = at",
+            "    record_value[k] = x[d]",
+            "    k += 1",
+            "    if k >= record_limit:",
+            "        status = RECORD_FULL",
         ]
     if variant.replay:
         lines += ["k += 1"]
+    if variant.through:
+        lines += ["if status != RUNNING:", "    break"]
     return lines
 
 
@@ -195,9 +149,9 @@ def _inline(coded: Coded, name: str, variant: Variant) -> list[str]:
     if instruction.unit in ("load", "store") and not variant.replay:
         lines += ["if ctx[TRAP] != 0:", "    status = TRAPPED", "    break"]
     if instruction.unit in ("load", "store") and variant.timed:
-        lines += _cache_lines(str(lowering.address), instruction.unit == "store")
+        lines += cache_lines(variant, str(lowering.address), instruction.unit == "store")
     if "jump" in operation.calls:
-        return lines + _jump_lines(coded, variant)
+        return lines + _jump_lines(coded, instruction, variant)
     return lines if variant.replay else [*lines, *ADVANCE]
 
 
@@ -209,7 +163,7 @@ def _if_near(lowering: Lowering, lines: list[str], variant: Variant) -> list[str
         *("    " + line for line in lines),
         "else:",
         "    function = functions[op * COLUMNS]",
-        *("    " + line for line in _needs_code(variant)),
+        *("    " + line for line in NEEDS_CODE),
         "    ctx[PC] = pc",
         "    call_at(function, ctxp, w, imm)",
         "    if ctx[TRAP] != 0:",
@@ -218,30 +172,18 @@ def _if_near(lowering: Lowering, lines: list[str], variant: Variant) -> list[str
     ]
 
 
-def _cache_lines(address: str, store: bool) -> list[str]:
-    """L1 lookup of a load or store: the most recent way here, the rest out of line."""
-    lines = [
-        f"line = {address} >> line_shift",
-        "way0 = (line & sets) * ways",
-        "if tags[way0] >> 1 == line:",
-        f"    {'tags[way0] |= 1' if store else 'pass'}",
-        "else:",
-        f"    extra = l1_access(ctxp, {address}, start, np.int64({int(store)}))",
-    ]
-    if store:
-        # a store buffer hides what a store misses by
-        return lines
-    return [*lines, "    if extra > 0:", "        ready[d] += extra", "        cause[d] = STALL_MISS"]
-
-
-def _jump_lines(coded: Coded, variant: Variant) -> list[str]:
-    taken = ["    now += penalty", "    stalls[STALL_BRANCH] += penalty"]
+def _jump_lines(coded: Coded, instruction: Instruction, variant: Variant) -> list[str]:
+    predicted = branch_lines(variant, instruction) if variant.timed else []
     if variant.replay:
-        return ["if k + 1 < trace_count and trace_index[k + 1] != i + 2 + (w >> 63):", *taken]
-    lines = ["if target != -1:"]
-    if variant.timed:
-        lines += taken
-    lines += [
+        return [
+            "target = np.int64(-1)",
+            "if k + 1 < trace_count and trace_index[k + 1] != i + 2 + (w >> 63):",
+            "    target = base + 2 * np.int64(trace_index[k + 1])",
+            *predicted,
+        ]
+    lines = [
+        *predicted,
+        "if target != -1:",
         "    after = wrap_sub(target, base) >> 1",
         f"    if np.uint64(after) >= size or target & {coded.alignment - 1}:",
         f"        ctx[TRAP] = FETCH_MISALIGNED if target & {coded.alignment - 1} else FETCH_FAULT",
@@ -251,19 +193,17 @@ def _jump_lines(coded: Coded, variant: Variant) -> list[str]:
         "    i = after",
     ]
     if variant.timed:
-        lines += ["    if now > limit_time or n >= budget:"]
+        lines += [f"    if {clock(variant)} > limit_time or n >= budget:"]
     else:
         lines += ["    if n >= budget:"]
     lines += ["        status = YIELDED"]
-    if not variant.record:
+    if not variant.through:
         lines += ["        n += 1", "        break"]
     return [*lines, "else:", *("    " + line for line in ADVANCE)]
 
 
-def _needs_code(variant: Variant) -> list[str]:
-    """Have an instruction compiled that is executed for the first time: it is issued again then."""
-    undone = ["    now = start", "    events[(s >> 40) & 255] -= 1"] if variant.timed else []
-    return ["if function == 0:", "    status = NEEDS_CODE", *undone, "    break"]
+NEEDS_CODE = ["if function == 0:", "    status = NEEDS_CODE", "    break"]
+"""Have an instruction compiled that is executed for the first time: it is issued again then."""
 
 
 def _outside(variant: Variant) -> list[str]:
@@ -273,17 +213,15 @@ def _outside(variant: Variant) -> list[str]:
         "ctx[INSTRET] = n",
         "ctx[NEXT] = -1",
         "function = functions[op * COLUMNS + ctx[COLUMN]]",
-        *_needs_code(variant),
+        *NEEDS_CODE,
     ]
     if variant.replay:
         lines += ["x[d] = traced"]
     if variant.timed:
         lines += [
             "status = issue(ctxp, op, w, imm, start)",
-            "now = ctx[NOW]",
+            "behind = ctx[NOW]",
             "if status == BLOCKED:",
-            "    now = start",
-            "    events[(s >> 40) & 255] -= 1",
             "    break",
         ]
     else:
@@ -302,8 +240,8 @@ def _outside(variant: Variant) -> list[str]:
         "        ctx[TRAP] = 0",
         "        status = ECALL",
         "        i += 2",
-        "        n += 1",
-        "    break",
+        *([] if variant.through else ["        n += 1"]),
+        *(["    else:", "        break"] if variant.through else ["    break"]),
     ]
     if variant.replay:
         return [
@@ -311,15 +249,19 @@ def _outside(variant: Variant) -> list[str]:
             # memory holds nothing, and what happened stands in the trace
             "if ctx[TRAP] in (ENVIRONMENT_CALL, LOAD_FAULT, STORE_FAULT, CODE_CHANGED, STATUS_CHANGED, BREAKPOINT):",
             "    ctx[TRAP] = 0",
+            "    status = RUNNING",
             "if ctx[TRAP] != 0:",
             "    status = TRAPPED",
             "    break",
             "x[d] = traced",
         ]
     lines += trapped
+    if variant.timed:
+        lines += ["if ctx[NEXT] != -1:", "    outcome = WRONG"]
     return [
         *lines,
-        "if ctx[NEXT] != -1:",
+        *(["if status == ECALL:", "    stay_a_branch()"] if variant.through else []),
+        ("elif" if variant.through else "if") + " ctx[NEXT] != -1:",
         "    i = wrap_sub(ctx[NEXT], base) >> 1",
         "    if np.uint64(i) >= size:",
         "        ctx[TRAP] = FETCH_FAULT",

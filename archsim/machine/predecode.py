@@ -67,6 +67,22 @@ def predecode(coded: Coded, program: Program, latency: dict[str, int]) -> Predec
     Args:
         latency: cycles from issue to result by unit, for the scoreboard.
     """
+    segments = _code_segments(program)
+    first = text_of(program)
+    image = np.zeros((_span(segments) + 3 + 3) // 4 * 4, np.uint8)
+    for segment in segments:
+        image[segment.address - first : segment.address - first + len(segment.data)] = np.frombuffer(
+            segment.data, np.uint8
+        )
+    return decode_words(coded, image.view("<u4"), first, latency)
+
+
+def text_of(program: Program) -> int:
+    """The address of slot 0 of a program's code."""
+    return min(segment.address for segment in _code_segments(program)) & ~3
+
+
+def _code_segments(program: Program) -> list[Segment]:
     segments = [segment for segment in program.segments if segment.executable and segment.data]
     whole = [segment for segment in program.segments if segment.data]
     if "tohost" in program.symbols and _span(whole) <= TEXT_LIMIT:
@@ -75,13 +91,7 @@ def predecode(coded: Coded, program: Program, latency: dict[str, int]) -> Predec
         raise InputError(f"{program.name} has no executable part", remedy="give a program with instructions")
     if _span(segments) > TEXT_LIMIT:
         raise InputError(f"{program.name} spreads code over {_span(segments)} bytes", remedy="link it closer together")
-    first = min(segment.address for segment in segments) & ~3
-    image = np.zeros((_span(segments) + 3 + 3) // 4 * 4, np.uint8)
-    for segment in segments:
-        image[segment.address - first : segment.address - first + len(segment.data)] = np.frombuffer(
-            segment.data, np.uint8
-        )
-    return decode_words(coded, image.view("<u4"), first, latency)
+    return segments
 
 
 def _span(segments: list[Segment]) -> int:

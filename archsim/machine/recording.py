@@ -20,10 +20,10 @@ from archsim.machine.chip import Chip
 from archsim.machine.compiled import tables_of
 from archsim.machine.csr_table import any_csr
 from archsim.machine.environment import Environment, Options
-from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import decode_words
 from archsim.machine.result import RunResult
+from archsim.machine.variant import Variant, core_of
 
 RECORD_SLOTS = 1 << 20
 REPLAY_BYTES = 4 << 30
@@ -133,7 +133,7 @@ def replay(trace: Trace, design: Any, *, isa: Isa | None = None) -> tuple[RunRes
         context[at.TRACE_COUNT] = len(index)
         _any_csr(chip, context)
     environment = Environment(chip, Options())
-    go = tables.go(Variant(timed=True, replay=True))
+    go = tables.go(Variant(timed=True, core=core_of(design), replay=True))
     Session(chip, go, Program((), trace.text, name=trace.name), environment, timed=True).run()
     return collect(chip, design, "addresses", chip.memory, environment), unknown
 

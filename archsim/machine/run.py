@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import numpy as np
@@ -20,13 +20,15 @@ from archsim.machine.energy import energy_of
 from archsim.machine.environment import Clock, Environment, Options
 from archsim.machine.instruction_set import instruction_set_for
 from archsim.machine.linux import LinuxProcess
-from archsim.machine.loop import Variant
 from archsim.machine.memory import MainMemory
 from archsim.machine.precompile import compile_missing
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
+from archsim.machine.variant import Variant, core_of
 from archsim.machine.vector_issue import settle_chip
+from archsim.machine.vector_layout import V_DRAM_END
+from archsim.machine.viewing import View
 
 FIDELITIES = ("functional", "timed", "addresses")
 HELD_FUNCTIONAL = 4 << 30
@@ -51,6 +53,7 @@ def run(
     options: Options = DEFAULT_OPTIONS,
     progress: Callable[[int], None] | None = None,
     log: TextIO | None = None,
+    views: Sequence[View] = (),
 ) -> RunResult:
     """Run a program on a design, bit-exactly.
 
@@ -67,6 +70,7 @@ def run(
         options: what the program is granted: arguments, files, input.
         progress: called with the instructions retired so far.
         log: takes a line per executed instruction, as Spike's commit log has them (functional runs only).
+        views: are given what became of each instruction (timed fidelities).
 
     Returns:
         RunResult.
@@ -87,6 +91,8 @@ def run(
         raise InputError("a functional run has no trace of time", remedy="record with a timed run")
     if log is not None and timed:
         raise InputError("a commit log is written by functional runs only", remedy="use fidelity functional")
+    if views and not timed:
+        raise InputError("a functional run has no times to show", remedy="use a timed run")
     tables = tables_of(isa)
     code = predecode(tables.coded, program, latency_table(design))
     compile_missing(tables, code.used, timed=timed)
@@ -100,7 +106,9 @@ def run(
         return round(int(context[at.NOW]) / design.clock * 1e9) if timed else int(context[at.INSTRET])
 
     environment = environment_of(chip, program, options, clock, timed)
-    variant = Variant(timed=timed, record=record, step=log is not None)
+    variant = Variant(
+        timed=timed, core=core_of(design, view=bool(views)), view=bool(views), record=record, step=log is not None
+    )
     session = Session(
         chip,
         tables.go(variant),
@@ -114,12 +122,18 @@ def run(
         from archsim.machine.recording import Recorder
 
         session.recorder = Recorder(chip)
+    if views:
+        from archsim.machine.viewing import Viewer
+
+        session.viewer = Viewer(chip, list(views))
     if log is not None:
         session.tracer = CommitLog(chip, program, log)
     try:
         session.run()
     finally:
         environment.finish()
+    if views:
+        session.viewer.finish()
     result = collect(chip, design, fidelity, main, environment)
     if record:
         result.trace = session.recorder.trace(program.name, code.words)
@@ -182,30 +196,43 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     result.cycles = max(ends)
     result.time_s = result.cycles / design.clock
     result.hart_cycles = result.cycles * chip.harts
-    stalls = np.zeros(len(at.STALLS_NAMES), np.int64)
+    width = design.core.hart.width
+    stalls, slots = np.zeros(len(at.STALLS_NAMES), np.int64), np.zeros(len(at.STALLS_NAMES), np.int64)
     events = np.zeros(len(at.EVENT_NAMES), np.int64)
     units = np.zeros(len(at.UNITS), np.int64)
+    accounts = np.zeros((len(at.UNITS) - at.FIRST_DECOUPLED, len(at.UNIT_CAUSES)), np.int64)
     for hart, end in enumerate(ends):
         own = chip.view(hart, at.STALLS, len(at.STALLS_NAMES)).copy()
+        partial = chip.view(hart, at.PARTIAL, len(at.STALLS_NAMES)).copy()
         context = chip.contexts[hart]
+        state = chip.view(hart, at.HART_STATE, at.HART_STATE_SIZE)
         own[at.STALL_DRAIN] += end - int(context[at.NOW])
         own[at.STALL_IDLE] += result.cycles - end
+        partial[at.STALL_DRAIN] += (width - int(state[at.H_USED])) if state[at.H_USED] else 0
         stalls += own
+        slots += own * width + partial
         events += chip.view(hart, at.EVENTS, len(at.EVENT_NAMES))
         units += chip.view(hart, at.UNIT_BUSY, len(at.UNITS))
+        accounts += _accounts(chip, hart, result)
         result.harts.append(
             {
                 "hart": hart,
                 "cycles": result.cycles,
                 "instructions": int(context[at.INSTRET]),
-                "busy_cycles": int(context[at.INSTRET]),
+                "busy_cycles": int(state[at.H_BUSY]),
                 "stalls": _named(at.STALLS_NAMES, own),
+                "slots": _named(at.STALLS_NAMES, own * width + partial),
                 "bank_conflict_cycles": int(context[at.CONFLICT_CYCLES]),
             }
         )
-    result.busy_cycles = result.instructions
+    result.busy_cycles = sum(hart["busy_cycles"] for hart in result.harts)
+    result.issue_slots = result.hart_cycles * width
     result.stalls = _named(at.STALLS_NAMES, stalls)
+    result.slots = _named(at.STALLS_NAMES, slots)
     result.units = {name: int(units[at.UNIT_ID[name]]) for name in at.UNITS[at.FIRST_DECOUPLED :]}
+    result.unit_stalls = {
+        name: _named(at.UNIT_CAUSES, row) for name, row in zip(at.UNITS[at.FIRST_DECOUPLED :], accounts, strict=True)
+    }
     result.events = dict(zip(at.EVENT_NAMES, (int(v) for v in events), strict=True))
     result.macs = {
         name.removeprefix("macs."): count for name, count in result.events.items() if name.startswith("macs.") and count
@@ -232,7 +259,23 @@ def _end_of(chip: Chip, hart: int) -> int:
         int(chip.view(hart, at.UNIT_FREE, len(at.UNITS)).max()),
         int(chip.view(hart, at.READY, size)[33:].max(initial=0)),
         int(barriers.max()),
+        int(chip.view(hart, at.VECTOR, V_DRAM_END + 1)[V_DRAM_END]),
     )
+
+
+def _accounts(chip: Chip, hart: int, result: RunResult) -> np.ndarray:
+    """Cycles of a core's units by cause [unit, cause], up to the end of the run; notes the units' spans."""
+    table = chip.view(hart, at.ACCOUNTS, at.ACCOUNT_READERS).reshape(-1, at.ACCOUNT_FIELDS)
+    free = chip.view(hart, at.UNIT_FREE, len(at.UNITS))[at.FIRST_DECOUPLED :]
+    causes = table[:, : len(at.UNIT_CAUSES)].copy()
+    last = np.minimum(np.maximum(table[:, at.ACCOUNT_LAST], free), result.cycles)
+    causes[:, at.U_DRAIN] = last - free
+    causes[:, at.U_END] = result.cycles - last
+    for name, begin, end in zip(at.UNITS[at.FIRST_DECOUPLED :], table[:, at.ACCOUNT_BEGIN], last, strict=True):
+        if begin >= 0:
+            before = result.unit_spans.get(name, (int(begin), int(end)))
+            result.unit_spans[name] = (min(before[0], int(begin)), max(before[1], int(end)))
+    return causes
 
 
 def _named(names: tuple[str, ...], values: np.ndarray) -> dict[str, int]:
@@ -244,6 +287,8 @@ def _memory_counters(chip: Chip, design: Any, result: RunResult) -> None:
     size = design.memory.device.tx_bytes
     result.dram_read_bytes = int(d[at.D_READS]) * size
     result.dram_write_bytes = int(d[at.D_WRITES]) * size
+    result.dram_stretch = 1 << int(chip.chip[at.CHIP_TIMELINE_SHIFT])
+    result.dram_traffic = chip.timeline[: -(-result.cycles // result.dram_stretch)].tolist()
     result.dram = {
         "activates": int(d[at.D_ACTIVATES]),
         "row_hits": int(d[at.D_HITS]),

@@ -44,6 +44,7 @@ class Session:
         self.chip, self.go, self.program, self.environment = chip, go, program, environment
         self.timed, self.maximum, self.progress = timed, max_instructions, progress
         self.recorder: Any = None
+        self.viewer: Any = None
         self.tracer: CommitLog | None = None
 
     def run(self) -> None:
@@ -108,6 +109,8 @@ class Session:
             self._compile(hart)
         elif status == at.RECORD_FULL:
             self.recorder.flush(hart)
+        elif status == at.VIEW_FULL:
+            self.viewer.flush(hart)
         elif status == at.TRACE_END:
             self.chip.contexts[hart][at.FINISHED] = 1
 

@@ -10,6 +10,7 @@ from archsim.machine.layout import (
     CHIP_CONTEXTS,
     CHIP_HARTS,
     FIRST_DECOUPLED,
+    HELD,
     NOW,
     QUEUE_SLOTS,
     QUEUES,
@@ -18,9 +19,9 @@ from archsim.machine.layout import (
     U_QUEUE,
     UNIT,
     UNIT_FIELDS,
+    VIEW_LOG,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.operands import stall
 from archsim.machine.vector_layout import INDEXED, INFO_ACCESS, INFO_SCALAR, V_HEAD, V_TAIL
 from archsim.machine.vector_queue import hand_over, vector_block
 
@@ -37,14 +38,15 @@ def dispatch_vector(ctx, info, info_address, word, immediate, start):
     if number >= depth:
         settle_vector(ctx, number - depth + 1)
         dispatched = max(start, queue[(number - depth) % QUEUE_SLOTS])
-        stall(ctx, STALL_QUEUE + _VECTOR - FIRST_DECOUPLED, dispatched - start)
+        ctx[HELD] = STALL_QUEUE + _VECTOR - FIRST_DECOUPLED
     ctx[NOW] = dispatched + 1
     hand_over(ctx, info, info_address, word, immediate, number, dispatched + 1)
     if ctx[TRAP] != 0:
         return
     queue[QUEUE_SLOTS] = number + 1
-    # the hart must know when a scalar is there; the addresses of indexed accesses are kept for one at a time
-    if info[INFO_SCALAR] or info[INFO_ACCESS] == INDEXED:
+    # the hart must know when a scalar is there; the addresses of indexed accesses are kept for one at a time; a view's
+    # record is written now
+    if info[INFO_SCALAR] or info[INFO_ACCESS] == INDEXED or ctx[VIEW_LOG] != 0:
         settle_vector(ctx, number + 1)
 
 

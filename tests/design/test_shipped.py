@@ -16,7 +16,10 @@ from archsim.design import list_designs, load_design, load_device
 
 DEVICES = tuple(shipped("configs/memory", ".yaml"))
 CLOCKS_AND_COUNTS = ("cycles", "s", "Hz", "B", "m", "J", "W", "mm2", "tCK", "$/kWh", "")
-WORDS = ("design", "device", "table", "base", "description", "kind", "energy", "isa", "double_buffered")
+WORDS = (
+    "design", "device", "table", "base", "description", "kind", "energy", "isa", "double_buffered", "folds",
+    "memory_dependence",
+)  # fmt: skip
 
 
 def test_designs_that_ship() -> None:
