@@ -65,3 +65,14 @@ def test_figures_agree_with_the_run() -> None:
 def test_marked_regions_are_rows() -> None:
     stretches = run("csrwi qmark, 3\nnop\ncsrwi qmark, 4\nnop\ncsrwi qmark, 3\n" + EXIT).regions
     assert [trace.name for trace in run_figures.regions(stretches, 1e9).data] == ["region 3", "region 4"]
+
+
+def test_a_long_run_has_a_page_without_the_critical_path(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("archsim.cli.run_views.PAGE_PATH", 1000)
+    source, page = tmp_path / "long.s", tmp_path / "long.html"
+    source.write_text(loop("addi a1, a1, 1\n" * 8, 200))
+    outcome = command("run", source, "--html", page, capsys=capsys, monkeypatch=monkeypatch)
+    assert outcome.code == 0 and "ask for it with --critical-path" in page.read_text()
+    both = ("--html", page, "--critical-path")
+    outcome = command("run", source, *both, capsys=capsys, monkeypatch=monkeypatch)
+    assert "critical path: " in outcome.err and "ask for it with --critical-path" not in page.read_text()
