@@ -42,6 +42,7 @@ def write_run_page(
         run_figures.units(utilisation, result.cycles, design.clock),
         run_figures.dram(result, design),
         run_figures.waits(result.harts),
+        run_figures.unit_waits(result),
         run_figures.energy(result.energy.components),
     ]
     if result.regions:

@@ -25,7 +25,7 @@ def test_the_page_fetches_nothing_and_holds_figures_and_tables(tmp_path: Path, c
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text)
     for title in (
         "mixed.s on edge-npu", "Issue slots, top-down", "Critical path by resource", "Units at work over time",
-        "DRAM traffic over time", "Cycles of harts by cause", "Energy by component", "Functions",
+        "DRAM traffic over time", "Cycles of harts by cause", "Cycles of units by cause", "Energy by component", "Functions",
         "Instructions with most cycles", "qt.bar.wait b0",
     ):  # fmt: skip
         assert title in text, title
@@ -58,6 +58,9 @@ def test_figures_agree_with_the_run() -> None:
         assert sum(trace.x[index] for trace in waits.data) == hart["cycles"]
     heat = run_figures.units(seen, result.cycles, 1e9).data[0]
     assert "matrix" in heat.y and all(0 <= share <= 100 for row in heat.z for share in row)
+    units = run_figures.unit_waits(result)
+    for index in range(len(units.data[0].y)):
+        assert sum(trace.x[index] for trace in units.data) == result.hart_cycles
     tree = run_figures.slots(topdown(result.to_dict())).data[0]
     assert tree.values[0] == result.issue_slots
 
