@@ -11,6 +11,7 @@ from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.design.merge import Tree
 from archsim.design.spec import FORMATS, Design
+from archsim.isa.vector_facts import KINDS
 
 TILE_PARAMETERS = ("TM", "TN", "TROWB")
 
@@ -151,6 +152,24 @@ RULES = (
         lambda d: _systolic(d) and d.core.matrix.depth != 1,
         lambda d: f"a {d.core.matrix.kind} array is one element deep, not {d.core.matrix.depth}",
         lambda d: "leave depth out and use rows, or use kind: dot_product",
+    ),
+    Rule(
+        "core.vector.width",
+        lambda d: not d.core.vector.datapath,
+        lambda d: "neither width nor lanes is given",
+        lambda d: "give one of them",
+    ),
+    Rule(
+        "core.vector.lanes",
+        lambda d: d.core.vector.lanes and d.core.vector.datapath % d.core.vector.lanes,
+        lambda d: f"{d.core.vector.lanes} lanes do not divide the width of {d.core.vector.width} B",
+        lambda d: "leave width out: it is 8 B a lane then",
+    ),
+    Rule(
+        "core.vector.held",
+        lambda d: set(d.core.vector.held) - set(KINDS),
+        lambda d: f"there is no kind {min(set(d.core.vector.held) - set(KINDS))!r}",
+        lambda d: f"use some of {', '.join(KINDS)}",
     ),
     Rule(
         "parameters",

@@ -15,6 +15,7 @@ from archsim.machine.csr_table import csr_table, csr_values
 from archsim.machine.hart_state import cache_block, hart_state
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import Predecoded
+from archsim.machine.vector_layout import vector_block
 
 TIMELINE_BUCKETS = 512
 MARKS_LIMIT = 1 << 16
@@ -165,6 +166,9 @@ class Chip:
         pool[at.W_CAPACITY] = scratchpad.banks * scratchpad.width << at.BUCKET_SHIFT
         point(at.BANDWIDTH, pool)
         point(at.UNIT, self._units())
+        block = vector_block(core.vector, self.tables.coded.isa.parameters.get("VLEN", 64))
+        self.keep[block.ctypes.data] = block
+        point(at.VECTOR, block)
 
     def _units(self) -> np.ndarray:
         """Parameters of tile_lsu, matrix and vector, UNIT_FIELDS numbers each."""
@@ -176,7 +180,7 @@ class Chip:
             if unit.queue > at.QUEUE_SLOTS:
                 raise InputError(f"a unit's queue is {unit.queue} deep", remedy=f"use at most {at.QUEUE_SLOTS}")
         units[0, at.U_WIDTH] = core.tile_lsu.width
-        units[2, at.U_WIDTH] = core.vector.width
+        units[2, at.U_WIDTH] = core.vector.datapath
         matrix = units[1]
         matrix[at.U_KIND] = at.MATRIX_KINDS.index(core.matrix.kind)
         matrix[at.U_ROWS], matrix[at.U_COLUMNS], matrix[at.U_DEPTH] = (

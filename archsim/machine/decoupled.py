@@ -59,11 +59,10 @@ from archsim.machine.layout import (
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.matrix_unit import matrix_interval, multiply_rate
 from archsim.machine.operands import barrier_of, operand, registers_ready
-from archsim.machine.scratchpad import check_access, earliest, find_space, mark, transfer
+from archsim.machine.scratchpad import check_access, earliest, mark, transfer
 from archsim.machine.systolic import run_folds
-from archsim.machine.vector_unit import vector_interval
 
-_TILE, _MATRIX = _UNIT_ID["tile_lsu"], _UNIT_ID["matrix"]
+_MATRIX = _UNIT_ID["matrix"]
 
 
 @njit
@@ -142,7 +141,6 @@ def _memory_ready(ctx):
     time = 0
     for index in range(work[WORK_ACCESSES]):
         access = pointer_int64(ctx[WORK] + (WORK_MEMORY + index * MEMORY_FIELDS) * 8)
-        find_space(ctx, access)
         check_access(ctx, access)
         if ctx[TRAP] != 0:
             return 0
@@ -170,9 +168,7 @@ def _interval(ctx, info, word, parameters, unit, rate):
     """Cycles until the unit can take its next instruction."""
     if unit == _MATRIX:
         return matrix_interval(ctx, info, word, parameters, rate)
-    if unit == _TILE:
-        return _tile_interval(ctx, parameters)
-    return vector_interval(ctx, parameters)
+    return _tile_interval(ctx, parameters)
 
 
 @njit

@@ -67,6 +67,7 @@ from archsim.machine.layout import (
     U_OUTSTANDING,
     U_SCRATCHPAD,
     U_STARTUP,
+    VECTOR,
     VIEW_NUMBER,
     X_BEGIN,
     X_BYTES,
@@ -79,6 +80,8 @@ from archsim.machine.layout import (
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.scratchpad import settle, take
 from archsim.machine.traffic import note_traffic
+from archsim.machine.vector_layout import V_NEXT
+from archsim.machine.vector_queue import to_dram
 
 _DMA_UNIT = _UNIT_ID["dma"]
 
@@ -140,11 +143,15 @@ def _schedule(dma, engine):
 
 @njit
 def next_burst(chip):
-    """Earliest burst of any engine as (time, hart, engine); time is INFINITY when all are idle."""
+    """Earliest request to DRAM as (time, hart, engine) of any engine, or of a vector unit: engine -1; time is INFINITY
+    when all are idle."""
     best, best_hart, best_engine = INFINITY, -1, 0
     contexts = pointer_int64(chip[CHIP_CONTEXTS])
     for hart in range(chip[CHIP_HARTS]):
         ctx = pointer_int64(contexts[hart])
+        time = pointer_int64(ctx[VECTOR])[V_NEXT]
+        if time < best:
+            best, best_hart, best_engine = time, hart, -1
         for index in range(pointer_int64(ctx[DMA])[M_ENGINES]):
             time = engine_at(ctx, index)[E_NEXT]
             if time < best:
@@ -164,7 +171,10 @@ def advance_engines(chip, until):
 
 @njit
 def burst(chip, ctx, index):
-    """Send an engine's next burst."""
+    """Send an engine's next burst, or what a vector unit asks of DRAM (engine -1)."""
+    if index < 0:
+        to_dram(ctx)
+        return
     dma, engine = pointer_int64(ctx[DMA]), engine_at(ctx, index)
     slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
     row, offset, row_bytes = engine[E_ROW], engine[E_OFFSET], engine[slot + T_BYTES]

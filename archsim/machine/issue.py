@@ -63,8 +63,12 @@ from archsim.machine.layout import (
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.operands import barrier_of, operand
 from archsim.machine.scratchpad import check_access, check_gather, earliest, mark
+from archsim.machine.vector_issue import dispatch_vector, settle_all
+from archsim.machine.vector_layout import INDEXED, INFO_ACCESS
+from archsim.machine.vector_memory import note_indexed
+from archsim.machine.vector_queue import vector_block
 
-_DMA = _UNIT_ID["dma"]
+_DMA, _VECTOR = _UNIT_ID["dma"], _UNIT_ID["vector"]
 
 
 @njit
@@ -79,6 +83,8 @@ def issue(ctx, op, word, immediate, start):
     ctx[NOW] = start + 1
     if info[INFO_HAS_PATTERN]:
         call_at(pointer_int64(ctx[PATTERNS])[op], ctx, word, immediate)
+    if info[INFO_ACCESS] == INDEXED:
+        note_indexed(ctx, vector_block(ctx), info, word)
     if builtin == BUILTIN_WAIT:
         return _wait(ctx, info, word, start)
     if builtin == BUILTIN_SYNC:
@@ -90,7 +96,10 @@ def issue(ctx, op, word, immediate, start):
         ctx[NOW] = start
         call_at(_function(ctx, op), ctx, word, immediate)
         ctx[NOW] = start + 1
-    if unit >= FIRST_DECOUPLED and ctx[TRAP] == 0:
+    if unit == _VECTOR and ctx[TRAP] == 0:
+        dispatch_vector(ctx, info, ctx[INFO] + op * INFO_SIZE * 8, word, immediate, start)
+    elif unit >= FIRST_DECOUPLED and ctx[TRAP] == 0:
+        settle_all(ctx)
         dispatch(ctx, info, unit, word, start)
     elif builtin == BUILTIN_SCALAR:
         _scalar(ctx, info, word, start)
@@ -149,6 +158,7 @@ def _sync(ctx, start):
 @njit
 def _dma(ctx, op, info, word, immediate, start, write):
     """Queue a transfer; its values move now, its bursts in time order."""
+    settle_all(ctx)
     free = slot_free_at(ctx)
     if free >= INFINITY:
         ctx[BLOCKED_ON] = 2

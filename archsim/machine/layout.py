@@ -14,6 +14,8 @@ from __future__ import annotations
     L1D, L1I, L2, MSHRS, INFLIGHT, SERVED, HELD, UNIT_BEGIN, UNIT_DONE, VIEW_LOG, VIEW_COUNT, VIEW_LIMIT, VIEW_NUMBER,
     VIEW_STATE, TRANSFER_LOG, TRANSFER_COUNT, MISS_WAIT,
 ) = range(94)  # fmt: skip
+VECTOR = 111
+"""The block of the vector unit, see vector_layout (apart from the others, so that both lists can grow)."""
 CONTEXT_SIZE = 112
 COLUMNS = 8
 """Compiled functions per instruction: by element width 8, 16, 32, 64 (COLUMN 0 to 3), and none (4: vtype is vill)."""
@@ -142,7 +144,8 @@ WORK_SIZE = WORK_MEMORY + MAXIMUM_ACCESSES * MEMORY_FIELDS
 INFO_UNIT, INFO_READS, INFO_WRITES, INFO_HAS_PATTERN, INFO_BUILTIN = range(5)
 INFO_READ0, INFO_WRITE0, INFO_ALWAYS, INFO_BARRIER = 7, 31, 5, 6
 MAXIMUM_OPERANDS = 12
-INFO_SIZE = 56
+INFO_SIZE = 96
+"""Facts about vector instructions, from 56 on, are listed in vector_layout."""
 BUILTIN_NONE, BUILTIN_WAIT, BUILTIN_SYNC, BUILTIN_LOAD, BUILTIN_STORE, BUILTIN_SCALAR = range(6)
 
 # -- what is known of a CSR (CSR_FACTS, CSR_FIELDS numbers for each of 4096)

@@ -26,6 +26,7 @@ from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
 from archsim.machine.variant import Variant, core_of
+from archsim.machine.vector_issue import settle_chip
 from archsim.machine.viewing import View
 
 FIDELITIES = ("functional", "timed", "addresses")
@@ -129,9 +130,10 @@ def run(
     try:
         session.run()
     finally:
+        if views:
+            # of a run that failed, too: they show what led there
+            session.viewer.finish()
         environment.finish()
-    if views:
-        session.viewer.finish()
     result = collect(chip, design, fidelity, main, environment)
     if record:
         result.trace = session.recorder.trace(program.name, code.words)
@@ -189,6 +191,7 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     )
     if fidelity == "functional":
         return result
+    settle_chip(chip.address)
     ends = [_end_of(chip, hart) for hart in range(chip.harts)]
     result.cycles = max(ends)
     result.time_s = result.cycles / design.clock
