@@ -80,7 +80,7 @@ class Predictor:
     kind: str = text("how directions are predicted", choices=("none", "static", "bimodal", "gshare"), default="none")
     entries: int = count("two-bit counters (bimodal, gshare)", power_of_two=True, maximum=1 << 20, default=512)
     history: int = count(
-        "bits of global history (gshare; those above the table's index are folded onto it)",
+        "bits of global history (gshare; those above the table's index are folded onto it, once)",
         minimum=0,
         maximum=32,
         default=8,
