@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from archsim.common.errors import SimulationError
+
 PipelineFile = Annotated[
     Path | None, typer.Option("--pipeline", help="Write a pipeline diagram (Kanata log), which Konata opens.")
 ]
@@ -81,6 +83,10 @@ class RunViews:
     def __init__(self, options: ViewOptions, path: Path, program: Any, isa: Any, design: Any) -> None:
         self.options, self.design = options, design
         self.consumers: list[Any] = []
+        self.writers: list[Any] = []
+        self.costs: Any = None
+        self.utilisation: Any = None
+        self.store: Any = None
         self._files = ExitStack()
         if not options.follow:
             return
@@ -100,15 +106,17 @@ class RunViews:
         from archsim.traces.window import Window
 
         options, harts = self.options, self.design.cores
-        self.writers: list[Any] = []
         for file, writer in ((options.pipeline, KanataWriter), (options.timeline, PerfettoWriter)):
             if file is not None:
                 stream = self._files.enter_context(file.open("w", encoding="utf-8"))
                 window = Window(harts, options.start, options.limit)
                 self.writers.append(writer(stream, self.listing, window, self.design))
-        self.costs = Costs() if options.annotate or options.html else None
-        self.utilisation = Utilisation(harts) if options.html else None
-        self.store = ViewStore(harts) if options.critical_path or options.html else None
+        if options.annotate or options.html:
+            self.costs = Costs()
+        if options.html:
+            self.utilisation = Utilisation(harts)
+        if options.critical_path or options.html:
+            self.store = ViewStore(harts)
         self.consumers = [
             *self.writers, *(one for one in (self.costs, self.utilisation, self.store) if one is not None),
         ]  # fmt: skip
@@ -116,8 +124,13 @@ class RunViews:
     def __enter__(self) -> RunViews:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        """Close files; those of a run that failed end where it did."""
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        """Close files. Those of a program that failed are whole, and show what led there."""
+        if kind is not None and issubclass(kind, SimulationError):
+            for writer in self.writers:
+                writer.finish(None)
+        if self.store is not None:
+            self.store.close()
         self._files.close()
 
     def finish(self, result: Any) -> Shown:
@@ -153,7 +166,7 @@ class RunViews:
             shown.data["annotation"] = annotation.to_dict()
             if options.annotate != "-" or not options.json:
                 _write_lines(options.annotate, annotation.text())
-        if options.html is not None and self.utilisation is not None:
+        if options.html is not None:
             from archsim.report.run_page import write_run_page
 
             options.html.parent.mkdir(parents=True, exist_ok=True)
@@ -165,10 +178,7 @@ class RunViews:
 
         if self.store is None:
             return None
-        try:
-            return Walk(self.store, self.design, self.listing.is_barrier).path(result.cycles)
-        finally:
-            self.store.close()
+        return Walk(self.store, self.design, self.listing.is_barrier).path(result.cycles)
 
     def _annotation(self, result: Any) -> Any:
         from archsim.report.annotate import Annotation

@@ -89,6 +89,16 @@ def _no_pairs(d: Design) -> list[str]:
     ]
 
 
+def _of_in_order(name: str) -> Rule:
+    """A field of a hart that only those of kind in_order have."""
+    return Rule(
+        f"core.hart.{name}",
+        lambda d: d.core.hart.kind != "in_order" and getattr(d.core.hart, name),
+        lambda d: f"a hart of kind {d.core.hart.kind} does not have it",
+        lambda d: "take it out, or write kind: in_order",
+    )
+
+
 RULES = (
     *_cache_rules("l1d"),
     *_cache_rules("l1i"),
@@ -117,6 +127,8 @@ RULES = (
         lambda d: "a hart of kind in_order has no such window",
         lambda d: "take it out, or write kind: out_of_order",
     ),
+    _of_in_order("blocking"),
+    _of_in_order("late_alu"),
     Rule(
         "core.scratchpad.size",
         lambda d: d.core.scratchpad.size % _bank_row(d),

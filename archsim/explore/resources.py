@@ -34,11 +34,25 @@ class Resource:
         name: in the field's words.
         fields: dotted fields of a design that hold it; all change together.
         less: whether it becomes better by less (latencies) or by more.
+        only_if: says why a design has no use for more of it, "" where it has.
     """
 
     name: str
     fields: tuple[str, ...]
     less: bool = False
+    only_if: Callable[[Design], str] = lambda design: ""
+
+
+def _wide(design: Design) -> str:
+    return "" if design.core.hart.width > 1 else "is for harts that issue several instructions per cycle"
+
+
+def _counts(design: Design) -> str:
+    kind = design.core.hart.predictor.kind
+    return "" if kind in ("bimodal", "gshare") else f"is not in a predictor of kind {kind}"
+
+
+_MEMORY_PORTS = ("core.hart.ports.load", "core.hart.ports.store", "core.hart.ports.memory")
 
 
 RESOURCES = (
@@ -49,8 +63,35 @@ RESOURCES = (
             ("fdiv", "floating-point divider"), ("load", "load-to-use"), ("csr", "CSR"),
         )
     ),
+    Resource("multiplier ports", ("core.hart.ports.mul",), only_if=_wide),
+    Resource("floating-point ports", ("core.hart.ports.fpu", "core.hart.ports.floating"), only_if=_wide),
+    Resource("branch ports", ("core.hart.ports.branch",), only_if=_wide),
+    Resource("load and store ports", _MEMORY_PORTS, only_if=_wide),
+    *(
+        Resource(f"{words} interval", (f"core.hart.interval.{unit}",), less=True)
+        for unit, words in (
+            ("mul", "multiplier"), ("fpu", "floating-point"), ("load", "load"), ("store", "store"),
+        )
+    ),
+    Resource("hart width", ("core.hart.width",)),
     Resource("branch penalty", ("core.hart.branch_penalty",), less=True),
+    Resource("front-end stages", ("core.hart.front_end.stages",), less=True),
+    Resource("taken-branch bubble", ("core.hart.front_end.taken_bubble",), less=True),
+    Resource("fetch width", ("core.hart.front_end.width",)),
+    Resource("fetch queue", ("core.hart.front_end.queue",)),
+    Resource("branch predictor counters", ("core.hart.predictor.entries",), only_if=_counts),
+    Resource("branch target buffer", ("core.hart.predictor.btb",)),
+    Resource("return address stack", ("core.hart.predictor.return_stack",)),
+    Resource("store buffer", ("core.hart.store_buffer",)),
+    Resource("reorder buffer", ("core.hart.out_of_order.rob",)),
+    Resource("issue queue", ("core.hart.out_of_order.issue_queue",)),
+    Resource("load queue", ("core.hart.out_of_order.load_queue",)),
+    Resource("store queue", ("core.hart.out_of_order.store_queue",)),
     Resource("L1 data cache size", ("core.l1d.size",)),
+    Resource("L1 data cache misses on their way", ("core.l1d.mshrs",)),
+    Resource("L1 instruction cache size", ("core.l1i.size",)),
+    Resource("L2 cache size", ("core.l2.size",)),
+    Resource("L2 cache latency", ("core.l2.latency",), less=True),
     Resource("scratchpad latency", ("core.scratchpad.latency",), less=True),
     Resource("scratchpad bandwidth", ("core.scratchpad.banks",)),
     Resource("tile load/store width", ("core.tile_lsu.width",)),
@@ -104,7 +145,9 @@ def changes(design: Design) -> list[Change]:
 
 def change(design: Design, resource: Resource, step: str) -> Change:
     """A design with twice as much of a resource, or as much as its fields and rules allow."""
-    before = _text(design, resource)
+    before, useless = _text(design, resource), resource.only_if(design)
+    if useless:
+        return Change(resource, step, before, reason=useless)
     tries = [2] if step == "twice" else [MOST >> index for index in range(MOST.bit_length() - 2)]
     reason = ""
     for factor in tries:
@@ -115,7 +158,8 @@ def change(design: Design, resource: Resource, step: str) -> Change:
             continue
         after = _text(faster, resource)
         if after == before:
-            return Change(resource, step, before, reason=f"is {before} already, the best that the field takes")
+            best = "none, or no bound" if before == "0" else "the best that the field takes"
+            return Change(resource, step, before, reason=f"is {before} already, {best}")
         return Change(resource, step, before, after, faster)
     return Change(resource, step, before, reason=reason)
 

@@ -22,10 +22,12 @@ from archsim.machine.layout import (
     H_BUBBLE,
     H_COUNTER_MASK,
     H_COUNTERS,
+    H_DECODED,
     H_FETCH,
     H_FETCH_CAUSE,
     H_FETCH_WIDTH,
     H_FETCHED,
+    H_FOLD,
     H_HISTORY,
     H_HISTORY_MASK,
     H_KIND,
@@ -36,7 +38,6 @@ from archsim.machine.layout import (
     H_RETURN_SIZE,
     H_RETURN_TOP,
     H_RETURNS,
-    H_STAGES,
     JUMP_CONDITIONAL,
     JUMP_INDIRECT,
     K_SHIFT,
@@ -129,7 +130,7 @@ def redirect(h, outcome, resolved):
         h[H_FETCH] = resolved + h[H_PENALTY]
         h[H_FETCH_CAUSE] = STALL_BRANCH
         return
-    h[H_FETCH] += h[H_BUBBLE] if outcome == TAKEN else min(h[H_STAGES], h[H_PENALTY])
+    h[H_FETCH] += h[H_BUBBLE] if outcome == TAKEN else h[H_DECODED]
     h[H_FETCH_CAUSE] = STALL_FETCH
 
 
@@ -159,7 +160,8 @@ def _direction(h, pc, taken, backward):
     counters = pointer_int64(h[H_COUNTERS])
     index = pc >> 1
     if h[H_KIND] == PREDICT_GSHARE:
-        index ^= h[H_HISTORY]
+        # a history longer than the index is folded
+        index ^= h[H_HISTORY] ^ h[H_HISTORY] >> h[H_FOLD]
         h[H_HISTORY] = (h[H_HISTORY] << 1 | (1 if taken else 0)) & h[H_HISTORY_MASK]
     index &= h[H_COUNTER_MASK]
     guess = counters[index] >= 2

@@ -31,7 +31,8 @@ def hart_state(core: Any, array: Array) -> np.ndarray:
     h[at.H_WIDTH], h[at.H_PENALTY] = hart.width, hart.branch_penalty
     front = hart.front_end
     h[at.H_BUBBLE], h[at.H_STAGES] = front.taken_bubble, front.stages
-    h[at.H_DECODED] = min(front.stages, hart.branch_penalty)
+    h[at.H_DECODED] = min(front.decode or front.stages, hart.branch_penalty)
+    h[at.H_BLOCKING], h[at.H_SLACK] = hart.blocking, hart.late_alu
     h[at.H_FETCH_WIDTH] = front.width or hart.width
     h[at.H_LEAD] = front.queue // hart.width
     h[at.H_FETCH_CAUSE] = at.STALL_FETCH
@@ -51,7 +52,7 @@ def _predictor(h: np.ndarray, predictor: Any, array: Array) -> None:
     # weakly not taken
     counters[:] = 1
     h[at.H_COUNTERS], h[at.H_COUNTER_MASK] = counters.ctypes.data, predictor.entries - 1
-    h[at.H_HISTORY_MASK] = (1 << predictor.history) - 1
+    h[at.H_HISTORY_MASK], h[at.H_FOLD] = (1 << predictor.history) - 1, predictor.entries.bit_length() - 1
     targets = array(2 * predictor.btb)
     targets[:] = -1
     h[at.H_BTB], h[at.H_BTB_SIZE] = targets.ctypes.data, predictor.btb

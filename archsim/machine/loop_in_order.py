@@ -7,6 +7,9 @@ which some do are booked alike (`partial`), so that instructions and lost slots 
 `now` is the cycle in which the next instruction may issue, `used` the slots of it that are taken, `counts` by whom:
 four bits per class and group of ports, that overflow into the highest where a port too many is asked for. `fetch` is
 the cycle from which fetch has the next instruction (see front_end).
+
+With late ALUs (`slack`) integer operations, branches and stores issue up to so many cycles before their operands are
+there; the result then, or the verdict on the branch, comes as much later (`deferred`).
 """
 
 from __future__ import annotations
@@ -34,8 +37,8 @@ SETUP = [
     "now, used, busy, counts = h[H_TIME], h[H_USED], h[H_BUSY], h[H_COUNTS]",
     "fetch, fetched, fetch_cause = h[H_FETCH], h[H_FETCHED], h[H_FETCH_CAUSE]",
     "fetch_line, fetch_shift, fetch_width, lead = h[H_LINE], h[H_LINE_SHIFT], h[H_FETCH_WIDTH], h[H_LEAD]",
-    "width, room = h[H_WIDTH], h[H_ROOM]",
-    "port = np.int64(0)",
+    "width, room, blocking, slack = h[H_WIDTH], h[H_ROOM], h[H_BLOCKING], h[H_SLACK]",
+    "port, free = np.int64(0), np.int64(0)",
     "late = np.int64(-1)",
 ]
 BEGIN = [
@@ -50,10 +53,15 @@ BEGIN = [
     "if fetch > now:",
     *_indented(_advance("fetch", "fetch_cause")),
     "late = (s >> 8) & 255",
-    "start = ready[late]",
-    "if ready[(s >> 16) & 255] > start:",
+    "needed = ready[late]",
+    "start = needed - slack * ((s >> 56) & 1)",
+    "other = ready[(s >> 16) & 255]",
+    "if other > needed:",
+    "    needed = other",
+    "other -= slack * ((s >> 57) & 1)",
+    "if other > start:",
     "    late = (s >> 16) & 255",
-    "    start = ready[late]",
+    "    start = other",
     "if ready[(s >> 48) & 255] > start:",
     "    late = (s >> 48) & 255",
     "    start = ready[late]",
@@ -74,14 +82,16 @@ BEGIN = [
     *_indented(_advance("now + 1", "STALL_STRUCTURAL + unit")),
     "start = now",
     "behind = start + 1",
+    "deferred = slack * ((s >> 58) & 1) if needed > start else np.int64(0)",
 ]
 COMMIT = [
     "if unit < FIRST_ALONE:",
-    "    h[port + P_FREE] = start + h[port + P_HOLD]",
+    "    free = start + h[port + P_HOLD]",
+    "    h[port + P_FREE] = free",
     "    counts += h[port + P_COUNTS]",
     "if behind > start + 1:",
     *_indented(_advance("behind - 1", "ctx[HELD]")),
-    "start = behind - 1 + ((s >> 24) & 0xFFFF) + extra",
+    "start = behind - 1 + ((s >> 24) & 0xFFFF) + extra + deferred",
     # a unit of its own may have said already when its result comes
     "ready[d] = start if unit < FIRST_DECOUPLED else max(start, ready[d])",
     "cause[d] = ctx[SERVED] if extra > 0 else unit",
@@ -97,7 +107,7 @@ COMMIT = [
     "        fetched = 0",
     "        fetch += 1",
     "    if outcome == WRONG:",
-    "        fetch = behind + h[H_PENALTY]",
+    "        fetch = behind + h[H_PENALTY] + deferred",
     "        fetch_cause = np.int64(STALL_BRANCH)",
     "    else:",
     "        fetch += h[H_BUBBLE] if outcome == TAKEN else h[H_DECODED]",
@@ -106,6 +116,8 @@ COMMIT = [
     "    now += 1",
     "    used = 0",
     "    counts = np.int64(0)",
+    "if blocking > 0 and unit < FIRST_ALONE and free > now:",
+    *_indented(_advance("free", "STALL_STRUCTURAL + unit")),
 ]
 KEEP = [
     "h[H_TIME], h[H_USED], h[H_BUSY], h[H_COUNTS] = now, used, busy, counts",

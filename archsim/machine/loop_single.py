@@ -5,7 +5,7 @@ They do what loop_in_order does for such a hart, at twice the speed: the scalar 
 
 from __future__ import annotations
 
-SETUP = ["stalls = pointer_int64(ctx[STALLS])", "now = h[H_TIME]"]
+SETUP = ["stalls = pointer_int64(ctx[STALLS])", "now = h[H_TIME]", "blocking = h[H_BLOCKING]"]
 BEGIN = [
     "start = ready[(s >> 8) & 255]",
     "late = (s >> 8) & 255",
@@ -31,7 +31,11 @@ COMMIT = [
     "    stalls[ctx[HELD]] += behind - start - 1",
     "now = behind",
     "if unit < FIRST_ALONE:",
-    "    h[H_PORTS + PORT_FIELDS * unit + P_FREE] = start + h[H_PORTS + PORT_FIELDS * unit + P_HOLD]",
+    "    free = start + h[H_PORTS + PORT_FIELDS * unit + P_HOLD]",
+    "    h[H_PORTS + PORT_FIELDS * unit + P_FREE] = free",
+    "    if blocking > 0 and free > now:",
+    "        stalls[STALL_STRUCTURAL + unit] += free - now",
+    "        now = free",
     "start = behind - 1 + ((s >> 24) & 0xFFFF) + extra",
     # a unit of its own may have said already when its result comes
     "ready[d] = start if unit < FIRST_DECOUPLED else max(start, ready[d])",

@@ -2,7 +2,7 @@
 
 Slot i stands for the address ``text + 2 * i``. ``code[i]`` is (word, immediate): the word holds the instruction's
 number in bits 0-15, operand slot s in bits 16+8s, and its sign says that it is two bytes long. ``sched[i]`` is what
-the scoreboard needs: target, sources, latency and unit.
+the scoreboard needs: target, sources, latency, unit, and what a late ALU can wait for.
 """
 
 from __future__ import annotations
@@ -220,4 +220,15 @@ def _schedule(
     cycles = int(str(instruction.work.get("latency", 0))) if str(instruction.work.get("latency", "")).isdigit() else 0
     result |= np.int64(cycles or latency.get(instruction.unit, 1)) << 24
     result |= np.int64(UNIT_ID[instruction.unit]) << 40
+    result |= np.int64(_late(instruction, [name for name, _ in sorted(reads)])) << 56
     return result
+
+
+def _late(instruction: Instruction, sources: list[str]) -> int:
+    """Bits 0 and 1: whether late ALUs can wait for that source; bit 2: whether the result then comes late, too."""
+    if instruction.unit in ("alu", "branch"):
+        return 7
+    if instruction.unit != "store":
+        return 0
+    # xs1 is the base address of every store
+    return sum(1 << bit for bit, name in enumerate(sources[:2]) if name != "xs1")

@@ -131,9 +131,10 @@ def run(
     try:
         session.run()
     finally:
+        if views:
+            # of a run that failed, too: they show what led there
+            session.viewer.finish()
         environment.finish()
-    if views:
-        session.viewer.finish()
     result = collect(chip, design, fidelity, main, environment)
     if record:
         result.trace = session.recorder.trace(program.name, code.words)

@@ -43,5 +43,5 @@ def core_of(design: Any, *, view: bool = False) -> str:
     hart = design.core.hart
     predicts = hart.predictor.kind != "none" or hart.predictor.return_stack or hart.predictor.btb
     fetches = design.core.l1i is not None or hart.front_end != FrontEnd(stages=hart.front_end.stages)
-    plain = hart.kind == "in_order" and hart.width == 1 and not predicts and not fetches
+    plain = hart.kind == "in_order" and hart.width == 1 and not (predicts or fetches or hart.late_alu)
     return "single" if plain and not view else str(hart.kind)

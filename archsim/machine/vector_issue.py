@@ -18,8 +18,9 @@ from archsim.machine.layout import (
     TRAP,
     U_QUEUE,
     UNIT,
+    UNIT_BEGIN,
+    UNIT_DONE,
     UNIT_FIELDS,
-    VIEW_LOG,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.vector_layout import INDEXED, INFO_ACCESS, INFO_SCALAR, V_HEAD, V_TAIL
@@ -41,12 +42,15 @@ def dispatch_vector(ctx, info, info_address, word, immediate, start):
         ctx[HELD] = STALL_QUEUE + _VECTOR - FIRST_DECOUPLED
     ctx[NOW] = dispatched + 1
     hand_over(ctx, info, info_address, word, immediate, number, dispatched + 1)
+    v = vector_block(ctx)
+    if v[V_HEAD] < v[V_TAIL]:
+        # not known yet: it waits for its place in DRAM's order
+        ctx[UNIT_BEGIN], ctx[UNIT_DONE] = dispatched + 1, -1
     if ctx[TRAP] != 0:
         return
     queue[QUEUE_SLOTS] = number + 1
-    # the hart must know when a scalar is there; the addresses of indexed accesses are kept for one at a time; a view's
-    # record is written now
-    if info[INFO_SCALAR] or info[INFO_ACCESS] == INDEXED or ctx[VIEW_LOG] != 0:
+    # the hart must know when a scalar is there; the addresses of indexed accesses are kept for one at a time
+    if info[INFO_SCALAR] or info[INFO_ACCESS] == INDEXED:
         settle_vector(ctx, number + 1)
 
 

@@ -331,13 +331,25 @@ class Walk:
         begin = min(move[at.X_BEGIN], time)
         if begin < time:
             return "dma", begin, Event("transfer", hart, event.number)
-        if begin > move[at.X_QUEUED] + self.startup:
-            before = event.number - 1
-            while before >= 0 and moves[before][at.X_ENGINE] != move[at.X_ENGINE]:
-                before -= 1
-            if before >= 0 and moves[before][at.X_BEGIN] < begin:
-                return "dma", moves[before][at.X_BEGIN], Event("transfer", hart, before)
-        return "dma startup", move[at.X_QUEUED], Event("issue", hart, move[at.X_NUMBER])
+        number, queued = move[at.X_NUMBER], move[at.X_QUEUED]
+        ready = begin - self.startup
+        if ready <= queued:
+            return "dma startup", queued, Event("issue", hart, number)
+        before = event.number - 1
+        while before >= 0 and moves[before][at.X_ENGINE] != move[at.X_ENGINE]:
+            before -= 1
+        if before >= 0 and moves[before][at.X_BEGIN] < begin < moves[before][at.X_DONE]:
+            return "dma", moves[before][at.X_BEGIN], Event("transfer", hart, before)
+        # its bytes of the scratchpad were still being written or read
+        row = self.store.row(hart, number)
+        ended = self._ended_at(hart, row, ready)
+        if ended is not None:
+            return "dma startup", ready, Event("done", hart, ended)
+        other = self._executing_at(hart, row, ready)
+        if other is not None:
+            found = self.store.row(hart, other)
+            return at.UNITS[found[UNIT]], found[BEGIN], Event("begin", hart, other)
+        return "dma startup", queued, Event("issue", hart, number)
 
     # -- the hart out of order
 

@@ -74,18 +74,19 @@ class PerfettoWriter:
         """Write regions, counters and metadata; the stream stays open.
 
         Args:
-            result: the RunResult.
+            result: the RunResult; None where the program failed.
         """
         for hart in range(len(self._issuing)):
             self._end_issuing(hart)
-        for region in result.regions:
+        for region in result.regions if result is not None else ():
             self._slice(0, _REGIONS, "regions", f"region {region.region}", region.start, region.end, {})
-        self._counters(result)
+        if result is not None:
+            self._counters(result)
         facts = {
             "program": self.listing.program.name,
             "design": self.design.name,
             "clock_hz": self.design.clock,
-            "cycles": result.cycles,
+            "cycles": result.cycles if result is not None else max(self._clock),
             "time": "simulated time; ts and dur in microseconds, rounded down to nanoseconds",
             "shown": self.window.note() or "all instructions",
         }

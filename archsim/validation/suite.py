@@ -142,6 +142,20 @@ def number(row: dict[str, str], column: str) -> float:
     return value
 
 
+def size_of(row: dict[str, str], column: str) -> int:
+    """A field of a reference row as a whole number from 1.
+
+    Raises:
+        InputError: it is none.
+    """
+    size = number(row, column)
+    if size < 1 or size != int(size):
+        raise InputError(
+            f"{column} is {row[column]!r}, no whole number from 1", line=int(row["line"]), remedy="mend the row"
+        )
+    return int(size)
+
+
 def by_class(rows: Iterable[Row]) -> list[dict[str, Any]]:
     """Errors summed up by class and quantity.
 

@@ -13,7 +13,7 @@ def _load(name: str) -> Suite:
     return suite
 
 
-NAMES: tuple[str, ...] = ("systolic", "scalar", "vector")
+NAMES: tuple[str, ...] = ("systolic", "matrix", "scalar", "vector")
 """Each is a module of this package with a SUITE."""
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archsim.common.errors import InputError, unknown
 from archsim.kernels.dataflow import DATAFLOWS, DataflowGemm
 from archsim.kernels.gemm import Shape
-from archsim.validation.suite import Progress, Row, Suite, number
+from archsim.validation.suite import Progress, Row, Suite, number, size_of
 
 if TYPE_CHECKING:
     from archsim.isa.spec import Isa
@@ -76,13 +76,8 @@ def layer_of(row: dict[str, str]) -> Layer:
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", row["array"])
     if match is None:
         raise InputError(f"array is {row['array']!r}, not ROWSxCOLUMNS", line=line, remedy="write it as in 16x16")
-    sizes = []
-    for column in ("M", "N", "K"):
-        size = number(row, column)
-        if size < 1 or size != int(size):
-            raise InputError(f"{column} is {row[column]!r}, no whole number from 1", line=line, remedy="mend the row")
-        sizes.append(int(size))
-    return Layer(row["dataflow"], int(match[1]), int(match[2]), Shape(*sizes))
+    shape = Shape(size_of(row, "M"), size_of(row, "N"), size_of(row, "K"))
+    return Layer(row["dataflow"], int(match[1]), int(match[2]), shape)
 
 
 def run_layer(layer: Layer, *, folds: str = "serial", double_buffered: bool = False) -> Time:

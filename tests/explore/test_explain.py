@@ -32,7 +32,7 @@ def test_a_chain_of_multiplications_waits_for_the_multiplier() -> None:
     # all but the last multiplication of a round wait two cycles less
     assert found.cycles - cycles == pytest.approx(200 * 7 * 2, rel=0.1)
     named = {change.resource.name for change, cycles in found.rows if cycles != found.cycles}
-    assert named == {"multiplier latency", "branch penalty"}
+    assert named == {"multiplier latency", "branch penalty", "hart width"}
 
 
 def test_a_stream_waits_for_dram() -> None:
@@ -80,3 +80,23 @@ def flat(value: object, prefix: str = "") -> dict[str, object]:
     return {
         key: below for name, part in value.items() for key, below in flat(part, f"{prefix}.{name}".lstrip(".")).items()
     }
+
+
+def test_a_narrow_window_is_found_behind_an_out_of_order_hart() -> None:
+    """Independent misses: the reorder buffer says how many are on their way at once."""
+    source = "li s1, 0x100000\nli s2, 4096\n" + loop("ld a1, 0(s1)\nadd s1, s1, s2\n", 300)
+    overrides = {
+        "core.hart.kind": "out_of_order",
+        "core.hart.out_of_order": "{rob: 8, issue_queue: 64, load_queue: 64, store_queue: 64}",
+        "core.hart.predictor": "{kind: bimodal, btb: 64}",
+        "memory.channels": "64",
+        "memory.size": "1 GiB",
+    }
+    design = archsim.load_design("edge-npu", overrides)
+    program = archsim.load_isa(*design.isa, parameters=design.parameters).assemble(source)
+    found = explain(design, lambda variant: archsim.run(program, variant).cycles)
+    assert found.rows[0][0].resource.name == "reorder buffer"
+    twice = next(
+        cycles for change, cycles in found.rows if change.resource.name == "reorder buffer" and change.step == "twice"
+    )
+    assert twice < 0.65 * found.cycles

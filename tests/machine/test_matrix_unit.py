@@ -323,3 +323,48 @@ def test_banks_that_are_busy_are_a_cause_of_their_own() -> None:
     run = timed(body, (40, 40, 40), "systolic_os", core__scratchpad__width="4 B", core__scratchpad__banks="1")
     assert run.units["tile_lsu"] == 20
     assert 8000 - 64 <= run.units["tile_lsu"] + run.unit_stalls["tile_lsu"]["bank_conflict"] <= 8000
+
+
+# -- what a format costs where the unit does not multiply it
+
+INT4 = "csrwi qfmt, 1\nqt.ldw t4, s1, s2\n"
+SIZE_16 = "li t0, 16\ncsrw qtm, t0\ncsrw qtn, t0\nli t0, 128\ncsrw qtk, t0\n" + f"li s1, {SCRATCHPAD_BASE}\nli s2, 64\n"
+
+
+def on(name: str, body: str) -> archsim.RunResult:
+    design = archsim.load_design(name)
+    run = archsim.run(isa_of(design).assemble(SIZE_16 + body + EXIT), design, fidelity="addresses")
+    accounted(run)
+    return run
+
+
+def test_unpacking_costs_what_its_instruction_costs() -> None:
+    """16 x 128 weights become 2048 bytes at 64 per cycle: 32 cycles of the vector unit, and its 4 of latency."""
+    native = on("edge-npu", INT4 + "qt.mma ac0, t0, t4\n")
+    unpacked = on("edge-npu-int8", INT4 + "qt.unpk t5, t4\ncsrwi qfmt, 0\nqt.mma ac0, t0, t5\n")
+    assert unpacked.units["vector"] == 32
+    assert unpacked.unit_spans["matrix"][1] - native.unit_spans["matrix"][1] == 32 + 4
+    assert unpacked.units["matrix"] == native.units["matrix"] == 128
+    with pytest.raises(SimulationError, match="does not multiply this weight format"):
+        on("edge-npu-int8", INT4 + "qt.mma ac0, t0, t4\n")
+
+
+def test_an_int4_product_costs_its_unpacking_on_a_unit_without_int4() -> None:
+    """64 weight tiles of 16 x 128, each unpacked once: the same multiplies, 32 cycles more of the vector unit each."""
+    from archsim.kernels.alone import run_alone
+    from archsim.kernels.matmul import MatMul, Tiling
+    from archsim.kernels.target import target_of
+
+    runs = {}
+    for name in ("edge-npu", "edge-npu-int8"):
+        design = archsim.load_design(name)
+        kernel = MatMul("product", target_of(design), 16, 1024, 128, 4, 128)
+        _, runs[name] = run_alone(kernel, design, {}, tiling=Tiling(16, kernel.most_steps), fidelity="addresses")
+        accounted(runs[name])
+    native, unpacked = runs["edge-npu"], runs["edge-npu-int8"]
+    assert unpacked.macs == {"int8": 16 * 1024 * 128}
+    assert native.macs == {"int4": 16 * 1024 * 128}
+    assert unpacked.units["matrix"] == native.units["matrix"]
+    assert unpacked.units["vector"] - native.units["vector"] == 64 * 32
+    assert unpacked.cycles > native.cycles
+    assert unpacked.energy.components["vector"] > native.energy.components["vector"]

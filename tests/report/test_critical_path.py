@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+import archsim
+from archsim.kernels.gemm import Shape
+from archsim.kernels.gemm_parts import gemm
+from archsim.machine.run import isa_of
 from archsim.report.critical_path import CriticalPath, Walk
 from archsim.traces.view_store import ViewStore
 from tests.report.programs import EXIT, loop, transfers
@@ -77,3 +81,12 @@ def test_the_path_crosses_to_the_hart_that_comes_last() -> None:
     longest = next(iter(found.resources))
     assert longest in ("div", "issue") and found.resources.get("sync", 0) < 0.5 * found.cycles
     assert found.resources["issue"] + found.resources.get("div", 0) > 0.4 * found.cycles
+
+
+def test_a_product_of_matrices_is_bound_by_its_matrix_unit() -> None:
+    """16 x 256 x 1024 on a unit of 256 MACs per cycle: 16,384 cycles of multiplications, the rest is fill and drain."""
+    design = archsim.load_design("gemm-xqt")
+    source = gemm(Shape(16, 256, 1024), design, isa_of(design)).text
+    found = path(source, "gemm-xqt")
+    assert next(iter(found.resources)) == "matrix"
+    assert 0.9 * 16_384 < found.resources["matrix"] <= 16_384 + 600
