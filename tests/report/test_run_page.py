@@ -26,7 +26,8 @@ def test_the_page_fetches_nothing_and_holds_figures_and_tables(tmp_path: Path, c
     for title in (
         "mixed.s on edge-npu", "Issue slots, top-down", "Critical path by resource", "Units at work over time",
         "DRAM traffic over time", "Cycles of harts by cause", "Cycles of units by cause", "Energy by component",
-        "Functions", "Instructions with most cycles", "qt.bar.wait b0",
+        "Functions",
+        "Instructions with most cycles", "qt.bar.wait b0",
     ):  # fmt: skip
         assert title in text, title
 
