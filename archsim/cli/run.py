@@ -133,6 +133,7 @@ def run(
             log=log,
             views=views.consumers,
         )
+        say(f"views of {program}")
         shown = views.finish(result)
     if record is not None:
         from archsim.traces.archsim_trace import save_trace

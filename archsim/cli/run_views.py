@@ -35,6 +35,10 @@ ViewLimit = Annotated[
 ]
 
 
+PAGE_PATH = 1_000_000
+"""Instructions up to which a page has the critical path without --critical-path: longer runs take their time for it."""
+
+
 @dataclass(frozen=True)
 class ViewOptions:
     """What was asked for."""
@@ -116,7 +120,7 @@ class RunViews:
         if options.html:
             self.utilisation = Utilisation(harts)
         if options.critical_path or options.html:
-            self.store = ViewStore(harts)
+            self.store = ViewStore(harts, None if options.critical_path else PAGE_PATH)
         self.consumers = [
             *self.writers, *(one for one in (self.costs, self.utilisation, self.store) if one is not None),
         ]  # fmt: skip
@@ -176,7 +180,7 @@ class RunViews:
     def _path(self, result: Any) -> Any:
         from archsim.report.critical_path import Walk
 
-        if self.store is None:
+        if self.store is None or not self.store.is_whole:
             return None
         return Walk(self.store, self.design, self.listing.is_barrier).path(result.cycles)
 

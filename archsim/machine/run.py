@@ -27,6 +27,7 @@ from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
 from archsim.machine.variant import Variant, core_of
 from archsim.machine.vector_issue import settle_chip
+from archsim.machine.vector_layout import V_DRAM_END
 from archsim.machine.viewing import View
 
 FIDELITIES = ("functional", "timed", "addresses")
@@ -259,6 +260,7 @@ def _end_of(chip: Chip, hart: int) -> int:
         int(chip.view(hart, at.UNIT_FREE, len(at.UNITS)).max()),
         int(chip.view(hart, at.READY, size)[33:].max(initial=0)),
         int(barriers.max()),
+        int(chip.view(hart, at.VECTOR, V_DRAM_END + 1)[V_DRAM_END]),
     )
 
 

@@ -21,6 +21,7 @@ from archsim.machine.layout import (
     UNIT_BEGIN,
     UNIT_DONE,
     UNIT_FIELDS,
+    VIEW_LOG,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.vector_layout import INDEXED, INFO_ACCESS, INFO_SCALAR, V_HEAD, V_TAIL
@@ -49,8 +50,9 @@ def dispatch_vector(ctx, info, info_address, word, immediate, start):
     if ctx[TRAP] != 0:
         return
     queue[QUEUE_SLOTS] = number + 1
-    # the hart must know when a scalar is there; the addresses of indexed accesses are kept for one at a time
-    if info[INFO_SCALAR] or info[INFO_ACCESS] == INDEXED:
+    # the hart must know when a scalar is there; the addresses of indexed accesses are kept for one at a time; a view's
+    # record is written now
+    if info[INFO_SCALAR] or info[INFO_ACCESS] == INDEXED or ctx[VIEW_LOG] != 0:
         settle_vector(ctx, number + 1)
 
 

@@ -52,13 +52,13 @@ V_STARTUP = V_HELD + len(KINDS)
 V_DEPTH = V_STARTUP + 6
 """Instructions that a pipe's queue holds, the one at work included; 0: any number."""
 (
-    V_HEAD, V_TAIL, V_NEXT, V_SEQUENCED, V_HOLD, V_LOADS_END, V_STORES_END,
-) = range(V_DEPTH + 6, V_DEPTH + 13)  # fmt: skip
+    V_HEAD, V_TAIL, V_NEXT, V_SEQUENCED, V_HOLD, V_LOADS_END, V_STORES_END, V_DRAM_END,
+) = range(V_DEPTH + 6, V_DEPTH + 14)  # fmt: skip
 """Entries executed and handed over; when the first that waits accesses DRAM (INFINITY: none); when the last instruction
-left for its pipe, and until when none may follow; ends of the loads and stores so far."""
+left for its pipe, and until when none may follow; ends of the loads and stores so far, and of what
+DRAM did of them."""
 V_PIPE_FREE = V_DEPTH + 16
-V_PIPE_BUSY = V_PIPE_FREE + 6
-V_PIPE_COUNT = V_PIPE_BUSY + 6
+V_PIPE_COUNT = V_PIPE_FREE + 6
 V_PIPE_ENDS = V_PIPE_COUNT + 6
 """Per pipe a ring of times at which queue slots came free."""
 V_ENDS = V_PIPE_ENDS + 6 * at.QUEUE_SLOTS

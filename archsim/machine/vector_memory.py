@@ -25,9 +25,6 @@ from archsim.machine.layout import (
     CHIP_LINK_LATENCY,
     CHIP_LINK_WIDTH,
     CHIP_PERIOD_FS,
-    CHIP_TIMELINE,
-    CHIP_TIMELINE_SHIFT,
-    CHIP_TIMELINE_SIZE,
     CSR,
     D_TX,
     EVENT_LINK,
@@ -46,6 +43,7 @@ from archsim.machine.layout import (
     X,
 )
 from archsim.machine.scratchpad import earliest, mark, take, transfer
+from archsim.machine.traffic import note_traffic
 from archsim.machine.vector import VLENB_CSR
 from archsim.machine.vector_layout import (
     INDEXED,
@@ -249,7 +247,5 @@ def _request(ctx, chip, d, time, address, size, write):
     """One transaction of DRAM asked for at `time`."""
     period, latency = chip[CHIP_PERIOD_FS], chip[CHIP_LINK_LATENCY]
     served = (dram_access(d, (time + latency) * period, address, size, write) + period - 1) // period
-    if chip[CHIP_TIMELINE]:
-        bucket = min(served >> chip[CHIP_TIMELINE_SHIFT], chip[CHIP_TIMELINE_SIZE] - 1)
-        pointer_int64(chip[CHIP_TIMELINE])[bucket] += size
+    note_traffic(chip, served, size)
     return served if write else served + latency

@@ -22,8 +22,10 @@ from archsim.machine.layout import (
     QUEUE_SLOTS,
     QUEUES,
     TRAP,
+    U_CONFLICT,
     U_IDLE,
     U_OPERAND,
+    U_SCRATCHPAD,
     U_WIDTH,
     UNIT,
     UNIT_BEGIN,
@@ -38,7 +40,7 @@ from archsim.machine.layout import (
     X,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.operands import barrier_of
+from archsim.machine.operands import barrier_of, registers_ready
 from archsim.machine.scratchpad import check_access, take_from
 from archsim.machine.vector_layout import (
     BY_IMMEDIATE,
@@ -64,6 +66,7 @@ from archsim.machine.vector_layout import (
     V_BANK_POOL,
     V_BANKS,
     V_CHAINING,
+    V_DRAM_END,
     V_ENDS,
     V_HEAD,
     V_HOLD,
@@ -72,7 +75,6 @@ from archsim.machine.vector_layout import (
     V_MEMORY_HOLD,
     V_MEMORY_WIDTH,
     V_NEXT,
-    V_PIPE_BUSY,
     V_PIPE_COUNT,
     V_PIPE_ENDS,
     V_PIPE_FREE,
@@ -193,7 +195,8 @@ def _execute(ctx, v, at, served):
         cycles = beats(v, info, work)
     issued = max(issue_time(v, info, entry), in_flight_time(v, entry[Q_NUMBER]))
     issued = max(issued, held_until(ctx, v, info, entry))
-    begin = max(pipe_ready(v, info, issued), memory_free(ctx, v, work))
+    free = memory_free(ctx, v, work)
+    begin = max(pipe_ready(v, info, issued), free)
     read_begin, end = sources_ready(ctx, v, info, entry, cycles)
     write_begin, write_end = targets_free(ctx, v, info, entry, cycles, latency)
     begin = max(begin, read_begin)
@@ -209,7 +212,8 @@ def _execute(ctx, v, at, served):
         return begin
     count_elements(ctx, entry)
     extra, first_data, last_data = move(ctx, v, work, begin, cycles)
-    cycles += extra + _bank_conflicts(ctx, v, info, parameters, entry, begin, cycles)
+    held_up = extra + _bank_conflicts(ctx, v, info, parameters, entry, begin, cycles)
+    cycles += held_up
     there = max(begin + 1, first_data)
     delay = max(0, write_begin + 1 - there) if early else 0
     end = max(end, begin + cycles + delay)
@@ -218,18 +222,28 @@ def _execute(ctx, v, at, served):
     if early:
         # the port goes on to the next load while data are on their way
         end = begin + cycles + delay
+    _account(ctx, info, entry, free, begin, end, held_up, max(done, last_data))
     _finish(ctx, v, info, entry, issued, begin, end, first, done)
     memory_mark(ctx, v, work, end, done)
-    _account(ctx, entry, begin, max(end, last_data), done)
+    v[V_DRAM_END] = max(v[V_DRAM_END], last_data)
     return -1
 
 
 @njit
-def _account(ctx, entry, begin, end, done):
-    """The unit works while any of its pipes does; before that it waited for instructions, then for operands."""
+def _account(ctx, info, entry, free, begin, end, held_up, done):
+    """Where the unit's cycles go: it works while any of its pipes does, and waits as its next instruction does.
+
+    Args:
+        free: when scratchpad bytes are free.
+        held_up: cycles that banks hold it up by.
+    """
     wait(ctx, _VECTOR, U_IDLE, min(entry[Q_TIME], begin))
-    wait(ctx, _VECTOR, U_OPERAND + _VECTOR, begin)
-    busy(ctx, _VECTOR, end)
+    _, by = registers_ready(ctx, info, _VECTOR, entry[Q_WORD], -1, False)
+    if free == begin:
+        wait(ctx, _VECTOR, U_SCRATCHPAD, begin)
+    wait(ctx, _VECTOR, U_OPERAND + by, begin)
+    busy(ctx, _VECTOR, end - held_up)
+    wait(ctx, _VECTOR, U_CONFLICT, end)
     note_span(ctx, _VECTOR, begin, done)
     ctx[UNIT_BEGIN], ctx[UNIT_DONE] = begin, done
 
@@ -251,7 +265,6 @@ def _finish(ctx, v, info, entry, issued, begin, end, first, done):
     v[V_HEAD] += 1
     v[V_SEQUENCED] = issued
     v[V_PIPE_FREE + pipe] = end
-    v[V_PIPE_BUSY + pipe] += end - begin
     v[V_PIPE_ENDS + pipe * QUEUE_SLOTS + v[V_PIPE_COUNT + pipe] % QUEUE_SLOTS] = done
     v[V_PIPE_COUNT + pipe] += 1
     v[V_ENDS + number % QUEUE_SLOTS] = done

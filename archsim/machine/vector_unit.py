@@ -9,6 +9,9 @@ from __future__ import annotations
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
+    ACCOUNT_READERS,
+    ACCOUNTS,
+    CAUSE,
     EVENT_VECTOR,
     EVENTS,
     INFO_READ0,
@@ -25,6 +28,7 @@ from archsim.machine.layout import (
     WORK_CLASS,
     WORK_ELEMENTS,
 )
+from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.operands import operand
 from archsim.machine.vector_layout import (
     COUNT,
@@ -75,6 +79,8 @@ from archsim.machine.vector_layout import (
     V_TOUCHED,
     V_WIDE,
 )
+
+_VECTOR = _UNIT_ID["vector"]
 
 
 @njit
@@ -271,7 +277,8 @@ def bank_accesses(info):
 def mark_registers(ctx, v, info, entry, begin, end, first, done):
     """Note when an instruction's registers are read and written: reads from begin to end, results from first to
     done."""
-    ready, read_done = pointer_int64(ctx[READY]), pointer_int64(ctx[READ_DONE])
+    ready, read_done, cause = pointer_int64(ctx[READY]), pointer_int64(ctx[READ_DONE]), pointer_int64(ctx[CAUSE])
+    readers = pointer_int64(ctx[ACCOUNTS] + ACCOUNT_READERS * 8)
     word = entry[Q_WORD]
     for index in range(info[INFO_READS] + 1):
         if index == info[INFO_READS]:
@@ -283,6 +290,7 @@ def mark_registers(ctx, v, info, entry, begin, end, first, done):
             count = registers_of_shape(info[INFO_READ_SHAPE + index], entry[Q_LMUL], entry[Q_SEW])
         for k in range(count):
             read_done[register + k] = max(abs(read_done[register + k]), end)
+            readers[register + k] = _VECTOR
             v[V_READING + register + k] = max(v[V_READING + register + k], begin)
             v[V_TOUCHED + register + k] = max(v[V_TOUCHED + register + k], done)
     for index in range(info[INFO_WRITES]):
@@ -293,6 +301,7 @@ def mark_registers(ctx, v, info, entry, begin, end, first, done):
         for k in range(count):
             ready[register + k] = done if late else done - (count - 1 - k) * span // count
             read_done[register + k] = end
+            cause[register + k], readers[register + k] = _VECTOR, _VECTOR
             v[V_READING + register + k] = begin
             v[V_TOUCHED + register + k] = done
             v[V_FIRST + register + k] = done if late else first + k * span // count

@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from archsim.machine import layout as at
 from archsim.traces.listing import Listing
@@ -40,10 +40,10 @@ from archsim.traces.view_store import (
 _LOOK_BACK = 24
 """Instructions of another unit that are looked at for what ended at some moment."""
 _OPERAND, _PORT, _HELD = 1, 2, 3
+_EXECUTED = frozenset((*at.UNITS, "branch"))
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """A moment in the life of an instruction: kind is "fetch", "issue", "begin", "done", "retire" or "transfer"."""
 
     kind: str
@@ -241,23 +241,23 @@ class Walk:
     def _issued(self, event: Event, row: list[int], time: int) -> Step:
         """What held the hart up before it issued an instruction."""
         hart, number = event.hart, event.number
+        if row[FIRST_STALL] < 0:
+            return "issue", self._issue_before(hart, number), _before("issue", hart, number)
         stalls = [
             (row[FIRST_STALL + 2 * index], row[FIRST_STALL + 2 * index + 1])
             for index in range(4)
             if row[FIRST_STALL + 2 * index] >= 0
         ]
-        if stalls:
-            cause, cycles = max(stalls, key=lambda stall: _rank(stall[0]))
-            name = at.STALLS_NAMES[cause]
-            found = self._behind(event, row, name)
-            if found is not None:
-                return found
-            if len(stalls) == 1:
-                return name, min(time - cycles, self._issue_before(hart, number) + 1), _before("issue", hart, number)
-            # several waits in a row of which the last leads nowhere: it is the path, then the hart goes on before them
-            longest = at.STALLS_NAMES[max(stalls, key=lambda stall: stall[1])[0]]
-            return longest, self._issue_before(hart, number), _before("issue", hart, number)
-        return "issue", self._issue_before(hart, number), _before("issue", hart, number)
+        cause, cycles = max(stalls, key=lambda stall: _RANKS[stall[0]])
+        name = at.STALLS_NAMES[cause]
+        found = self._behind(event, row, name)
+        if found is not None:
+            return found
+        if len(stalls) == 1:
+            return name, min(time - cycles, self._issue_before(hart, number) + 1), _before("issue", hart, number)
+        # several waits in a row of which the last leads nowhere: the longest is taken for all
+        longest = at.STALLS_NAMES[max(stalls, key=lambda stall: stall[1])[0]]
+        return longest, self._issue_before(hart, number), _before("issue", hart, number)
 
     def _issue_before(self, hart: int, number: int) -> int:
         return self.store.row(hart, number - 1)[ISSUE] if number else 0
@@ -401,7 +401,7 @@ class Walk:
 
 def _of_the_earlier(resource: str) -> bool:
     """Whether a stretch belongs to the instruction at its start, which was executed or in the way."""
-    return resource in (*at.UNITS, "branch") or resource.startswith(("memory_", "structural_", "queue_"))
+    return resource in _EXECUTED or resource.startswith(("memory_", "structural_", "queue_"))
 
 
 def _begin(move: list[int]) -> int:
@@ -418,10 +418,6 @@ def _causes(row: list[int]) -> list[str]:
     return [at.STALLS_NAMES[cause] for cause in causes if cause >= 0]
 
 
-def _rank(cause: int) -> int:
-    return _rank_name(at.STALLS_NAMES[cause])
-
-
 def _rank_name(cause: str) -> int:
     """When a wait comes, among those of one instruction: for fetch, operands, a port, what else holds the hart."""
     if cause.startswith(("dependency_", "memory_")) and cause != "memory_order":
@@ -429,3 +425,6 @@ def _rank_name(cause: str) -> int:
     if cause.startswith("structural_"):
         return _PORT
     return _HELD if cause.startswith("queue_") or cause in ("dma_wait", "sync", "store_buffer") else 0
+
+
+_RANKS = [_rank_name(cause) for cause in at.STALLS_NAMES]

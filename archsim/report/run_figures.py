@@ -66,6 +66,20 @@ def waits(harts: Sequence[Mapping[str, Any]]) -> go.Figure:
     return _finish(figure, "Cycles of harts by cause")
 
 
+def unit_waits(result: Any) -> go.Figure:
+    """Cycles of each decoupled unit over all cores: at work, and by what it waited for."""
+    figure = go.Figure()
+    names = [unit for unit in result.unit_stalls if result.units[unit]]
+    figure.add_bar(name="at work", y=names, x=[result.units[unit] for unit in names], orientation="h")
+    for cause in dict.fromkeys(cause for unit in names for cause in result.unit_stalls[unit]):
+        values = [result.unit_stalls[unit].get(cause, 0) for unit in names]
+        figure.add_bar(name=cause, y=names, x=values, orientation="h")
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title="cycles")
+    return _finish(figure, "Cycles of units by cause")
+
+
 def units(utilisation: Utilisation, cycles: int, clock: float) -> go.Figure:
     """Utilisation of every unit over time, as the mean over cores: one row per unit."""
     shares = utilisation.shares(cycles)

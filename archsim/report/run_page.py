@@ -24,7 +24,7 @@ def write_run_page(
     result: Any,
     tree: Node,
     annotation: Annotation,
-    path: CriticalPath,
+    path: CriticalPath | None,
     utilisation: Utilisation,
     listing: Listing,
 ) -> None:
@@ -33,15 +33,16 @@ def write_run_page(
     Args:
         file: where to.
         design, result: a Design and the RunResult on it.
-        tree, annotation, path, utilisation: the views of that run.
+        tree, annotation, path, utilisation: the views of that run; path None where the run is too long for it.
         listing: its program.
     """
     drawn = [
         run_figures.slots(tree),
-        run_figures.critical(path),
+        *([run_figures.critical(path)] if path is not None else []),
         run_figures.units(utilisation, result.cycles, design.clock),
         run_figures.dram(result, design),
         run_figures.waits(result.harts),
+        run_figures.unit_waits(result),
         run_figures.energy(result.energy.components),
     ]
     if result.regions:
@@ -108,7 +109,9 @@ def _place(source: tuple[str, int] | None, function: str) -> str:
     return f"{Path(source[0]).name}:{source[1]}" if source else function
 
 
-def _path(path: CriticalPath, listing: Listing) -> str:
+def _path(path: CriticalPath | None, listing: Listing) -> str:
+    if path is None:
+        return "<p>Left out of a run this long: ask for it with --critical-path.</p>"
     rows = [
         (
             f"{listing[slot].address:x}: {listing[slot].text}" if slot >= 0 else "",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from bisect import bisect_right
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
@@ -25,28 +25,42 @@ _COPIED = (
 )  # fmt: skip
 _DECOUPLED = {at.UNIT_ID["tile_lsu"]: LAST_TILE, at.UNIT_ID["matrix"]: LAST_MATRIX, at.UNIT_ID["vector"]: LAST_VECTOR}
 _SERIAL = range(at.UNIT_ID["csr"], at.FIRST_DECOUPLED)
-_CACHED = 32
+_BLOCK, _CACHED = 1 << 11, 64
+"""Records that are read at once, and how many such blocks are kept at hand."""
 
 
 class ViewStore:
     """Keeps the view logs of a run: about 180 bytes of disk per instruction.
 
+    Args:
+        harts: how many.
+        most: instructions from which on it keeps nothing (None: no limit).
+
     Attributes:
+        is_whole: whether all instructions are kept.
         counts: instructions of each hart.
         moves: DMA transfers of each hart, as lists of TRANSFER_FIELDS numbers, in the order of their ends.
     """
 
-    def __init__(self, harts: int) -> None:
+    def __init__(self, harts: int, most: int | None = None) -> None:
+        self.most, self.is_whole = most, True
         self.counts = [0] * harts
         self.moves: list[list[list[int]]] = [[] for _ in range(harts)]
         self._file = tempfile.TemporaryFile(prefix="archsim-view-")  # noqa: SIM115 (closed by close())
         self._starts: list[list[int]] = [[] for _ in range(harts)]
         self._places: list[list[tuple[int, int]]] = [[] for _ in range(harts)]
         self._last = [dict.fromkeys(range(len(at.UNITS)), -1) for _ in range(harts)]
-        self.chunk_rows = lru_cache(maxsize=_CACHED)(self._load)
+        self._block = lru_cache(maxsize=_CACHED)(self._load)
+        self._hart, self._low = -1, 0
+        self._rows: list[list[int]] = []
 
     def chunk(self, hart: int, records: np.ndarray, transfers: np.ndarray) -> None:
         """Take in the next part of a hart's view log (see machine.viewing.View)."""
+        if self.most is not None and sum(self.counts) + len(records) > self.most:
+            self.is_whole = False
+            self._file.truncate(0)
+        if not self.is_whole:
+            return
         self.moves[hart] += transfers.tolist()
         if not len(records):
             return
@@ -82,18 +96,23 @@ class ViewStore:
 
     def row(self, hart: int, number: int) -> list[int]:
         """What is kept of an instruction."""
-        starts = self._starts[hart]
-        low, high = 0, len(starts) - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            low, high = (middle, high) if starts[middle] <= number else (low, middle - 1)
-        rows: list[list[int]] = self.chunk_rows(hart, low)
-        return rows[number - starts[low]]
+        if hart != self._hart or not self._low <= number < self._low + len(self._rows):
+            self._go_to(hart, number)
+        return self._rows[number - self._low]
 
-    def _load(self, hart: int, index: int) -> Any:
-        offset, count = self._places[hart][index]
-        self._file.seek(offset)
-        return np.frombuffer(self._file.read(count * COLUMNS * 8), np.int64).reshape(count, COLUMNS).tolist()
+    def _go_to(self, hart: int, number: int) -> None:
+        """Have the block of an instruction at hand."""
+        chunk = bisect_right(self._starts[hart], number) - 1
+        start = self._starts[hart][chunk]
+        block = (number - start) // _BLOCK
+        self._hart, self._low, self._rows = hart, start + block * _BLOCK, self._block(hart, chunk, block)
+
+    def _load(self, hart: int, chunk: int, block: int) -> list[list[int]]:
+        offset, count = self._places[hart][chunk]
+        size = min(_BLOCK, count - block * _BLOCK)
+        self._file.seek(offset + block * _BLOCK * COLUMNS * 8)
+        rows: list[list[int]] = np.frombuffer(self._file.read(size * COLUMNS * 8), np.int64).reshape(size, -1).tolist()
+        return rows
 
     def close(self) -> None:
         """Give the disk space back."""

@@ -37,7 +37,7 @@ KERNELS: dict[str, tuple[Callable[[int], VectorKernel], int, float]] = {
 }
 """Kernel -> its generator, the largest size, bytes that an element moves (0: limited by arithmetic)."""
 NOTES = {
-    "rtl": "the reference includes misses of the instruction cache, which is not modelled",
+    "rtl": "a third party's run of the RTL, each size once, from cold caches",
     "TVLSI": "an older Ara (RVV 0.5) with kernels of its own",
 }
 

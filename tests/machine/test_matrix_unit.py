@@ -282,14 +282,17 @@ def test_a_larger_unit_is_slower_by_its_fill_and_drain_at_most(
     """More rows, columns or depth never cost a unit without folds anything.
 
     A larger systolic array has a longer way through it, which every fold of it pays: a true anomaly, of at most its
-    load, fill and drain for each multiply and for each access that waits for a result.
+    load, fill and drain for each fold of a multiply and for each access that waits for a result.
     """
+    m, n, k = sizes
     systolic = unit["kind"] in SYSTOLIC
     larger = {**unit, "rows": unit["rows"] + rows, "columns": unit["columns"] + columns}
     if not systolic:
         larger["depth"] = 1 + depth
-    way = 2 * rows + columns if systolic else 0
-    assert run_of(steps, sizes, larger).cycles <= run_of(steps, sizes, unit).cycles + len(steps) * way
+    down, across = {"systolic_ws": (k, n), "systolic_is": (k, m)}.get(unit["kind"], (m, n))
+    folds = -(-down // larger["rows"]) * -(-across // larger["columns"])
+    longer = len(steps) * folds * (2 * rows + columns) if systolic else 0
+    assert run_of(steps, sizes, larger).cycles <= run_of(steps, sizes, unit).cycles + longer
 
 
 @FEW

@@ -25,7 +25,7 @@ def test_the_page_fetches_nothing_and_holds_figures_and_tables(tmp_path: Path, c
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text)
     for title in (
         "mixed.s on edge-npu", "Issue slots, top-down", "Critical path by resource", "Units at work over time",
-        "DRAM traffic over time", "Cycles of harts by cause", "Energy by component", "Functions",
+        "DRAM traffic over time", "Cycles of harts by cause", "Cycles of units by cause", "Energy by component", "Functions",
         "Instructions with most cycles", "qt.bar.wait b0",
     ):  # fmt: skip
         assert title in text, title
@@ -58,6 +58,9 @@ def test_figures_agree_with_the_run() -> None:
         assert sum(trace.x[index] for trace in waits.data) == hart["cycles"]
     heat = run_figures.units(seen, result.cycles, 1e9).data[0]
     assert "matrix" in heat.y and all(0 <= share <= 100 for row in heat.z for share in row)
+    units = run_figures.unit_waits(result)
+    for index in range(len(units.data[0].y)):
+        assert sum(trace.x[index] for trace in units.data) == result.hart_cycles
     tree = run_figures.slots(topdown(result.to_dict())).data[0]
     assert tree.values[0] == result.issue_slots
 
@@ -65,3 +68,14 @@ def test_figures_agree_with_the_run() -> None:
 def test_marked_regions_are_rows() -> None:
     stretches = run("csrwi qmark, 3\nnop\ncsrwi qmark, 4\nnop\ncsrwi qmark, 3\n" + EXIT).regions
     assert [trace.name for trace in run_figures.regions(stretches, 1e9).data] == ["region 3", "region 4"]
+
+
+def test_a_long_run_has_a_page_without_the_critical_path(tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("archsim.cli.run_views.PAGE_PATH", 1000)
+    source, page = tmp_path / "long.s", tmp_path / "long.html"
+    source.write_text(loop("addi a1, a1, 1\n" * 8, 200))
+    outcome = command("run", source, "--html", page, capsys=capsys, monkeypatch=monkeypatch)
+    assert outcome.code == 0 and "ask for it with --critical-path" in page.read_text()
+    both = ("--html", page, "--critical-path")
+    outcome = command("run", source, *both, capsys=capsys, monkeypatch=monkeypatch)
+    assert "critical path: " in outcome.err and "ask for it with --critical-path" not in page.read_text()
