@@ -11,6 +11,7 @@ import typer
 from archsim.cli import (
     compare,
     design,
+    explain,
     gemm,
     isa,
     isa_export,
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 # typer has its own copy of click in some releases: its public exceptions lead to the base of all usage errors
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-for module in (run, simulate, compare, gemm, sweep, replay, validate):
+for module in (run, explain, simulate, compare, gemm, sweep, replay, validate):
     module.register(app)
 for module in (isa_export, isa_lint, isa_test, isa_write):
     # they add their commands to it

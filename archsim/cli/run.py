@@ -10,6 +10,19 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from archsim.cli.run_views import (
+    AnnotateFile,
+    CriticalPath,
+    HtmlFile,
+    PipelineFile,
+    RunViews,
+    TimelineFile,
+    TopDown,
+    ViewLimit,
+    ViewOptions,
+    ViewStart,
+)
+
 
 def register(app: typer.Typer) -> None:
     app.command(name="run")(run)
@@ -44,6 +57,21 @@ def assembled(path: Path, isa: Any) -> Any:
     return isa.assemble(source, str(path))
 
 
+def prepare(path: Path, design: Any, isa: list[str], arguments: list[str], vlen: int | None) -> tuple[Any, Any]:
+    """A program out of an ELF file or assembly source, and the instruction set it runs with."""
+    from archsim.common.errors import InputError
+    from archsim.isa.load import load_isa
+    from archsim.machine.instruction_set import instruction_set_for
+
+    program = elf_program(path)
+    if program is not None:
+        return program, instruction_set_for(program, design, isa, vlen)
+    if arguments or vlen:
+        raise InputError("arguments and --vlen are for ELF programs", remedy="take them out")
+    instruction_set = load_isa(*design.isa, *isa, parameters=design.parameters)
+    return assembled(path, instruction_set), instruction_set
+
+
 def run(
     program: Annotated[Path, typer.Argument(help="ELF executable or assembly source.")],
     arguments: Annotated[list[str] | None, typer.Argument(help="Arguments of the program, after --.")] = None,
@@ -63,33 +91,36 @@ def run(
     record: Annotated[Path | None, typer.Option(help="Write an instruction trace for 'archsim replay'.")] = None,
     max_instructions: Annotated[int | None, typer.Option(min=1, help="Stop after so many instructions.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Change a design field: FIELD=VALUE.")] = None,
+    topdown: TopDown = False,
+    annotate: AnnotateFile = None,
+    critical_path: CriticalPath = False,
+    pipeline: PipelineFile = None,
+    timeline: TimelineFile = None,
+    html: HtmlFile = None,
+    view_start: ViewStart = 0,
+    view_limit: ViewLimit = 200_000,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Run a program and pass its exit code on. Example: archsim run prog.elf --functional -- input.txt"""
     from archsim.cli.output import parse_settings, print_json, spinner
     from archsim.common.errors import InputError
     from archsim.design import load_design
-    from archsim.isa.load import load_isa
     from archsim.machine.environment import Options
-    from archsim.machine.instruction_set import instruction_set_for
     from archsim.machine.run import run as run_program
 
     functional = functional or trace is not None
     if functional and addresses:
         raise InputError("--functional (or --trace) and --addresses exclude each other", remedy="choose one")
     chosen = load_design(design, parse_settings(set_ or []))
-    loaded = elf_program(program)
-    if loaded is not None:
-        instruction_set = instruction_set_for(loaded, chosen, isa or [], vlen)
-    else:
-        if arguments or vlen:
-            raise InputError("arguments and --vlen are for ELF programs", remedy="take them out")
-        instruction_set = load_isa(*chosen.isa, *(isa or []), parameters=chosen.parameters)
-        loaded = assembled(program, instruction_set)
+    loaded, instruction_set = prepare(program, chosen, isa or [], arguments or [], vlen)
     options = Options(
         tuple(arguments or []), tuple(allow or []), tuple(allow_write or []), 0 if stdin else b"", echo=not json
     )
-    with _log(trace) as log, spinner(f"running {program}") as say:
+    wanted = ViewOptions(pipeline, timeline, annotate, topdown, critical_path, html, view_start, view_limit, json)
+    if functional and (wanted.follow or topdown):
+        raise InputError("a functional run has no times to show", remedy="take --functional and --trace out")
+    views = RunViews(wanted, program, loaded, instruction_set, chosen)
+    with views, _log(trace) as log, spinner(f"running {program}") as say:
         result = run_program(
             loaded,
             chosen,
@@ -100,16 +131,20 @@ def run(
             options=options,
             progress=lambda count: say(f"running {program}: {count:,} instructions"),
             log=log,
+            views=views.consumers,
         )
+        say(f"views of {program}")
+        shown = views.finish(result)
     if record is not None:
         from archsim.traces.archsim_trace import save_trace
 
         save_trace(record, result.trace, isa=instruction_set.name.split("+"), parameters=instruction_set.parameters)
     if json:
         texts = {"stdout": result.stdout, "stderr": result.stderr}
-        print_json({**result.to_dict(), **{name: text.decode(errors="replace") for name, text in texts.items()}})
+        decoded = {name: text.decode(errors="replace") for name, text in texts.items()}
+        print_json({**result.to_dict(), **decoded, **shown.data})
     else:
-        print(summary(result), file=sys.stderr)
+        print("\n".join([summary(result), *shown.lines]), file=sys.stderr)
     sys.exit(result.exit_code)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archsim.design.fields import count, cycles, nbytes, section, text
+from archsim.design.fields import count, cycles, flag, nbytes, section, text
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,20 @@ class Interval:
 class Ports:
     """Instructions of a class that may start per cycle."""
 
-    alu: int = count("integer operations (0: as many as the hart's width)", minimum=0, maximum=4, default=0)
-    mul: int = count("multiplications", maximum=4, default=1)
-    div: int = count("divisions", maximum=4, default=1)
-    fpu: int = count("floating-point operations", maximum=4, default=1)
-    fdiv: int = count("floating-point divisions and roots", maximum=4, default=1)
-    branch: int = count("branches and jumps", maximum=4, default=1)
-    load: int = count("loads", maximum=4, default=1)
-    store: int = count("stores", maximum=4, default=1)
-    csr: int = count("CSR accesses", maximum=4, default=1)
+    alu: int = count("integer operations (0: as many as the hart's width)", minimum=0, maximum=7, default=0)
+    mul: int = count("multiplications", maximum=7, default=1)
+    div: int = count("divisions", maximum=7, default=1)
+    fpu: int = count("floating-point operations", maximum=7, default=1)
+    fdiv: int = count("floating-point divisions and roots", maximum=7, default=1)
+    branch: int = count("branches and jumps", maximum=7, default=1)
+    load: int = count("loads", maximum=7, default=1)
+    store: int = count("stores", maximum=7, default=1)
+    csr: int = count("CSR accesses", maximum=7, default=1)
     integer: int = count(
-        "alu, mul, div, branch and csr together (0: the hart's width)", minimum=0, maximum=8, default=0
+        "alu, mul, div, branch and csr together (0: the hart's width)", minimum=0, maximum=7, default=0
     )
-    memory: int = count("loads and stores together", maximum=4, default=1)
-    floating: int = count("fpu and fdiv together", maximum=4, default=1)
+    memory: int = count("loads and stores together", maximum=7, default=1)
+    floating: int = count("fpu and fdiv together", maximum=7, default=1)
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,14 @@ class FrontEnd:
 
     stages: int = count("stages from fetch to issue or renaming", minimum=1, maximum=12, default=2)
     width: int = count("instructions fetched per cycle (0: the hart's width)", minimum=0, maximum=16, default=0)
+    decode: int = count(
+        "stages from fetch to where targets of direct jumps are found (0: as many as stages)",
+        minimum=0,
+        maximum=12,
+        default=0,
+    )
     taken_bubble: int = cycles("without fetch behind a taken branch that was predicted right", default=0)
-    queue: int = count("instructions that fetch may be ahead of issue", maximum=256, default=4)
+    queue: int = count("instructions that fetch may be ahead of issue", minimum=0, maximum=256, default=0)
 
 
 @dataclass(frozen=True)
@@ -68,12 +74,17 @@ class Predictor:
     """Of branches: direction, target, and return addresses.
 
     none: nothing is predicted taken. static: backward branches are predicted taken. bimodal: a table of two-bit
-    counters by address. gshare: the same by address XOR history (McFarling, WRL TN-36, 1993).
+    counters by address. gshare: the same by address XOR history (McFarling, WRL TN-36, 1993); a longer one is folded.
     """
 
     kind: str = text("how directions are predicted", choices=("none", "static", "bimodal", "gshare"), default="none")
     entries: int = count("two-bit counters (bimodal, gshare)", power_of_two=True, maximum=1 << 20, default=512)
-    history: int = count("bits of global history (gshare)", minimum=0, maximum=32, default=8)
+    history: int = count(
+        "bits of global history (gshare; those above the table's index are folded onto it, once)",
+        minimum=0,
+        maximum=32,
+        default=8,
+    )
     btb: int = count("entries of the branch target buffer (0: none)", minimum=0, maximum=1 << 16, default=0)
     return_stack: int = count("entries of the return address stack (0: none)", minimum=0, maximum=64, default=0)
 
@@ -99,11 +110,18 @@ class Hart:
 
     kind: str = text("order of issue", choices=("in_order", "out_of_order"), default="in_order")
     width: int = count(
-        "instructions issued (in_order), or renamed and retired (out_of_order), per cycle", maximum=8, default=1
+        "instructions issued (in_order), or renamed and retired (out_of_order), per cycle", maximum=7, default=1
     )
     latency: Latency = section(Latency, "cycles from issue to result")
     interval: Interval = section(Interval, "cycles until a port takes the next instruction", default=Interval())
     ports: Ports = section(Ports, "instructions per cycle by class", default=Ports())
+    blocking: bool = flag(
+        "whether an interval holds up every instruction, not only those of its own unit (in_order)", default=False
+    )
+    late_alu: int = cycles(
+        "that integer operations, branches and data to store may wait for their operands behind issue (in_order)",
+        default=0,
+    )
     branch_penalty: int = cycles(
         "lost by a branch or jump that was predicted wrong (without a predictor: by every one taken)"
     )

@@ -103,7 +103,7 @@ def _flag(spec: Spec, raw: Any, path: str, where: dict[str, Any]) -> bool:
 
 
 def _names(spec: Spec, raw: Any, path: str, where: dict[str, Any]) -> tuple[str, ...]:
-    if not isinstance(raw, list) or not raw or not all(isinstance(name, str) for name in raw):
+    if not isinstance(raw, list) or (spec.required and not raw) or not all(isinstance(name, str) for name in raw):
         raise InputError(f"{raw!r} is no list of names", remedy="write [first, second]")
     return tuple(raw)
 

@@ -10,7 +10,8 @@ from typing import Any
 from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.design.merge import Tree
-from archsim.design.spec import Design
+from archsim.design.spec import FORMATS, Design
+from archsim.isa.vector_facts import KINDS
 
 TILE_PARAMETERS = ("TM", "TN", "TROWB")
 
@@ -51,6 +52,11 @@ def _cache_rules(name: str) -> tuple[Rule, Rule]:
     )
 
 
+def _slow_ports(d: Design) -> list[str]:
+    ports, interval = vars(d.core.hart.ports), vars(d.core.hart.interval)
+    return [name for name, cycles in interval.items() if cycles != 1 and ports[name] > 1]
+
+
 def _bank_row(d: Design) -> int:
     return d.core.scratchpad.banks * d.core.scratchpad.width
 
@@ -64,12 +70,33 @@ def _odd(d: Design) -> list[str]:
 
 
 def _reach(d: Design) -> int:
-    """Elements of a tile row of int8 that the unit multiplies in a pass."""
-    return d.core.matrix.rows * d.core.matrix.depth
+    """Elements of a tile row of int8 that the unit multiplies at once."""
+    return (d.core.matrix.rows if d.core.matrix.kind in ("systolic_ws", "systolic_is") else 1) * d.core.matrix.depth
 
 
 def _systolic(d: Design) -> bool:
-    return d.core.matrix.kind == "systolic_ws"
+    return d.core.matrix.kind.startswith("systolic")
+
+
+def _column_tiles(d: Design) -> str:
+    """The parameter that says how many rows of a tile lie along the columns."""
+    return "TM" if d.core.matrix.kind == "systolic_is" else "TN"
+
+
+def _no_pairs(d: Design) -> list[str]:
+    return [
+        pair for pair in d.core.matrix.pairs if not set(pair.split(" x ")) <= set(FORMATS) or pair.count(" x ") != 1
+    ]
+
+
+def _of_in_order(name: str) -> Rule:
+    """A field of a hart that only those of kind in_order have."""
+    return Rule(
+        f"core.hart.{name}",
+        lambda d: d.core.hart.kind != "in_order" and getattr(d.core.hart, name),
+        lambda d: f"a hart of kind {d.core.hart.kind} does not have it",
+        lambda d: "take it out, or write kind: in_order",
+    )
 
 
 RULES = (
@@ -83,6 +110,12 @@ RULES = (
         lambda d: "use lines at least as long",
     ),
     Rule(
+        "core.hart.ports",
+        _slow_ports,
+        lambda d: f"{_slow_ports(d)[0]} has several ports that take more than a cycle each",
+        lambda d: "use one port, or an interval of 1 cycles",
+    ),
+    Rule(
         "core.hart.out_of_order",
         lambda d: d.core.hart.kind == "out_of_order" and d.core.hart.out_of_order is None,
         lambda d: "an out-of-order hart has no window",
@@ -94,6 +127,8 @@ RULES = (
         lambda d: "a hart of kind in_order has no such window",
         lambda d: "take it out, or write kind: out_of_order",
     ),
+    _of_in_order("blocking"),
+    _of_in_order("late_alu"),
     Rule(
         "core.scratchpad.size",
         lambda d: d.core.scratchpad.size % _bank_row(d),
@@ -108,15 +143,33 @@ RULES = (
     ),
     Rule(
         "core.matrix.rows",
-        lambda d: not _systolic(d) and d.core.matrix.rows != 1,
+        lambda d: d.core.matrix.kind == "dot_product" and d.core.matrix.rows != 1,
         lambda d: f"a dot_product unit takes one activation row per cycle, not {d.core.matrix.rows}",
         lambda d: "leave rows out, or use kind: systolic_ws",
     ),
     Rule(
         "core.matrix.depth",
         lambda d: _systolic(d) and d.core.matrix.depth != 1,
-        lambda d: f"a systolic_ws array is one element deep, not {d.core.matrix.depth}",
+        lambda d: f"a {d.core.matrix.kind} array is one element deep, not {d.core.matrix.depth}",
         lambda d: "leave depth out and use rows, or use kind: dot_product",
+    ),
+    Rule(
+        "core.vector.width",
+        lambda d: not d.core.vector.datapath,
+        lambda d: "neither width nor lanes is given",
+        lambda d: "give one of them",
+    ),
+    Rule(
+        "core.vector.lanes",
+        lambda d: d.core.vector.lanes and d.core.vector.datapath % d.core.vector.lanes,
+        lambda d: f"{d.core.vector.lanes} lanes do not divide the width of {d.core.vector.width} B",
+        lambda d: "leave width out: it is 8 B a lane then",
+    ),
+    Rule(
+        "core.vector.held",
+        lambda d: set(d.core.vector.held) - set(KINDS),
+        lambda d: f"there is no kind {min(set(d.core.vector.held) - set(KINDS))!r}",
+        lambda d: f"use some of {', '.join(KINDS)}",
     ),
     Rule(
         "parameters",
@@ -132,15 +185,33 @@ RULES = (
     ),
     Rule(
         "core.matrix.columns",
-        lambda d: d.core.matrix.columns > d.parameters.get("TN", math.inf),
-        lambda d: f"{d.core.matrix.columns} columns are never filled by tiles of TN = {d.parameters['TN']} rows",
-        lambda d: "use fewer columns, or a larger TN",
+        lambda d: d.core.matrix.columns > d.parameters.get(_column_tiles(d), math.inf),
+        lambda d: (
+            f"{d.core.matrix.columns} columns are never filled by tiles of {_column_tiles(d)} = "
+            f"{d.parameters[_column_tiles(d)]} rows"
+        ),
+        lambda d: f"use fewer columns, or a larger {_column_tiles(d)}",
+    ),
+    Rule(
+        "core.matrix.rows",
+        lambda d: (
+            d.core.matrix.kind in ("outer_product", "systolic_os")
+            and d.core.matrix.rows > d.parameters.get("TM", math.inf)
+        ),
+        lambda d: f"{d.core.matrix.rows} rows are never filled by tiles of TM = {d.parameters['TM']} rows",
+        lambda d: "use fewer rows, or a larger TM",
     ),
     Rule(
         "core.matrix",
         lambda d: _reach(d) > d.parameters.get("TROWB", math.inf),
         lambda d: f"{_reach(d)} elements at once are never filled by tile rows of TROWB = {d.parameters['TROWB']} B",
         lambda d: f"use {'fewer rows' if _systolic(d) else 'less depth'}, or a larger TROWB",
+    ),
+    Rule(
+        "core.matrix.pairs",
+        _no_pairs,
+        lambda d: f"{_no_pairs(d)[0]!r} is no pair of formats, weights x activations",
+        lambda d: "write pairs as in {int4 x int8: 2.0}",
     ),
     Rule(
         "core.dma.burst",

@@ -12,6 +12,7 @@ from archsim.design.energy import EnergyTable, load_energy
 from archsim.design.fields import count, cycles, file, flag, measure, names, nbytes, numbers, section, text
 from archsim.design.hart import Cache, Hart, SecondCache
 from archsim.design.memory import MemoryDevice, load_device
+from archsim.isa.vector_facts import KINDS
 
 FORMATS = (
     "int8", "int4", "int3", "int2", "ternary", "sign", "int16", "int32", "fp8_e4m3", "fp8_e5m2", "fp6", "fp4", "cb4",
@@ -20,6 +21,8 @@ FORMATS = (
 """Number formats that a matrix unit may multiply; cb: codes of 4 to 2 bits for entries of a float16 codebook."""
 CLASSES = ("alu", "div", "exp", "reduce", "convert")
 """Classes of work of a vector unit."""
+PIPES = ("alu", "mfpu", "slide", "mask", "load", "store")
+"""Pipes of a vector unit."""
 JOULES_PER_KWH = 3.6e6
 
 
@@ -47,23 +50,43 @@ class TileLsu:
 class Matrix:
     """The matrix unit.
 
-    `dot_product`: per cycle one activation row against `columns` weight rows, `depth` deep. `systolic_ws`: an array
-    of `rows` x `columns` that holds weights; activation rows stream through, one per cycle.
+    `dot_product`: per cycle one activation row against `columns` weight rows, `depth` deep. `outer_product`: per cycle
+    `rows` activation rows against `columns` weight rows, `depth` deep, into `rows` x `columns` accumulators. Systolic
+    arrays of `rows` x `columns` hold one operand while the others stream through: `systolic_os` an accumulator (rows of
+    activations x rows of weights), `systolic_ws` weights (depth x rows of weights), `systolic_is` activations (depth x
+    rows of activations). A fold begins when the operand that the array holds changes.
     """
 
-    kind: str = text("what it is", choices=("dot_product", "systolic_ws"))
-    rows: int = count("depth of the array (systolic_ws)", default=1)
-    columns: int = count("weight rows at once")
-    depth: int = count("elements of a weight row per cycle (dot_product)", default=1)
-    latency: int = cycles("pipeline depth")
+    kind: str = text(
+        "what it is", choices=("dot_product", "outer_product", "systolic_os", "systolic_ws", "systolic_is")
+    )
+    rows: int = count("rows of the array (all but dot_product)", default=1)
+    columns: int = count("columns of the array; of a dot_product unit: weight rows at once")
+    depth: int = count("elements of a row at once (dot_product, outer_product)", default=1)
+    latency: int = cycles("pipeline depth, beyond the way through a systolic array")
     queue: int = count("instructions that wait", maximum=64)
-    double_buffered: bool = flag("whether weights load behind a multiply (systolic_ws)", default=True)
+    double_buffered: bool = flag(
+        "whether the next weights (systolic_ws) or activations (systolic_is) load behind a fold", default=True
+    )
+    folds: str = text(
+        "of a systolic array: serial, a fold streams when the one before has drained and is charged the whole array, "
+        "as SCALE-Sim does; overlapped, it streams behind the one before",
+        choices=("overlapped", "serial"),
+        default="overlapped",
+    )
     formats: dict[str, float] = numbers(
         "formats of weights and activations it multiplies natively, with their rate relative to full",
         choices=FORMATS,
         whole=False,
         above_zero=True,
         maximum=64,
+    )
+    pairs: dict[str, float] = numbers(
+        "rates of formats of weights x activations where they differ from those of `formats`, as in {int4 x int8: 2}",
+        whole=False,
+        above_zero=True,
+        maximum=64,
+        default={},
     )
 
     @property
@@ -74,10 +97,22 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Vector:
-    """Row operations on the scratchpad, and element operations on tiles."""
+    """Row operations on the scratchpad, element operations on tiles, and the instructions of RVV.
 
-    width: int = nbytes("bytes of elements per cycle at rate 1")
+    `pipes: one`: instructions execute in order, each when its registers are complete. `separate`: integers, multiply
+    and floating point, permutations, masks, loads and stores have pipes of their own, which run in parallel.
+    """
+
+    lanes: int = count("lanes, each of width / lanes (0: as many as 8 B fit)", minimum=0, maximum=1024, default=0)
+    width: int = nbytes("bytes of elements per cycle at rate 1, of all lanes (0: 8 B a lane)", minimum=0, default=0)
     latency: int = cycles("pipeline depth")
+    latencies: dict[str, int] = numbers(
+        "pipeline depth of kinds of instruction, where it differs",
+        unit="cycles",
+        choices=KINDS,
+        maximum=1024,
+        default={},
+    )
     queue: int = count("instructions that wait", maximum=64)
     rates: dict[str, float] = numbers(
         "rate of each class of work relative to full",
@@ -87,6 +122,69 @@ class Vector:
         above_zero=True,
         maximum=64,
     )
+    kind_rates: dict[str, float] = numbers(
+        "rate of kinds of instruction relative to full, where it differs",
+        choices=KINDS,
+        whole=False,
+        above_zero=True,
+        maximum=64,
+        default={},
+    )
+    pipes: str = text("whether all instructions share a pipe", choices=("one", "separate"), default="one")
+    chaining: bool = flag("whether an instruction takes up elements while their producer still runs", default=False)
+    pipe_queues: dict[str, int] = numbers(
+        "instructions that a separate pipe holds, the one at work included (default: any number)",
+        choices=PIPES,
+        minimum=1,
+        maximum=64,
+        default={},
+    )
+    in_flight: int = count(
+        "instructions between issue to a pipe and end (0: any number)", minimum=0, maximum=64, default=0
+    )
+    dispatch_interval: int = cycles("from one instruction's issue to a separate pipe to the next one's", default=1)
+    startups: dict[str, int] = numbers(
+        "from issue to a separate pipe to the first operand or request there (default 0)",
+        unit="cycles",
+        choices=PIPES,
+        maximum=1024,
+        default={},
+    )
+    held: tuple[str, ...] = names(
+        "kinds of instruction that leave for their separate pipe, and let others follow, only when no instruction that "
+        "runs touches their target, of slides and gathers also their sources",
+        default=(),
+    )
+    memory_width: int = nbytes(
+        "bytes per cycle of a unit-stride load or store; others take a cycle per element (0: width)",
+        minimum=0,
+        power_of_two=True,
+        default=0,
+    )
+    memory_hold: int = cycles("no issue after a load or store until so long after its first request", default=0)
+    banks: int = count("single-ported banks of a lane's register file (0: no conflicts)", minimum=0, default=0)
+    reduction_step: int = cycles(
+        "of each step of a reduction's tree over lanes and in a lane's word, besides the latency (0: the tree is free)",
+        default=0,
+    )
+    wide_results: bool = flag(
+        "whether widening instructions run at the width of results, not of sources", default=False
+    )
+    slide: str = text(
+        "distances that a slide moves in a pass: any, or one pass per power of two in it",
+        choices=("any", "powers_of_two"),
+        default="any",
+    )
+
+    @property
+    def datapath(self) -> int:
+        """Bytes of elements per cycle."""
+        return self.width or 8 * self.lanes
+
+    @property
+    def lane_count(self) -> int:
+        """Lanes."""
+        return self.lanes or max(1, self.width // 8)
 
 
 @dataclass(frozen=True)

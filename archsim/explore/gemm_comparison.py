@@ -86,7 +86,7 @@ def macs_per_cycle(design: Any, isa: Any) -> float:
     """int8 multiply-accumulates that a core can do in a cycle: of its matrix unit, or of lanes of 16 bits."""
     if {"Xqt", "XTheadMatrix", "Xsmt", "Zvvmm"} & set(isa.extensions):
         return float(design.core.matrix.macs_per_cycle * design.core.matrix.formats["int8"])
-    return float(design.core.vector.width / 2 * design.core.vector.rates["alu"])
+    return float(design.core.vector.datapath / 2 * design.core.vector.rates["alu"])
 
 
 def _product(shape: Shape, design: Any, isa: Any, check: bool) -> dict[str, Any]:

@@ -171,6 +171,8 @@ TABLES: dict[str, dict[str, Key]] = {
         "count": Key("number", "elements that it runs over (default vl)"),
         "disjoint": Key("texts", "source operands that the target may not overlap"),
         "restarts": Key("boolean", "whether it may start at a vstart other than 0 (default true)"),
+        "kind": Key("word", "what it does with elements, for its time: alu, multiply, float, slide, ... (default alu)"),
+        "access": Key("word", "of a load or store: unit (default), strided or indexed"),
     },
     "encoding": {
         "match": Key("text", "32 (or 16) of 0, 1 and -, most significant first"),
@@ -198,7 +200,7 @@ TABLES: dict[str, dict[str, Key]] = {
     },
     "memory": {
         "access": _must("word", "read or write"),
-        "space": Key("word", "dram, scratchpad (default), or any: the address says, and only the scratchpad is timed"),
+        "space": Key("word", "dram, scratchpad (default), or any: the address says"),
         "address": _must("number", "of the first row"),
         "rows": _must("number", "number of rows"),
         "row_bytes": _must("number", "bytes of a row"),

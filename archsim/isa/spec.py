@@ -156,6 +156,9 @@ class VectorFacts:
         disjoint: source operands that the target may not overlap.
         restarts: whether vstart may be other than 0.
         count: elements that it runs over as an expression, "": vl.
+        kind: what it does with elements, for its time (KINDS of vector_facts); "": load, store or alu, as it accesses
+            memory or not.
+        access: how elements lie in memory (ACCESSES).
     """
 
     loop: bool
@@ -163,6 +166,8 @@ class VectorFacts:
     disjoint: tuple[str, ...]
     restarts: bool
     count: str = ""
+    kind: str = ""
+    access: str = "unit"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from archsim.machine.layout import (
     K_WAYS,
     L1D,
     L2,
+    MISS_WAIT,
     MSHRS,
     SERVED,
     STALL_DRAM,
@@ -46,13 +47,18 @@ from archsim.machine.layout import (
     UNIT,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
+from archsim.machine.traffic import note_traffic
 
 _LOAD = _UNIT_ID["load"]
 
 
 @njit
 def l1_access(ctx, address, time, write):
-    """Cycles beyond a hit that an access at `time` takes; sets SERVED to the stall cause of who waits for it."""
+    """Cycles beyond a hit that an access at `time` takes.
+
+    Sets SERVED to the stall cause of who waits for it, and MISS_WAIT to the cycles until a miss register was free.
+    """
+    ctx[MISS_WAIT] = 0
     if address >= SCRATCHPAD_BASE:
         pointer_int64(ctx[EVENTS])[EVENT_SPAD_READ] += 8
         ctx[SERVED] = _LOAD
@@ -65,6 +71,7 @@ def l1_access(ctx, address, time, write):
     else:
         pointer_int64(ctx[EVENTS])[EVENT_L1_MISS] += 1
         slot, begin = _free_mshr(ctx, time)
+        ctx[MISS_WAIT] = begin - time
         size = 1 << cache[K_SHIFT]
         arrival = fetch_line(ctx, line * size, size, begin)
         if slot >= 0:
@@ -160,7 +167,9 @@ def _dram(ctx, address, size, time, write):
     advance_engines(chip, time)
     pointer_int64(ctx[EVENTS])[EVENT_LINK] += size
     served = dram_access(pointer_int64(chip[CHIP_DRAM]), (time + latency) * period, address, size, write)
-    return (served + period - 1) // period + latency
+    cycle = (served + period - 1) // period
+    note_traffic(chip, cycle, size)
+    return cycle + latency
 
 
 @njit

@@ -15,6 +15,7 @@ from archsim.machine.csr_table import csr_table, csr_values
 from archsim.machine.hart_state import cache_block, hart_state
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import Predecoded
+from archsim.machine.vector_layout import vector_block
 
 TIMELINE_BUCKETS = 512
 MARKS_LIMIT = 1 << 16
@@ -31,7 +32,7 @@ class Chip:
         harts: how many.
         values: whether bulk data (tiles, vectors, DMA payload) is held and computed.
         timed: whether time is modelled.
-        timeline_shift: log2 of the cycles in a bucket of the bandwidth timeline.
+        timeline_shift: log2 of the cycles in a stretch of the DRAM timeline, at first.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Chip:
         *,
         values: bool,
         timed: bool,
-        timeline_shift: int = 12,
+        timeline_shift: int = 6,
     ) -> None:
         self.design, self.tables, self.code, self.memory = design, tables, code, memory
         self.harts = design.cores
@@ -123,7 +124,10 @@ class Chip:
         context[at.MARK_LIMIT] = MARKS_LIMIT
         context[at.MARK_CSR] = isa.state["qmark"].address if "qmark" in isa.state else -1
         context[at.LIMIT_TIME] = context[at.LIMIT_COUNT] = at.INFINITY
-        context[at.LAST_WEIGHTS] = -1
+        accounts = self.array(at.ACCOUNT_READERS + tables.coded.scoreboard_size + 8)
+        accounts[at.ACCOUNT_BEGIN : at.ACCOUNT_READERS : at.ACCOUNT_FIELDS] = -1
+        point(at.ACCOUNTS, accounts)
+        point(at.ARRAY, self._matrix_array())
         point(at.DMA, self._dma())
         barriers = isa.state["b"].count if "b" in isa.state else 1
         point(at.BARRIER_COUNT, self.array(barriers))
@@ -162,6 +166,9 @@ class Chip:
         pool[at.W_CAPACITY] = scratchpad.banks * scratchpad.width << at.BUCKET_SHIFT
         point(at.BANDWIDTH, pool)
         point(at.UNIT, self._units())
+        block = vector_block(core.vector, self.tables.coded.isa.parameters.get("VLEN", 64))
+        self.keep[block.ctypes.data] = block
+        point(at.VECTOR, block)
 
     def _units(self) -> np.ndarray:
         """Parameters of tile_lsu, matrix and vector, UNIT_FIELDS numbers each."""
@@ -173,18 +180,29 @@ class Chip:
             if unit.queue > at.QUEUE_SLOTS:
                 raise InputError(f"a unit's queue is {unit.queue} deep", remedy=f"use at most {at.QUEUE_SLOTS}")
         units[0, at.U_WIDTH] = core.tile_lsu.width
-        units[2, at.U_WIDTH] = core.vector.width
+        units[2, at.U_WIDTH] = core.vector.datapath
         matrix = units[1]
-        systolic = core.matrix.kind == "systolic_ws"
-        matrix[at.U_KIND] = at.KIND_SYSTOLIC_WS if systolic else at.KIND_DOT_PRODUCT
-        matrix[at.U_ROWS], matrix[at.U_COLUMNS] = core.matrix.rows or 1, core.matrix.columns
-        matrix[at.U_DEPTH] = core.matrix.depth or 1
+        matrix[at.U_KIND] = at.MATRIX_KINDS.index(core.matrix.kind)
+        matrix[at.U_ROWS], matrix[at.U_COLUMNS], matrix[at.U_DEPTH] = (
+            core.matrix.rows,
+            core.matrix.columns,
+            core.matrix.depth,
+        )
         matrix[at.U_DOUBLE_BUFFERED] = int(core.matrix.double_buffered)
-        for name, rate in core.matrix.formats.items():
-            matrix[at.U_RATES + at.FORMAT_ID[name]] = round(rate * at.RATE_SCALE)
+        matrix[at.U_SERIAL] = int(core.matrix.folds == "serial")
         for name, rate in core.vector.rates.items():
             units[2, at.U_RATES + at.CLASS_ID[name]] = round(rate * at.RATE_SCALE)
         return units
+
+    def _matrix_array(self) -> np.ndarray:
+        """State and rates of the matrix unit; it holds nothing yet."""
+        array, matrix, count = self.array(at.ARRAY_SIZE), self.design.core.matrix, len(at.FORMATS)
+        array[at.A_STATIONARY] = -1
+        for (weights, activations), (rate, counted) in pair_rates(matrix).items():
+            pair = at.FORMAT_ID[weights] * count + at.FORMAT_ID[activations]
+            array[at.A_RATES + pair] = round(rate * at.RATE_SCALE)
+            array[at.A_COUNTED + pair] = at.FORMAT_ID[counted]
+        return array
 
     def _dma(self) -> np.ndarray:
         dma = self.design.core.dma
@@ -197,6 +215,23 @@ class Chip:
         for engine in range(dma.engines):
             block[at.M_FIRST + engine * at.ENGINE_SIZE + at.E_NEXT] = at.INFINITY
         return block
+
+
+def pair_rates(matrix: Any) -> dict[tuple[str, str], tuple[float, str]]:
+    """Formats of weights and activations -> rate on a design's matrix unit, and the format that counts for its energy.
+
+    Of two formats that the unit multiplies, the wider one's multipliers do it where they are the slower ones; a pair
+    with a rate of its own counts as its wider format.
+    """
+    rates = {}
+    for weights, own in matrix.formats.items():
+        for activations, other in matrix.formats.items():
+            slower = at.FORMAT_BITS[activations] > at.FORMAT_BITS[weights] and other < own
+            rates[weights, activations] = (other, activations) if slower else (own, weights)
+    for pair, rate in matrix.pairs.items():
+        weights, activations = pair.split(" x ")
+        rates[weights, activations] = rate, max(weights, activations, key=lambda name: at.FORMAT_BITS[name])
+    return rates
 
 
 def dram_array(memory: Any, array: Callable[[int], np.ndarray]) -> np.ndarray:

@@ -17,6 +17,7 @@ from archsim.machine.functions import instruction_source, pattern_source, regist
 from archsim.machine.jit import address_of, load_generated, module_name_of
 from archsim.machine.loop import loop_source, scheduler_source
 from archsim.machine.variant import Variant
+from archsim.machine.vector_facts import describe_vector
 
 BARRIER_FILE = "b"
 """Registers that count transfers outstanding."""
@@ -114,6 +115,14 @@ class CodeTables:
                 info[first + 2 * index] = slots[access.variable]
                 info[first + 2 * index + 1] = self.coded.scoreboard[access.register_file] + offset
         info[at.INFO_BUILTIN] = self._builtin(name)
+        if instruction.unit == "vector":
+            describe_vector(
+                self.coded,
+                name,
+                info,
+                [access.variable for access, _ in reads],
+                [access.variable for access, _ in writes],
+            )
         info[at.INFO_ALWAYS] = int(self.coded.isa.instructions[name].vector is not None)
 
     def _registers(self, name: str, accesses: list[Access]) -> list[tuple[Access, int]]:

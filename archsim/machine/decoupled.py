@@ -6,6 +6,7 @@ registers and scratchpad bytes are ready. All times are cycles, known at issue.
 
 from __future__ import annotations
 
+from archsim.machine.accounts import busy, note_span, wait
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
@@ -13,7 +14,10 @@ from archsim.machine.layout import (
     ACCESS_ROWS,
     ACCESS_STRIDE,
     ACCESS_WRITE,
+    ACCOUNT_READERS,
+    ACCOUNTS,
     BARRIER_DONE,
+    CAUSE,
     EVENT_SPAD_READ,
     EVENT_SPAD_WRITE,
     EVENT_TILE_READ,
@@ -26,6 +30,7 @@ from archsim.machine.layout import (
     INFO_READS,
     INFO_WRITE0,
     INFO_WRITES,
+    KIND_SYSTOLIC_OS,
     MEMORY_FIELDS,
     NOW,
     QUEUE_SLOTS,
@@ -34,12 +39,16 @@ from archsim.machine.layout import (
     READY,
     STALL_QUEUE,
     TRAP,
+    U_CONFLICT,
+    U_IDLE,
+    U_KIND,
     U_LATENCY,
+    U_OPERAND,
     U_QUEUE,
+    U_SCRATCHPAD,
     U_WIDTH,
     UNIT,
     UNIT_BEGIN,
-    UNIT_BUSY,
     UNIT_DONE,
     UNIT_FIELDS,
     UNIT_FREE,
@@ -48,12 +57,12 @@ from archsim.machine.layout import (
     WORK_MEMORY,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.matrix_unit import matrix_interval, matrix_latency
-from archsim.machine.operands import barrier_of, operand
-from archsim.machine.scratchpad import check_access, earliest, find_space, mark, transfer
-from archsim.machine.vector_unit import vector_interval
+from archsim.machine.matrix_unit import matrix_interval, multiply_rate
+from archsim.machine.operands import barrier_of, operand, registers_ready
+from archsim.machine.scratchpad import check_access, earliest, mark, transfer
+from archsim.machine.systolic import run_folds
 
-_TILE, _MATRIX = _UNIT_ID["tile_lsu"], _UNIT_ID["matrix"]
+_MATRIX = _UNIT_ID["matrix"]
 
 
 @njit
@@ -68,70 +77,55 @@ def dispatch(ctx, info, unit, word, start):
         dispatched = max(start, queue[(number - depth) % QUEUE_SLOTS])
         ctx[HELD] = STALL_QUEUE + unit - FIRST_DECOUPLED
     ctx[NOW] = dispatched + 1
+    memory = _memory_ready(ctx)
+    rate = multiply_rate(ctx) if unit == _MATRIX else 0
+    if ctx[TRAP] != 0:
+        return
     unit_free = pointer_int64(ctx[UNIT_FREE])
-    begin = max(dispatched + 1, unit_free[unit])
-    begin = max(begin, _registers_ready(ctx, info, unit, word))
-    begin = max(begin, _memory_ready(ctx))
-    if ctx[TRAP] != 0:
-        return
-    interval = _interval(ctx, parameters, unit)
-    if ctx[TRAP] != 0:
-        return
-    interval += _take_memory(ctx, begin, interval)
-    done = begin + interval + _latency(ctx, parameters, unit)
-    ctx[UNIT_BEGIN] = begin
-    ctx[UNIT_DONE] = done
-    unit_free[unit] = begin + interval
-    pointer_int64(ctx[UNIT_BUSY])[unit] += interval
+    first, taken = -1, 0
+    if rate > 0 and parameters[U_KIND] >= KIND_SYSTOLIC_OS:
+        begin, first, taken, end, done = run_folds(ctx, info, word, parameters, rate, dispatched + 1, memory)
+    else:
+        wait(ctx, unit, U_IDLE, dispatched + 1)
+        registers, by = registers_ready(ctx, info, unit, word, -1, False)
+        wait(ctx, unit, U_OPERAND + by, registers)
+        wait(ctx, unit, U_SCRATCHPAD, memory)
+        begin = unit_free[unit]
+        end = begin + _interval(ctx, info, word, parameters, unit, rate)
+        busy(ctx, unit, end)
+        done = end + parameters[U_LATENCY]
+    extra = _take_memory(ctx, begin, end - begin)
+    if extra > 0:
+        end, done = end + extra, done + extra
+        wait(ctx, unit, U_CONFLICT, end)
+    note_span(ctx, unit, begin, done)
+    ctx[UNIT_BEGIN], ctx[UNIT_DONE] = begin, done
     queue[number % QUEUE_SLOTS] = begin
     queue[QUEUE_SLOTS] = number + 1
-    _finish(ctx, info, unit, word, begin + interval, done)
+    _finish(ctx, info, unit, word, first, taken, end, done)
 
 
 @njit
-def _registers_ready(ctx, info, unit, word):
-    """When an instruction's registers are free: sources written, targets written and read by those before it.
-
-    An accumulator goes from one instruction of the matrix unit to the next without waiting for the pipeline's end:
-    each of its elements comes by again only after a whole pass.
-    """
-    ready, read_done = pointer_int64(ctx[READY]), pointer_int64(ctx[READ_DONE])
-    time = 0
-    for index in range(info[INFO_READS]):
-        entry = operand(info, INFO_READ0, index, word)
-        own = unit == _MATRIX and _is_target(info, entry, word) and read_done[entry] < 0
-        if not own:
-            time = max(time, ready[entry])
-    for index in range(info[INFO_WRITES]):
-        entry = operand(info, INFO_WRITE0, index, word)
-        if unit == _MATRIX and read_done[entry] < 0:
-            continue
-        time = max(time, max(ready[entry], abs(read_done[entry])))
-    return time
-
-
-@njit
-def _is_target(info, entry, word):
-    found = False
-    for index in range(info[INFO_WRITES]):
-        found = found or operand(info, INFO_WRITE0, index, word) == entry
-    return found
-
-
-@njit
-def _finish(ctx, info, unit, word, read, done):
+def _finish(ctx, info, unit, word, first, taken, read, done):
     """Note when registers are written and read, and when scratchpad bytes are.
 
     READ_DONE is negative while the last to touch a register was the matrix unit itself.
+
+    Args:
+        first, taken: a source that is read before the others (-1: none), and until when.
     """
-    ready, read_done = pointer_int64(ctx[READY]), pointer_int64(ctx[READ_DONE])
+    ready, read_done, cause = pointer_int64(ctx[READY]), pointer_int64(ctx[READ_DONE]), pointer_int64(ctx[CAUSE])
+    readers = pointer_int64(ctx[ACCOUNTS] + ACCOUNT_READERS * 8)
     for index in range(info[INFO_READS]):
         entry = operand(info, INFO_READ0, index, word)
-        read_done[entry] = max(abs(read_done[entry]), read)
+        read_done[entry] = max(abs(read_done[entry]), taken if entry == first else read)
+        readers[entry] = unit
     for index in range(info[INFO_WRITES]):
         entry = operand(info, INFO_WRITE0, index, word)
         ready[entry] = done
+        cause[entry] = unit
         read_done[entry] = -read if unit == _MATRIX else read
+        readers[entry] = unit
     if info[INFO_BARRIER]:
         ends = pointer_int64(ctx[BARRIER_DONE])
         ends[barrier_of(info, word)] = max(ends[barrier_of(info, word)], done)
@@ -147,7 +141,6 @@ def _memory_ready(ctx):
     time = 0
     for index in range(work[WORK_ACCESSES]):
         access = pointer_int64(ctx[WORK] + (WORK_MEMORY + index * MEMORY_FIELDS) * 8)
-        find_space(ctx, access)
         check_access(ctx, access)
         if ctx[TRAP] != 0:
             return 0
@@ -171,13 +164,11 @@ def _take_memory(ctx, begin, interval):
 
 
 @njit
-def _interval(ctx, parameters, unit):
+def _interval(ctx, info, word, parameters, unit, rate):
     """Cycles until the unit can take its next instruction."""
     if unit == _MATRIX:
-        return matrix_interval(ctx, parameters)
-    if unit == _TILE:
-        return _tile_interval(ctx, parameters)
-    return vector_interval(ctx, parameters)
+        return matrix_interval(ctx, info, word, parameters, rate)
+    return _tile_interval(ctx, parameters)
 
 
 @njit
@@ -193,11 +184,3 @@ def _tile_interval(ctx, parameters):
             size, rows = rows * size, 1
         cycles += rows * ((size + parameters[U_WIDTH] - 1) // parameters[U_WIDTH])
     return max(1, cycles)
-
-
-@njit
-def _latency(ctx, parameters, unit):
-    """Cycles from the last input to the last result."""
-    if unit == _MATRIX:
-        return matrix_latency(ctx, parameters)
-    return parameters[U_LATENCY]

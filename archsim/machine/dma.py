@@ -6,6 +6,7 @@ their way; engines of all cores take turns by time, so that they share DRAM fair
 
 from __future__ import annotations
 
+from archsim.machine.accounts import busy, note_span, wait
 from archsim.machine.dram import dram_access
 from archsim.machine.host import get_u32, pointer_int64, translate
 from archsim.machine.jit import njit
@@ -19,9 +20,6 @@ from archsim.machine.layout import (
     CHIP_LINK_LATENCY,
     CHIP_LINK_WIDTH,
     CHIP_PERIOD_FS,
-    CHIP_TIMELINE,
-    CHIP_TIMELINE_SHIFT,
-    CHIP_TIMELINE_SIZE,
     DMA,
     E_BURSTS,
     E_DESCRIPTORS,
@@ -55,8 +53,8 @@ from archsim.machine.layout import (
     T_DRAM_STRIDE,
     T_FIELDS,
     T_INDEX,
+    T_ISSUED,
     T_NUMBER,
-    T_QUEUED,
     T_READY,
     T_ROWS,
     T_SPAD,
@@ -65,7 +63,11 @@ from archsim.machine.layout import (
     TRANSFER_COUNT,
     TRANSFER_FIELDS,
     TRANSFER_LOG,
-    UNIT_BUSY,
+    U_IDLE,
+    U_OUTSTANDING,
+    U_SCRATCHPAD,
+    U_STARTUP,
+    VECTOR,
     VIEW_NUMBER,
     X_BEGIN,
     X_BYTES,
@@ -77,6 +79,9 @@ from archsim.machine.layout import (
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.scratchpad import settle, take
+from archsim.machine.traffic import note_traffic
+from archsim.machine.vector_layout import V_NEXT
+from archsim.machine.vector_queue import to_dram
 
 _DMA_UNIT = _UNIT_ID["dma"]
 
@@ -99,7 +104,7 @@ def slot_free_at(ctx):
 
 
 @njit
-def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, ready, index):
+def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, issued, ready, index):
     """Put a transfer into the next engine's queue (there must be a slot)."""
     dma = pointer_int64(ctx[DMA])
     engine = engine_at(ctx, dma[M_ISSUED] % dma[M_ENGINES])
@@ -113,10 +118,10 @@ def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrie
     engine[slot + T_DRAM_STRIDE] = dram_stride
     engine[slot + T_SPAD_STRIDE] = spad_stride
     engine[slot + T_BARRIER] = barrier
+    engine[slot + T_ISSUED] = issued
     engine[slot + T_READY] = ready + dma[M_STARTUP]
     engine[slot + T_INDEX] = index
     engine[slot + T_NUMBER] = ctx[VIEW_NUMBER]
-    engine[slot + T_QUEUED] = ready
     engine[E_TAIL] += 1
     if engine[E_TAIL] - engine[E_HEAD] == 1:
         engine[E_ROW] = 0
@@ -138,11 +143,15 @@ def _schedule(dma, engine):
 
 @njit
 def next_burst(chip):
-    """Earliest burst of any engine as (time, hart, engine); time is INFINITY when all are idle."""
+    """Earliest request to DRAM as (time, hart, engine) of any engine, or of a vector unit: engine -1; time is INFINITY
+    when all are idle."""
     best, best_hart, best_engine = INFINITY, -1, 0
     contexts = pointer_int64(chip[CHIP_CONTEXTS])
     for hart in range(chip[CHIP_HARTS]):
         ctx = pointer_int64(contexts[hart])
+        time = pointer_int64(ctx[VECTOR])[V_NEXT]
+        if time < best:
+            best, best_hart, best_engine = time, hart, -1
         for index in range(pointer_int64(ctx[DMA])[M_ENGINES]):
             time = engine_at(ctx, index)[E_NEXT]
             if time < best:
@@ -162,7 +171,10 @@ def advance_engines(chip, until):
 
 @njit
 def burst(chip, ctx, index):
-    """Send an engine's next burst."""
+    """Send an engine's next burst, or what a vector unit asks of DRAM (engine -1)."""
+    if index < 0:
+        to_dram(ctx)
+        return
     dma, engine = pointer_int64(ctx[DMA]), engine_at(ctx, index)
     slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
     row, offset, row_bytes = engine[E_ROW], engine[E_OFFSET], engine[slot + T_BYTES]
@@ -182,7 +194,8 @@ def burst(chip, ctx, index):
     width = chip[CHIP_LINK_WIDTH]
     cycles = (size + width - 1) // width
     engine[E_TIME] = time + cycles
-    pointer_int64(ctx[UNIT_BUSY])[_DMA_UNIT] += cycles
+    _account(ctx, dma, engine, slot, time, cycles)
+    note_span(ctx, _DMA_UNIT, time, done)
     engine[E_RING + engine[E_BURSTS] % dma[M_OUTSTANDING]] = done
     engine[E_BURSTS] += 1
     if done > engine[E_DONE]:
@@ -208,8 +221,18 @@ def _log_transfer(ctx, engine, slot, index):
     record[X_BYTES] = engine[slot + T_ROWS] * engine[slot + T_BYTES]
     record[X_WRITE] = engine[slot + T_WRITE]
     record[X_ENGINE] = index
-    record[X_QUEUED] = engine[slot + T_QUEUED]
+    record[X_QUEUED] = engine[slot + T_ISSUED]
     ctx[TRANSFER_COUNT] += 1
+
+
+@njit
+def _account(ctx, dma, engine, slot, time, cycles):
+    """A burst leaves at `time`: the unit sends while any of its engines does."""
+    wait(ctx, _DMA_UNIT, U_IDLE, min(engine[slot + T_ISSUED], time))
+    wait(ctx, _DMA_UNIT, U_SCRATCHPAD, min(engine[slot + T_READY] - dma[M_STARTUP], time))
+    wait(ctx, _DMA_UNIT, U_STARTUP, min(engine[slot + T_READY], time))
+    wait(ctx, _DMA_UNIT, U_OUTSTANDING, time)
+    busy(ctx, _DMA_UNIT, time + cycles)
 
 
 @njit
@@ -230,9 +253,7 @@ def _move(chip, ctx, time, dram, spad, size, write):
         done += take(ctx, size, done, 1)
         events[EVENT_SPAD_WRITE] += size
         settle(ctx, spad, size, 1, done)
-    if chip[CHIP_TIMELINE]:
-        bucket = min(served >> chip[CHIP_TIMELINE_SHIFT], chip[CHIP_TIMELINE_SIZE] - 1)
-        pointer_int64(chip[CHIP_TIMELINE])[bucket] += size
+    note_traffic(chip, served, size)
     return done
 
 

@@ -22,10 +22,12 @@ from archsim.machine.layout import (
     H_BUBBLE,
     H_COUNTER_MASK,
     H_COUNTERS,
+    H_DECODED,
     H_FETCH,
     H_FETCH_CAUSE,
     H_FETCH_WIDTH,
     H_FETCHED,
+    H_FOLD,
     H_HISTORY,
     H_HISTORY_MASK,
     H_KIND,
@@ -36,7 +38,6 @@ from archsim.machine.layout import (
     H_RETURN_SIZE,
     H_RETURN_TOP,
     H_RETURNS,
-    H_STAGES,
     JUMP_CONDITIONAL,
     JUMP_INDIRECT,
     K_SHIFT,
@@ -62,26 +63,27 @@ def fetched(ctx, h, pc, clock):
     line = pc >> h[H_LINE_SHIFT]
     if line != h[H_LINE]:
         h[H_LINE] = line
-        if ctx[L1I] != 0:
-            _instruction_line(ctx, h, line)
+        arrival = instruction_line(ctx, line, h[H_FETCH])
+        if arrival > h[H_FETCH]:
+            h[H_FETCH] = arrival
+            h[H_FETCH_CAUSE] = STALL_ICACHE
     return h[H_FETCH]
 
 
 @njit
-def _instruction_line(ctx, h, line):
-    """Look a line up in the instruction cache, and let fetch wait for it."""
+def instruction_line(ctx, line, time):
+    """When the instruction cache gives a line that fetch asks for at `time`."""
+    if ctx[L1I] == 0:
+        return time
     cache = pointer_int64(ctx[L1I])
     found = touch(cache, line, 0)
     if found >= 0:
-        arrival = cache[found]
-    else:
-        pointer_int64(ctx[EVENTS])[EVENT_L1I_MISS] += 1
-        size = 1 << cache[K_SHIFT]
-        arrival = fetch_line(ctx, line * size, size, h[H_FETCH])
-        install(cache, line, 0, arrival)
-    if arrival >> 1 > h[H_FETCH]:
-        h[H_FETCH] = arrival >> 1
-        h[H_FETCH_CAUSE] = STALL_ICACHE
+        return max(time, cache[found] >> 1)
+    pointer_int64(ctx[EVENTS])[EVENT_L1I_MISS] += 1
+    size = 1 << cache[K_SHIFT]
+    arrival = fetch_line(ctx, line * size, size, time)
+    install(cache, line, 0, arrival)
+    return arrival >> 1
 
 
 @njit
@@ -128,7 +130,7 @@ def redirect(h, outcome, resolved):
         h[H_FETCH] = resolved + h[H_PENALTY]
         h[H_FETCH_CAUSE] = STALL_BRANCH
         return
-    h[H_FETCH] += h[H_BUBBLE] if outcome == TAKEN else min(h[H_STAGES], h[H_PENALTY])
+    h[H_FETCH] += h[H_BUBBLE] if outcome == TAKEN else h[H_DECODED]
     h[H_FETCH_CAUSE] = STALL_FETCH
 
 
@@ -158,7 +160,8 @@ def _direction(h, pc, taken, backward):
     counters = pointer_int64(h[H_COUNTERS])
     index = pc >> 1
     if h[H_KIND] == PREDICT_GSHARE:
-        index ^= h[H_HISTORY]
+        # a history longer than the index is folded
+        index ^= h[H_HISTORY] ^ h[H_HISTORY] >> h[H_FOLD]
         h[H_HISTORY] = (h[H_HISTORY] << 1 | (1 if taken else 0)) & h[H_HISTORY_MASK]
     index &= h[H_COUNTER_MASK]
     guess = counters[index] >= 2

@@ -31,8 +31,10 @@ def hart_state(core: Any, array: Array) -> np.ndarray:
     h[at.H_WIDTH], h[at.H_PENALTY] = hart.width, hart.branch_penalty
     front = hart.front_end
     h[at.H_BUBBLE], h[at.H_STAGES] = front.taken_bubble, front.stages
+    h[at.H_DECODED] = min(front.decode or front.stages, hart.branch_penalty)
+    h[at.H_BLOCKING], h[at.H_SLACK] = hart.blocking, hart.late_alu
     h[at.H_FETCH_WIDTH] = front.width or hart.width
-    h[at.H_LEAD] = max(1, front.queue // hart.width)
+    h[at.H_LEAD] = front.queue // hart.width
     h[at.H_FETCH_CAUSE] = at.STALL_FETCH
     h[at.H_LINE], h[at.H_LINE_SHIFT] = -1, core.l1i.line.bit_length() - 1 if core.l1i else _PERFECT_LINE_SHIFT
     _predictor(h, hart.predictor, array)
@@ -50,7 +52,7 @@ def _predictor(h: np.ndarray, predictor: Any, array: Array) -> None:
     # weakly not taken
     counters[:] = 1
     h[at.H_COUNTERS], h[at.H_COUNTER_MASK] = counters.ctypes.data, predictor.entries - 1
-    h[at.H_HISTORY_MASK] = (1 << predictor.history) - 1
+    h[at.H_HISTORY_MASK], h[at.H_FOLD] = (1 << predictor.history) - 1, predictor.entries.bit_length() - 1
     targets = array(2 * predictor.btb)
     targets[:] = -1
     h[at.H_BTB], h[at.H_BTB_SIZE] = targets.ctypes.data, predictor.btb
@@ -58,15 +60,22 @@ def _predictor(h: np.ndarray, predictor: Any, array: Array) -> None:
 
 
 def _ports(h: np.ndarray, hart: Any) -> None:
+    room = 0
+    caps: list[int] = []
     for unit in at.UNITS[: at.FIRST_DECOUPLED]:
         port = at.H_PORTS + at.PORT_FIELDS * at.UNIT_ID[unit]
-        interval = getattr(hart.interval, unit, 1) or getattr(hart.latency, unit)
-        count = getattr(hart.ports, unit, 1) or min(hart.width, at.MAXIMUM_PORTS)
-        h[port + at.P_COUNT], h[port + at.P_INTERVAL] = count, interval
-        h[port + at.P_GROUP] = at.GROUPS.index(_GROUP.get(unit, "integer"))
-    for index, group in enumerate(at.GROUPS):
-        place = at.H_GROUPS + at.PORT_GROUP_FIELDS * index
-        h[place + at.G_CAP], h[place + at.G_CYCLE] = getattr(hart.ports, group) or hart.width, -1
+        interval = int(getattr(hart.interval, unit, 1) or getattr(hart.latency, unit))
+        group = at.GROUPS.index(_GROUP.get(unit, "integer"))
+        caps.append(int(getattr(hart.ports, unit, 1)) or hart.width)
+        h[port + at.P_COUNT], h[port + at.P_INTERVAL], h[port + at.P_GROUP] = caps[-1], interval, group
+        h[port + at.P_HOLD] = interval if interval > 1 else at.NEVER
+        h[port + at.P_COUNTS] = 1 << 4 * at.UNIT_ID[unit] | 1 << 4 * (at.FIRST_DECOUPLED + group)
+    for index, name in enumerate(at.GROUPS):
+        caps.append(int(getattr(hart.ports, name)) or hart.width)
+        h[at.H_GROUPS + index] = caps[-1]
+    for index, cap in enumerate(caps):
+        room |= (at.MAXIMUM_PORTS - cap) << 4 * index
+    h[at.H_ROOM] = room
 
 
 def _window(h: np.ndarray, window: Any, array: Array) -> None:

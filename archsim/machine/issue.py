@@ -22,6 +22,7 @@ from archsim.machine.layout import (
     BUILTIN_STORE,
     BUILTIN_SYNC,
     BUILTIN_WAIT,
+    CAUSE,
     COLUMN,
     COLUMNS,
     EVENT_MACS,
@@ -62,8 +63,12 @@ from archsim.machine.layout import (
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.operands import barrier_of, operand
 from archsim.machine.scratchpad import check_access, check_gather, earliest, mark
+from archsim.machine.vector_issue import dispatch_vector, settle_all
+from archsim.machine.vector_layout import INDEXED, INFO_ACCESS
+from archsim.machine.vector_memory import note_indexed
+from archsim.machine.vector_queue import vector_block
 
-_DMA = _UNIT_ID["dma"]
+_DMA, _VECTOR = _UNIT_ID["dma"], _UNIT_ID["vector"]
 
 
 @njit
@@ -78,6 +83,8 @@ def issue(ctx, op, word, immediate, start):
     ctx[NOW] = start + 1
     if info[INFO_HAS_PATTERN]:
         call_at(pointer_int64(ctx[PATTERNS])[op], ctx, word, immediate)
+    if info[INFO_ACCESS] == INDEXED:
+        note_indexed(ctx, vector_block(ctx), info, word)
     if builtin == BUILTIN_WAIT:
         return _wait(ctx, info, word, start)
     if builtin == BUILTIN_SYNC:
@@ -89,7 +96,10 @@ def issue(ctx, op, word, immediate, start):
         ctx[NOW] = start
         call_at(_function(ctx, op), ctx, word, immediate)
         ctx[NOW] = start + 1
-    if unit >= FIRST_DECOUPLED and ctx[TRAP] == 0:
+    if unit == _VECTOR and ctx[TRAP] == 0:
+        dispatch_vector(ctx, info, ctx[INFO] + op * INFO_SIZE * 8, word, immediate, start)
+    elif unit >= FIRST_DECOUPLED and ctx[TRAP] == 0:
+        settle_all(ctx)
         dispatch(ctx, info, unit, word, start)
     elif builtin == BUILTIN_SCALAR:
         _scalar(ctx, info, word, start)
@@ -113,6 +123,7 @@ def _scalar(ctx, info, word, start):
     latency = max(1, work[WORK_LATENCY]) if described else 1
     for index in range(info[INFO_WRITES]):
         ready[operand(info, INFO_WRITE0, index, word)] = time + latency
+        pointer_int64(ctx[CAUSE])[operand(info, INFO_WRITE0, index, word)] = info[INFO_UNIT]
     ctx[NOW] = time + 1
     if described:
         pointer_int64(ctx[EVENTS])[EVENT_MACS + work[WORK_FORMAT]] += work[WORK_MACS]
@@ -147,6 +158,7 @@ def _sync(ctx, start):
 @njit
 def _dma(ctx, op, info, word, immediate, start, write):
     """Queue a transfer; its values move now, its bursts in time order."""
+    settle_all(ctx)
     free = slot_free_at(ctx)
     if free >= INFINITY:
         ctx[BLOCKED_ON] = 2
@@ -181,6 +193,6 @@ def _dma(ctx, op, info, word, immediate, start, write):
         size, rows = rows * size, 1
     enqueue(
         ctx, write, dram[ACCESS_ADDRESS], spad[ACCESS_ADDRESS], rows, size, strides[0], strides[1], barrier,
-        max(time, ready), dram[ACCESS_INDEX],
+        time, max(time, ready), dram[ACCESS_INDEX],
     )  # fmt: skip
     return RUNNING

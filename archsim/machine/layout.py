@@ -9,11 +9,13 @@ from __future__ import annotations
     STALLS, EVENTS, WORK, LIMIT_TIME, LIMIT_COUNT, CHIP, UNIT, UNIT_FREE, UNIT_BUSY, QUEUES, GRANULE_WRITE,
     GRANULE_READ, GRANULE_SHIFT, BANDWIDTH, BARRIER_COUNT, BARRIER_DONE, DMA, BLOCKED_ON, MARK_CSR, MARKS,
     MARK_COUNT, MARK_LIMIT, RECORD_INDEX, RECORD_VALUE, RECORD_COUNT, RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE,
-    TRACE_COUNT, TRACE_POSITION, LAST_WEIGHTS, LAST_WEIGHTS_READY, FINISHED, SYNC_WAITING, CONFLICT_CYCLES, FFLAGS,
+    TRACE_COUNT, TRACE_POSITION, ARRAY, ACCOUNTS, FINISHED, SYNC_WAITING, CONFLICT_CYCLES, FFLAGS,
     VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH, PRIVILEGE, FLOAT_OFF, WAITING, HART_STATE, PARTIAL,
     L1D, L1I, L2, MSHRS, INFLIGHT, SERVED, HELD, UNIT_BEGIN, UNIT_DONE, VIEW_LOG, VIEW_COUNT, VIEW_LIMIT, VIEW_NUMBER,
-    VIEW_STATE, TRANSFER_LOG, TRANSFER_COUNT,
-) = range(93)  # fmt: skip
+    VIEW_STATE, TRANSFER_LOG, TRANSFER_COUNT, MISS_WAIT,
+) = range(94)  # fmt: skip
+VECTOR = 111
+"""The block of the vector unit, see vector_layout (apart from the others, so that both lists can grow)."""
 CONTEXT_SIZE = 112
 COLUMNS = 8
 """Compiled functions per instruction: by element width 8, 16, 32, 64 (COLUMN 0 to 3), and none (4: vtype is vill)."""
@@ -71,6 +73,25 @@ STALL_ORDER = STALL_ID["memory_order"]
 STALL_DMA_WAIT, STALL_SYNC = STALL_ID["dma_wait"], STALL_ID["sync"]
 STALL_DRAIN, STALL_IDLE = STALL_ID["drain"], STALL_ID["idle"]
 
+# -- where a decoupled unit's cycles go besides work, see accounts.py
+UNIT_CAUSES = (
+    "idle", *(f"operand_{unit}" for unit in UNITS), "scratchpad", "bank_conflict", "fold", "startup", "outstanding",
+    "drain", "end",
+)  # fmt: skip
+"""idle: nothing was dispatched to the unit; operand_...: a register was not ready, by the unit that writes it or still
+reads it; scratchpad: another unit's bytes; bank_conflict: banks were busy; fold: a systolic array that serialises its
+folds fills or drains; startup: of a transfer; outstanding: as many bursts on their way as the engine may have; drain:
+after the last input until the last result; end: after that."""
+UNIT_CAUSE_ID = {name: index for index, name in enumerate(UNIT_CAUSES)}
+U_IDLE, U_OPERAND, U_SCRATCHPAD = UNIT_CAUSE_ID["idle"], UNIT_CAUSE_ID["operand_alu"], UNIT_CAUSE_ID["scratchpad"]
+U_CONFLICT, U_FOLD, U_STARTUP = UNIT_CAUSE_ID["bank_conflict"], UNIT_CAUSE_ID["fold"], UNIT_CAUSE_ID["startup"]
+U_OUTSTANDING, U_DRAIN, U_END = UNIT_CAUSE_ID["outstanding"], UNIT_CAUSE_ID["drain"], UNIT_CAUSE_ID["end"]
+# per decoupled unit: cycles by cause, when its first work began (-1: none yet), when its last result is there
+ACCOUNT_BEGIN, ACCOUNT_LAST = len(UNIT_CAUSES), len(UNIT_CAUSES) + 1
+ACCOUNT_FIELDS = len(UNIT_CAUSES) + 2
+ACCOUNT_READERS = (len(UNITS) - FIRST_DECOUPLED) * ACCOUNT_FIELDS
+"""Behind the units' accounts: the unit that last read each register of the scoreboard."""
+
 # -- number formats and vector work classes
 FORMAT_BITS = {
     "none": 0, "int8": 8, "int4": 4, "int3": 3, "int2": 2, "ternary": 1.6, "sign": 1, "int16": 16, "int32": 32,
@@ -123,7 +144,8 @@ WORK_SIZE = WORK_MEMORY + MAXIMUM_ACCESSES * MEMORY_FIELDS
 INFO_UNIT, INFO_READS, INFO_WRITES, INFO_HAS_PATTERN, INFO_BUILTIN = range(5)
 INFO_READ0, INFO_WRITE0, INFO_ALWAYS, INFO_BARRIER = 7, 31, 5, 6
 MAXIMUM_OPERANDS = 12
-INFO_SIZE = 56
+INFO_SIZE = 96
+"""Facts about vector instructions, from 56 on, are listed in vector_layout."""
 BUILTIN_NONE, BUILTIN_WAIT, BUILTIN_SYNC, BUILTIN_LOAD, BUILTIN_STORE, BUILTIN_SCALAR = range(6)
 
 # -- what is known of a CSR (CSR_FACTS, CSR_FIELDS numbers for each of 4096)
@@ -140,11 +162,21 @@ UNIT_FIELDS = 32
 (
     U_WIDTH, U_LATENCY, U_QUEUE, U_KIND, U_ROWS, U_COLUMNS, U_DEPTH, U_DOUBLE_BUFFERED, U_RATES,
 ) = (0, 1, 2, 3, 4, 5, 6, 7, 8)  # fmt: skip
-KIND_DOT_PRODUCT, KIND_SYSTOLIC_WS = 0, 1
+U_SERIAL = 31
+"""Whether the folds of a systolic array are serial."""
+MATRIX_KINDS = ("dot_product", "outer_product", "systolic_os", "systolic_ws", "systolic_is")
+KIND_DOT_PRODUCT, KIND_OUTER_PRODUCT, KIND_SYSTOLIC_OS, KIND_SYSTOLIC_WS, KIND_SYSTOLIC_IS = range(5)
 RATE_SCALE = 1 << 16
 """Rates (fractions) are held as integers times this."""
 QUEUE_SLOTS = 64
 """Ring of start times kept per unit: queues are at most this deep."""
+
+# -- the matrix unit's array: register that it holds and which contents of it, when they took effect, when the last
+# result of the fold is out; then its rates by formats (weights x activations), and the format that energy is counted by
+(A_STATIONARY, A_VERSION, A_SWAPPED, A_DRAINED) = range(4)
+A_RATES = 4
+A_COUNTED = A_RATES + len(FORMATS) ** 2
+ARRAY_SIZE = A_COUNTED + len(FORMATS) ** 2
 
 # -- the chip, shared by harts
 (
@@ -180,7 +212,7 @@ E_FREE = 8
 E_DESCRIPTORS = E_FREE + QUEUE_SLOTS
 (
     T_WRITE, T_DRAM, T_SPAD, T_ROWS, T_BYTES, T_DRAM_STRIDE, T_SPAD_STRIDE, T_BARRIER, T_READY, T_INDEX,
-    T_NUMBER, T_QUEUED, T_BEGIN,
+    T_NUMBER, T_ISSUED, T_BEGIN,
 ) = range(13)  # fmt: skip
 T_FIELDS = 13
 E_RING = E_DESCRIPTORS + QUEUE_SLOTS * T_FIELDS
@@ -200,19 +232,25 @@ K_FIRST = 8
 # -- state of a hart's pipeline (HART_STATE)
 (
     H_WIDTH, H_TIME, H_USED, H_BUSY, H_FETCH, H_FETCHED, H_FETCH_CAUSE, H_FETCH_WIDTH, H_LEAD, H_LINE, H_LINE_SHIFT,
-    H_PENALTY, H_BUBBLE, H_STAGES, H_KIND, H_COUNTERS, H_COUNTER_MASK, H_HISTORY, H_HISTORY_MASK, H_BTB, H_BTB_SIZE,
-    H_RETURNS, H_RETURN_SIZE, H_RETURN_TOP, H_STORES, H_STORE_SLOTS, H_STORE_HEAD, H_STORE_LAST, H_UNIT, H_START,
-    H_READY, H_DISPATCH, H_FETCHED_AT, H_LATE, H_COMPLETE, H_PRODUCER, H_SERIAL,
-) = range(37)  # fmt: skip
+    H_PENALTY, H_BUBBLE, H_DECODED, H_STAGES, H_COUNTS, H_ROOM, H_KIND, H_COUNTERS, H_COUNTER_MASK, H_HISTORY,
+    H_HISTORY_MASK, H_BTB, H_BTB_SIZE, H_RETURNS, H_RETURN_SIZE, H_RETURN_TOP, H_STORES, H_STORE_SLOTS,
+    H_STORE_HEAD, H_STORE_LAST, H_READY, H_DISPATCH, H_FETCHED_AT, H_LATE, H_COMPLETE, H_SERIAL, H_BLOCKING, H_SLACK,
+    H_FOLD,
+) = range(40)  # fmt: skip
 H_PORTS = 48
-"""First of the ports: PORT_FIELDS numbers per unit of the pipeline, then GROUP_FIELDS per group of ports."""
-PORT_FIELDS, MAXIMUM_PORTS = 8, 4
-P_COUNT, P_INTERVAL, P_GROUP, P_FREE = 0, 1, 2, 4
+"""First of the ports: PORT_FIELDS numbers per unit of the pipeline, then the instructions per cycle of each group."""
+PORT_FIELDS = 8
+P_COUNT, P_INTERVAL, P_GROUP, P_FREE, P_HOLD, P_COUNTS = range(6)
+"""Instructions per cycle, initiation interval, group; when it is free again where the interval is longer than a cycle;
+what P_FREE is set to behind a start; what a start adds to the counts of a cycle."""
+MAXIMUM_PORTS = 7
+PORTS_OVER = 0x0888888888888888
+"""The highest of the four bits of each count: of units in the pipeline, then of groups."""
+FIRST_ALONE = UNIT_ID["csr"]
+"""Units from here on open a group of instructions of their own."""
 H_GROUPS = H_PORTS + PORT_FIELDS * FIRST_DECOUPLED
 GROUPS = ("integer", "memory", "floating")
-PORT_GROUP_FIELDS = 3
-G_CAP, G_CYCLE, G_USED = range(PORT_GROUP_FIELDS)
-H_WINDOW = H_GROUPS + PORT_GROUP_FIELDS * len(GROUPS)
+H_WINDOW = H_GROUPS + len(GROUPS)
 """First of what an out-of-order hart needs beside: host addresses and sizes of its rings."""
 (
     O_NUMBER, O_ROB, O_ROB_SIZE, O_QUEUE, O_QUEUE_SIZE, O_QUEUE_AT, O_LOADS, O_LOADS_SIZE, O_LOAD_AT, O_STORES,

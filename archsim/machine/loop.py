@@ -9,16 +9,7 @@ from __future__ import annotations
 from archsim.isa.lower import Lowering
 from archsim.isa.spec import Instruction
 from archsim.machine.coded import Coded, vocabulary
-from archsim.machine.loop_timing import (
-    begin_lines,
-    branch_lines,
-    cache_lines,
-    clock,
-    commit_lines,
-    end_lines,
-    setup_lines,
-    timing_imports,
-)
+from archsim.machine.loop_timing import branch_lines, cache_lines, clock, timing_imports, timing_lines
 from archsim.machine.variant import Variant
 
 
@@ -52,7 +43,7 @@ def loop_source(coded: Coded, variant: Variant) -> str:
     if coded.floats:
         body += ["csr = pointer_int64(ctx[CSR])", "forget_host_flags()"]
     if variant.timed:
-        body += setup_lines(variant)
+        body += timing_lines(variant, "setup")
     if variant.record:
         body += [
             "k = ctx[RECORD_COUNT]",
@@ -73,7 +64,7 @@ def loop_source(coded: Coded, variant: Variant) -> str:
     if coded.floats:
         body += ["gather_host_flags(ctx)"]
     if variant.timed:
-        body += end_lines(variant)
+        body += timing_lines(variant, "end")
     if variant.record:
         body += ["ctx[RECORD_COUNT] = k"]
     if variant.replay:
@@ -91,7 +82,7 @@ def _round(coded: Coded, variant: Variant) -> list[str]:
     lines += ["w = code[2 * i]", "imm = code[2 * i + 1]", "op = w & 0xFFFF", "pc = base + 2 * i"]
     lines += ["target = np.int64(-1)"]
     if variant.timed:
-        lines += begin_lines(variant)
+        lines += timing_lines(variant, "begin")
     if variant.record or variant.view:
         lines += ["at = i"]
     keyword = "if"
@@ -102,7 +93,7 @@ def _round(coded: Coded, variant: Variant) -> list[str]:
     lines.append("else:")
     lines += ["    " + line for line in _outside(variant)]
     if variant.timed:
-        lines += commit_lines(variant)
+        lines += timing_lines(variant, "commit")
     lines.append("n += 1")
     if variant.step:
         lines += ["if status == RUNNING:", "    status = YIELDED", "break"]

@@ -8,9 +8,14 @@ the hart is held up (`behind`), and what became of a branch (`outcome`).
 from __future__ import annotations
 
 from archsim.isa.spec import Instruction
+from archsim.machine import loop_in_order as in_order
+from archsim.machine import loop_single as single
 from archsim.machine.variant import Variant
 
 SETUP = [
+    "ready = pointer_int64(ctx[READY])",
+    "cause = pointer_int64(ctx[CAUSE])",
+    "events = pointer_int64(ctx[EVENTS])",
     "sched = pointer_int64(ctx[SCHED])",
     "h = pointer_int64(ctx[HART_STATE])",
     "l1d = pointer_int64(ctx[L1D])",
@@ -20,102 +25,47 @@ SETUP = [
     "limit_time = ctx[LIMIT_TIME]",
 ]
 BEGIN = ["s = sched[i]", "d = s & 255", "behind = np.int64(0)", "extra = np.int64(0)", "outcome = np.int64(NOT_TAKEN)"]
-Lines = tuple[list[str], list[str], list[str], list[str]]
-"""Before the loop, where an instruction begins, where it is committed, behind the loop."""
-CALLED: Lines = (
-    [],
-    ["start = begin(ctxp, h, s, pc)", "behind = start + 1"],
-    ["commit(ctxp, h, s, behind, extra)", "if outcome != NOT_TAKEN:", "    redirect(h, outcome, h[H_COMPLETE])"],
-    ["ctx[NOW] = h[H_TIME] + (h[H_USED] > 0)"],
-)
-SINGLE: Lines = (
-    [
-        "ready = pointer_int64(ctx[READY])",
-        "cause = pointer_int64(ctx[CAUSE])",
-        "stalls = pointer_int64(ctx[STALLS])",
-        "events = pointer_int64(ctx[EVENTS])",
-        "now = h[H_TIME]",
-    ],
-    [
-        "start = ready[(s >> 8) & 255]",
-        "late = (s >> 8) & 255",
-        "if ready[(s >> 16) & 255] > start:",
-        "    late = (s >> 16) & 255",
-        "    start = ready[late]",
-        "if ready[(s >> 48) & 255] > start:",
-        "    late = (s >> 48) & 255",
-        "    start = ready[late]",
-        "if start > now:",
-        "    stalls[cause[late]] += start - now",
-        "    now = start",
-        "unit = (s >> 40) & 255",
-        "free = h[H_PORTS + PORT_FIELDS * unit + P_FREE] if unit < FIRST_DECOUPLED else np.int64(0)",
-        "if free > now:",
-        "    stalls[STALL_STRUCTURAL + unit] += free - now",
-        "    now = free",
-        "start = now",
-        "behind = start + 1",
-    ],
-    [
-        "if behind > start + 1:",
-        "    stalls[ctx[HELD]] += behind - start - 1",
-        "now = behind",
-        "if unit < FIRST_DECOUPLED:",
-        "    h[H_PORTS + PORT_FIELDS * unit + P_FREE] = start + h[H_PORTS + PORT_FIELDS * unit + P_INTERVAL]",
-        "    ready[d] = behind - 1 + ((s >> 24) & 0xFFFF) + extra",
-        "else:",
-        "    ready[d] = max(ready[d], behind - 1 + ((s >> 24) & 0xFFFF) + extra)",
-        "cause[d] = ctx[SERVED] if extra > 0 else unit",
-        "events[unit] += 1",
+OUT_OF_ORDER = {
+    "setup": [],
+    "begin": ["start = begin(ctxp, h, ready, cause, s, pc)", "behind = start + 1"],
+    "commit": [
+        "commit(ctxp, h, ready, cause, events, s, start, behind, extra)",
         "if outcome != NOT_TAKEN:",
-        "    lost = h[H_PENALTY] if outcome == WRONG else min(h[H_PENALTY], h[H_STAGES])",
-        "    stalls[STALL_BRANCH if outcome == WRONG else STALL_FETCH] += lost",
-        "    now += lost",
+        "    redirect(h, outcome, h[H_COMPLETE])",
     ],
-    ["ctx[NOW] = now", "h[H_TIME] = now", "h[H_BUSY] = n"],
-)
-"""The same as the module in_order, of a hart that issues one instruction per cycle, fetches without loss and predicts
-nothing: three times as fast."""
-VIEW = ["if log_view(ctxp, h, at, s, w, start, behind) and status == RUNNING:", "    status = VIEW_FULL"]
+    "end": ["ctx[NOW] = h[H_TIME] + (h[H_USED] > 0)"],
+}
+SINGLE = {"setup": single.SETUP, "begin": single.BEGIN, "commit": single.COMMIT, "end": single.END}
+IN_ORDER = {"setup": in_order.SETUP, "begin": in_order.BEGIN, "commit": in_order.COMMIT, "end": in_order.END}
+CORES = {"single": SINGLE, "in_order": IN_ORDER, "out_of_order": OUT_OF_ORDER}
+LOG = ["if log_view(ctxp, h, at, s, w, behind) and status == RUNNING:", "    status = VIEW_FULL"]
 
 
-def setup_lines(variant: Variant) -> list[str]:
-    """Lines before the loop."""
-    return SETUP + _lines(variant)[0]
-
-
-def begin_lines(variant: Variant) -> list[str]:
-    """Lines that say when an instruction starts."""
-    return BEGIN + _lines(variant)[1]
-
-
-def commit_lines(variant: Variant) -> list[str]:
-    """Lines that enter that it has."""
-    return _lines(variant)[2] + (VIEW if variant.view else [])
-
-
-def end_lines(variant: Variant) -> list[str]:
-    """Lines behind the loop."""
-    return _lines(variant)[3]
+def timing_lines(variant: Variant, part: str) -> list[str]:
+    """Lines of a timed loop: "setup" before it, "begin" and "commit" of an instruction, "end" behind it."""
+    lines = CORES[variant.core][part]
+    if part == "setup":
+        return SETUP + lines
+    if part == "begin":
+        return BEGIN + lines
+    if part == "commit" and variant.view:
+        return lines + (in_order.VIEW if variant.core == "in_order" else []) + LOG
+    return lines
 
 
 def clock(variant: Variant) -> str:
     """The hart's clock."""
-    return "now" if variant.core == "single" else "h[H_TIME]"
-
-
-def _lines(variant: Variant) -> Lines:
-    return SINGLE if variant.core == "single" else CALLED
+    return "h[H_TIME]" if variant.core == "out_of_order" else "now"
 
 
 def timing_imports(variant: Variant) -> list[str]:
     """Import lines of a timed loop."""
     lines = ["from archsim.machine.cache import l1_access, store_wait", "from archsim.machine.issue import issue"]
-    if variant.core != "single":
+    if variant.core == "in_order":
+        lines.append("from archsim.machine.front_end import branch, instruction_line")
+    elif variant.core == "out_of_order":
         lines.append("from archsim.machine.front_end import branch, redirect")
-        lines.append(f"from archsim.machine.{variant.core} import begin, commit")
-    if variant.core == "out_of_order":
-        lines.append("from archsim.machine.out_of_order import load_access, store_access")
+        lines.append("from archsim.machine.out_of_order import begin, commit, load_access, store_access")
     if variant.view:
         lines.append("from archsim.machine.view_log import log_view")
     return lines
@@ -133,7 +83,14 @@ def cache_lines(variant: Variant, address: str, store: bool) -> list[str]:
         f"    extra = l1_access(ctxp, {address}, start, np.int64({int(store)}))",
     ]
     if not store:
-        return lines
+        return [
+            *lines,
+            # with all miss registers taken the hart goes no further
+            "    if ctx[MISS_WAIT] > 0:",
+            "        behind += ctx[MISS_WAIT]",
+            "        extra -= ctx[MISS_WAIT]",
+            "        ctx[HELD] = ctx[SERVED]",
+        ]
     return [
         *lines,
         "else:",
@@ -149,11 +106,5 @@ def branch_lines(variant: Variant, instruction: Instruction) -> list[str]:
     registers = [variable.name for variable in instruction.variables if variable.register == "X"]
     kind = "JUMP_CONDITIONAL" if "xd" not in registers else "JUMP_DIRECT" if len(registers) == 1 else "JUMP_INDIRECT"
     if variant.core == "single":
-        outcome = "DECODED" if kind == "JUMP_DIRECT" else "WRONG"
-        return [
-            "events[EVENT_BRANCH] += 1",
-            "if target != -1:",
-            f"    outcome = np.int64({outcome})",
-            *([] if kind == "JUMP_DIRECT" else ["    events[EVENT_WRONG] += 1"]),
-        ]
+        return single.branch_lines(kind == "JUMP_DIRECT")
     return [f"outcome = branch(ctxp, h, pc, pc + 4 + 2 * (w >> 63), target, {kind}, d, (s >> 8) & 255, imm < 0)"]

@@ -16,15 +16,13 @@ import numpy as np
 from archsim.machine.cache import l1_access
 from archsim.machine.front_end import consume, fetched
 from archsim.machine.host import pointer_int64
-from archsim.machine.in_order import result, wait_until
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BOOK_CYCLES,
-    CAUSE,
     EVENT_VIOLATION,
     EVENTS,
+    FIRST_ALONE,
     FIRST_DECOUPLED,
-    G_CAP,
     H_BUSY,
     H_COMPLETE,
     H_DISPATCH,
@@ -37,7 +35,6 @@ from archsim.machine.layout import (
     H_PORTS,
     H_READY,
     H_SERIAL,
-    H_START,
     H_TIME,
     H_USED,
     H_WIDTH,
@@ -68,10 +65,9 @@ from archsim.machine.layout import (
     P_COUNT,
     P_FREE,
     P_GROUP,
-    P_INTERVAL,
+    P_HOLD,
+    PARTIAL,
     PORT_FIELDS,
-    PORT_GROUP_FIELDS,
-    READY,
     SERVED,
     STALL_ISSUE_QUEUE,
     STALL_LOAD_QUEUE,
@@ -79,17 +75,18 @@ from archsim.machine.layout import (
     STALL_ROB,
     STALL_STORE_QUEUE,
     STALL_STRUCTURAL,
+    STALLS,
     STORE_FIELDS,
     STORE_TABLE,
     WAIT_TABLE,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 
-_ALONE, _LOAD, _STORE = _UNIT_ID["csr"], _UNIT_ID["load"], _UNIT_ID["store"]
+_LOAD, _STORE = _UNIT_ID["load"], _UNIT_ID["store"]
 
 
 @njit
-def begin(ctx, h, s, pc):
+def begin(ctx, h, ready, cause, s, pc):
     """When the instruction with scoreboard word `s` starts. Nothing of it is kept before it retires."""
     unit = (s >> 40) & 255
     arrival = fetched(ctx, h, pc, h[O_DISPATCH])
@@ -97,21 +94,19 @@ def begin(ctx, h, s, pc):
     h[O_ADDRESS] = -1
     dispatch = _rename(ctx, h, unit, arrival)
     h[H_DISPATCH] = dispatch
-    time = _operands(ctx, h, s, dispatch + 1)
-    if unit >= _ALONE:
+    time = _operands(h, ready, s, dispatch + 1)
+    if unit >= FIRST_ALONE:
         # CSR accesses, fences, barriers and what is handed to other units wait until they are the oldest, and alone
         time = max(time, h[H_TIME] + (h[H_USED] > 0))
         if h[O_BLOCK] < 0 and unit < FIRST_DECOUPLED:
             h[O_BLOCK] = unit
         h[H_READY] = time
-        h[H_START] = time
         return time
     if unit == _LOAD and h[O_SPECULATIVE] == 0 and h[O_STORE_ADDRESS] > time:
         time = h[O_STORE_ADDRESS]
         h[H_LATE] = -1 - STALL_ORDER
     h[H_READY] = time
-    h[H_START] = _free_port(h, unit, time)
-    return h[H_START]
+    return _free_port(h, unit, time)
 
 
 @njit
@@ -124,7 +119,7 @@ def _rename(ctx, h, unit, arrival):
     h[O_BLOCK] = -1
     if h[H_SERIAL] > time:
         time = h[H_SERIAL]
-        h[O_BLOCK] = _ALONE
+        h[O_BLOCK] = FIRST_ALONE
     entry = pointer_int64(h[O_ROB])[h[O_NUMBER] % h[O_ROB_SIZE]]
     if entry > time:
         time = entry
@@ -139,7 +134,7 @@ def _rename(ctx, h, unit, arrival):
         if entry > time:
             time = entry
             h[O_BLOCK] = STALL_STORE_QUEUE
-    if unit >= _ALONE:
+    if unit >= FIRST_ALONE:
         return time
     entry = _queue_entry(h, time)
     if entry > time:
@@ -166,9 +161,8 @@ def _queue_entry(h, time):
 
 
 @njit
-def _operands(ctx, h, s, time):
+def _operands(h, ready, s, time):
     """When the operands are ready, not before `time`; H_LATE is the register that comes last."""
-    ready = pointer_int64(ctx[READY])
     h[H_LATE] = -1
     for shift in (8, 16, 48):
         register = (s >> shift) & 255
@@ -182,13 +176,9 @@ def _operands(ctx, h, s, time):
 def _free_port(h, unit, time):
     """The first cycle from `time` on for which ports of the unit and of its group are not all booked."""
     port = H_PORTS + unit * PORT_FIELDS
-    if h[port + P_INTERVAL] > 1:
-        free = h[port + P_FREE]
-        for index in range(1, h[port + P_COUNT]):
-            free = min(free, h[port + P_FREE + index])
-        time = max(time, free)
     group = h[port + P_GROUP]
-    cap = h[H_GROUPS + group * PORT_GROUP_FIELDS + G_CAP]
+    time = max(time, h[port + P_FREE])
+    cap = h[H_GROUPS + group]
     books = pointer_int64(h[O_BOOKS])
     own, shared = unit * BOOK_CYCLES, (FIRST_DECOUPLED + group) * BOOK_CYCLES
     while True:
@@ -210,12 +200,7 @@ def _book(h, unit, time):
     for row in (unit, FIRST_DECOUPLED + h[port + P_GROUP]):
         place = row * BOOK_CYCLES + (time & (BOOK_CYCLES - 1))
         books[place] = time << 8 | _booked(books[place], time) + 1
-    if h[port + P_INTERVAL] > 1:
-        best = port + P_FREE
-        for index in range(1, h[port + P_COUNT]):
-            if h[port + P_FREE + index] < h[best]:
-                best = port + P_FREE + index
-        h[best] = time + h[port + P_INTERVAL]
+    h[port + P_FREE] = time + h[port + P_HOLD]
 
 
 @njit
@@ -245,28 +230,29 @@ def store_access(ctx, h, address, start):
 
 
 @njit
-def commit(ctx, h, s, after, extra):
-    """Retire the instruction, which started at H_START: enter its times everywhere, and book what was lost.
+def commit(ctx, h, ready, cause, events, s, begun, after, extra):
+    """Retire the instruction: enter its times everywhere, and book what was lost.
 
     Args:
+        begun: when it started, as begin() said.
         after: the cycle behind its start, later than the next one if it held the hart up.
         extra: cycles that its result comes later than its unit's latency says.
     """
     unit = (s >> 40) & 255
     start = after - 1
-    done = result(ctx, s, start, extra)
+    done = _result(ctx, ready, cause, s, start, extra)
     if unit == _STORE:
         done = start + 1
     elif unit >= FIRST_DECOUPLED:
         # it is its unit's now
         done = start
     h[H_COMPLETE] = done
-    _book_stalls(ctx, h, unit, done, after - 1 - h[H_START], extra)
+    _book_stalls(ctx, h, cause, unit, begun, done, start - begun, extra)
     retired = h[H_TIME]
     number = h[O_NUMBER]
     pointer_int64(h[O_ROB])[number % h[O_ROB_SIZE]] = retired + 1
     h[O_NUMBER] = number + 1
-    if unit < _ALONE:
+    if unit < FIRST_ALONE:
         _book(h, unit, start)
         pointer_int64(h[O_QUEUE])[h[O_ISSUE_SLOT]] = start
         h[O_QUEUE_AT] = h[O_ISSUE_SLOT]
@@ -282,7 +268,7 @@ def commit(ctx, h, s, after, extra):
         h[O_DISPATCHED] = 0
     h[O_DISPATCHED] += 1
     consume(h)
-    pointer_int64(ctx[EVENTS])[unit] += 1
+    events[unit] += 1
     h[H_BUSY] += h[H_USED] == 0
     h[H_USED] += 1
     if h[H_USED] >= h[H_WIDTH]:
@@ -291,29 +277,28 @@ def commit(ctx, h, s, after, extra):
 
 
 @njit
-def _book_stalls(ctx, h, unit, done, held, extra):
+def _book_stalls(ctx, h, cause, unit, begun, done, held, extra):
     """Let the clock of retirement go on to `done`: first what came late, in the order in which it happened."""
     left = done - h[H_TIME]
     if left <= 0:
         return
-    running = done - h[H_START] - held
+    running = done - begun - held
     executing = min(left, running) if running > 1 else 0
-    waiting = min(left - executing, h[H_START] - h[H_READY])
+    waiting = min(left - executing, begun - h[H_READY])
     operands = min(left - executing - waiting, h[H_READY] - h[H_DISPATCH] - 1) if h[H_LATE] != -1 else 0
     blocked = min(left - executing - waiting - operands, held) if held > 0 else 0
     rest = left - executing - waiting - operands - blocked
     if rest > 0:
-        wait_until(ctx, h, h[H_TIME] + rest, h[O_BLOCK] if h[O_BLOCK] >= 0 else h[H_FETCH_CAUSE])
+        _wait_until(ctx, h, h[H_TIME] + rest, h[O_BLOCK] if h[O_BLOCK] >= 0 else h[H_FETCH_CAUSE])
     if operands > 0:
         late = h[H_LATE]
-        cause = pointer_int64(ctx[CAUSE])[late] if late >= 0 else -1 - late
-        wait_until(ctx, h, h[H_TIME] + operands, cause)
+        _wait_until(ctx, h, h[H_TIME] + operands, cause[late] if late >= 0 else -1 - late)
     if waiting > 0:
-        wait_until(ctx, h, h[H_TIME] + waiting, STALL_STRUCTURAL + unit)
+        _wait_until(ctx, h, h[H_TIME] + waiting, STALL_STRUCTURAL + unit)
     if executing > 0:
-        wait_until(ctx, h, h[H_TIME] + executing, ctx[SERVED] if extra > 0 else unit)
+        _wait_until(ctx, h, h[H_TIME] + executing, ctx[SERVED] if extra > 0 else unit)
     if blocked > 0:
-        wait_until(ctx, h, h[H_TIME] + blocked, ctx[HELD])
+        _wait_until(ctx, h, h[H_TIME] + blocked, ctx[HELD])
 
 
 @njit
@@ -327,3 +312,28 @@ def _enter_store(h, start, done, retired, extra):
     word = h[O_ADDRESS] >> 3
     entry = pointer_int64(h[O_STORE_TABLE] + (word & (STORE_TABLE - 1)) * STORE_FIELDS * 8)
     entry[0], entry[1], entry[2], entry[3], entry[4] = word, done, start, drained, h[O_NUMBER]
+
+
+@njit
+def _wait_until(ctx, h, time, cause):
+    """Let the clock go to `time`: empty slots of the cycle begun, and cycles in which nothing issues."""
+    gap = time - h[H_TIME]
+    if h[H_USED] > 0:
+        pointer_int64(ctx[PARTIAL])[cause] += h[H_WIDTH] - h[H_USED]
+        h[H_USED] = 0
+        gap -= 1
+    pointer_int64(ctx[STALLS])[cause] += gap
+    h[H_TIME] = time
+
+
+@njit
+def _result(ctx, ready, cause, s, start, extra):
+    """Note when the result of an instruction that started at `start` is ready, and what who waits for it waits for."""
+    target, unit = s & 255, (s >> 40) & 255
+    time = start + ((s >> 24) & 0xFFFF) + extra
+    if unit >= FIRST_DECOUPLED:
+        # its unit may have said already
+        time = max(time, ready[target])
+    ready[target] = time
+    cause[target] = ctx[SERVED] if extra > 0 else unit
+    return time

@@ -2,7 +2,7 @@
 
 Slot i stands for the address ``text + 2 * i``. ``code[i]`` is (word, immediate): the word holds the instruction's
 number in bits 0-15, operand slot s in bits 16+8s, and its sign says that it is two bytes long. ``sched[i]`` is what
-the scoreboard needs: target, sources, latency and unit.
+the scoreboard needs: target, sources, latency, unit, and what a late ALU can wait for.
 """
 
 from __future__ import annotations
@@ -67,6 +67,22 @@ def predecode(coded: Coded, program: Program, latency: dict[str, int]) -> Predec
     Args:
         latency: cycles from issue to result by unit, for the scoreboard.
     """
+    segments = _code_segments(program)
+    first = text_of(program)
+    image = np.zeros((_span(segments) + 3 + 3) // 4 * 4, np.uint8)
+    for segment in segments:
+        image[segment.address - first : segment.address - first + len(segment.data)] = np.frombuffer(
+            segment.data, np.uint8
+        )
+    return decode_words(coded, image.view("<u4"), first, latency)
+
+
+def text_of(program: Program) -> int:
+    """The address of slot 0 of a program's code."""
+    return min(segment.address for segment in _code_segments(program)) & ~3
+
+
+def _code_segments(program: Program) -> list[Segment]:
     segments = [segment for segment in program.segments if segment.executable and segment.data]
     whole = [segment for segment in program.segments if segment.data]
     if "tohost" in program.symbols and _span(whole) <= TEXT_LIMIT:
@@ -75,13 +91,7 @@ def predecode(coded: Coded, program: Program, latency: dict[str, int]) -> Predec
         raise InputError(f"{program.name} has no executable part", remedy="give a program with instructions")
     if _span(segments) > TEXT_LIMIT:
         raise InputError(f"{program.name} spreads code over {_span(segments)} bytes", remedy="link it closer together")
-    first = min(segment.address for segment in segments) & ~3
-    image = np.zeros((_span(segments) + 3 + 3) // 4 * 4, np.uint8)
-    for segment in segments:
-        image[segment.address - first : segment.address - first + len(segment.data)] = np.frombuffer(
-            segment.data, np.uint8
-        )
-    return decode_words(coded, image.view("<u4"), first, latency)
+    return segments
 
 
 def _span(segments: list[Segment]) -> int:
@@ -210,4 +220,15 @@ def _schedule(
     cycles = int(str(instruction.work.get("latency", 0))) if str(instruction.work.get("latency", "")).isdigit() else 0
     result |= np.int64(cycles or latency.get(instruction.unit, 1)) << 24
     result |= np.int64(UNIT_ID[instruction.unit]) << 40
+    result |= np.int64(_late(instruction, [name for name, _ in sorted(reads)])) << 56
     return result
+
+
+def _late(instruction: Instruction, sources: list[str]) -> int:
+    """Bits 0 and 1: whether late ALUs can wait for that source; bit 2: whether the result then comes late, too."""
+    if instruction.unit in ("alu", "branch"):
+        return 7
+    if instruction.unit != "store":
+        return 0
+    # xs1 is the base address of every store
+    return sum(1 << bit for bit, name in enumerate(sources[:2]) if name != "xs1")

@@ -48,10 +48,17 @@ class RunResult:
         issue_slots: hart_cycles x width; instructions and lost slots add up to it.
         slots: cause -> issue slots lost, over all harts: in stalls, and in cycles that others used.
         harts: the same per hart.
-        units: unit -> cycles in which it was busy, over all cores.
+        units: decoupled unit -> cycles in which it was busy, over all cores (dma: in which any of its engines sent).
+        unit_stalls: decoupled unit -> cause -> cycles, over all cores; with `units` they add up to hart_cycles:
+            idle (nothing was dispatched to it), operand_U (a register was not ready that unit U writes, or still
+            reads), scratchpad (bytes that another unit or a transfer writes or reads), bank_conflict (banks were
+            busy), fold (a systolic array of serial folds fills or drains), startup (of a transfer), outstanding (as
+            many bursts on their way as there may be), drain (from the last input to the last result), end.
+        unit_spans: decoupled unit -> cycles at which its first work began and its last result was there.
         energy: joules by component.
         macs: number format -> multiply-accumulates.
         dram_read_bytes, dram_write_bytes: bytes the DRAM transferred.
+        dram_traffic: bytes the DRAM moved in each stretch of dram_stretch cycles.
         dram: counters of the DRAM (activates, row_hits, refreshes).
         regions: stretches marked by qmark, of hart 0.
         exit_code: what the program exited with.
@@ -72,11 +79,15 @@ class RunResult:
     slots: dict[str, int] = field(default_factory=dict)
     harts: list[dict[str, Any]] = field(default_factory=list)
     units: dict[str, int] = field(default_factory=dict)
+    unit_stalls: dict[str, dict[str, int]] = field(default_factory=dict)
+    unit_spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     energy: Energy = field(default_factory=lambda: Energy({}))
     macs: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     dram_read_bytes: int = 0
     dram_write_bytes: int = 0
+    dram_stretch: int = 1
+    dram_traffic: list[int] = field(default_factory=list)
     dram: dict[str, int] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
     exit_code: int = 0
@@ -107,6 +118,8 @@ class RunResult:
             "slots": self.slots,
             "harts": self.harts,
             "units": self.units,
+            "unit_stalls": self.unit_stalls,
+            "unit_spans": {unit: list(span) for unit, span in self.unit_spans.items()},
             "macs": self.macs,
             "energy_j": self.energy.total,
             "energy": self.energy.components,

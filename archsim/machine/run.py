@@ -26,6 +26,8 @@ from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
 from archsim.machine.session import Session
 from archsim.machine.variant import Variant, core_of
+from archsim.machine.vector_issue import settle_chip
+from archsim.machine.vector_layout import V_DRAM_END
 from archsim.machine.viewing import View
 
 FIDELITIES = ("functional", "timed", "addresses")
@@ -104,8 +106,9 @@ def run(
         return round(int(context[at.NOW]) / design.clock * 1e9) if timed else int(context[at.INSTRET])
 
     environment = environment_of(chip, program, options, clock, timed)
-    core = core_of(design, view=bool(views))
-    variant = Variant(timed=timed, core=core, view=bool(views), record=record, step=log is not None)
+    variant = Variant(
+        timed=timed, core=core_of(design, view=bool(views)), view=bool(views), record=record, step=log is not None
+    )
     session = Session(
         chip,
         tables.go(variant),
@@ -128,9 +131,10 @@ def run(
     try:
         session.run()
     finally:
+        if views:
+            # of a run that failed, too: they show what led there
+            session.viewer.finish()
         environment.finish()
-    if views:
-        session.viewer.finish()
     result = collect(chip, design, fidelity, main, environment)
     if record:
         result.trace = session.recorder.trace(program.name, code.words)
@@ -188,6 +192,7 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     )
     if fidelity == "functional":
         return result
+    settle_chip(chip.address)
     ends = [_end_of(chip, hart) for hart in range(chip.harts)]
     result.cycles = max(ends)
     result.time_s = result.cycles / design.clock
@@ -196,6 +201,7 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     stalls, slots = np.zeros(len(at.STALLS_NAMES), np.int64), np.zeros(len(at.STALLS_NAMES), np.int64)
     events = np.zeros(len(at.EVENT_NAMES), np.int64)
     units = np.zeros(len(at.UNITS), np.int64)
+    accounts = np.zeros((len(at.UNITS) - at.FIRST_DECOUPLED, len(at.UNIT_CAUSES)), np.int64)
     for hart, end in enumerate(ends):
         own = chip.view(hart, at.STALLS, len(at.STALLS_NAMES)).copy()
         partial = chip.view(hart, at.PARTIAL, len(at.STALLS_NAMES)).copy()
@@ -208,6 +214,7 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
         slots += own * width + partial
         events += chip.view(hart, at.EVENTS, len(at.EVENT_NAMES))
         units += chip.view(hart, at.UNIT_BUSY, len(at.UNITS))
+        accounts += _accounts(chip, hart, result)
         result.harts.append(
             {
                 "hart": hart,
@@ -224,6 +231,9 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     result.stalls = _named(at.STALLS_NAMES, stalls)
     result.slots = _named(at.STALLS_NAMES, slots)
     result.units = {name: int(units[at.UNIT_ID[name]]) for name in at.UNITS[at.FIRST_DECOUPLED :]}
+    result.unit_stalls = {
+        name: _named(at.UNIT_CAUSES, row) for name, row in zip(at.UNITS[at.FIRST_DECOUPLED :], accounts, strict=True)
+    }
     result.events = dict(zip(at.EVENT_NAMES, (int(v) for v in events), strict=True))
     result.macs = {
         name.removeprefix("macs."): count for name, count in result.events.items() if name.startswith("macs.") and count
@@ -250,7 +260,23 @@ def _end_of(chip: Chip, hart: int) -> int:
         int(chip.view(hart, at.UNIT_FREE, len(at.UNITS)).max()),
         int(chip.view(hart, at.READY, size)[33:].max(initial=0)),
         int(barriers.max()),
+        int(chip.view(hart, at.VECTOR, V_DRAM_END + 1)[V_DRAM_END]),
     )
+
+
+def _accounts(chip: Chip, hart: int, result: RunResult) -> np.ndarray:
+    """Cycles of a core's units by cause [unit, cause], up to the end of the run; notes the units' spans."""
+    table = chip.view(hart, at.ACCOUNTS, at.ACCOUNT_READERS).reshape(-1, at.ACCOUNT_FIELDS)
+    free = chip.view(hart, at.UNIT_FREE, len(at.UNITS))[at.FIRST_DECOUPLED :]
+    causes = table[:, : len(at.UNIT_CAUSES)].copy()
+    last = np.minimum(np.maximum(table[:, at.ACCOUNT_LAST], free), result.cycles)
+    causes[:, at.U_DRAIN] = last - free
+    causes[:, at.U_END] = result.cycles - last
+    for name, begin, end in zip(at.UNITS[at.FIRST_DECOUPLED :], table[:, at.ACCOUNT_BEGIN], last, strict=True):
+        if begin >= 0:
+            before = result.unit_spans.get(name, (int(begin), int(end)))
+            result.unit_spans[name] = (min(before[0], int(begin)), max(before[1], int(end)))
+    return causes
 
 
 def _named(names: tuple[str, ...], values: np.ndarray) -> dict[str, int]:
@@ -262,6 +288,8 @@ def _memory_counters(chip: Chip, design: Any, result: RunResult) -> None:
     size = design.memory.device.tx_bytes
     result.dram_read_bytes = int(d[at.D_READS]) * size
     result.dram_write_bytes = int(d[at.D_WRITES]) * size
+    result.dram_stretch = 1 << int(chip.chip[at.CHIP_TIMELINE_SHIFT])
+    result.dram_traffic = chip.timeline[: -(-result.cycles // result.dram_stretch)].tolist()
     result.dram = {
         "activates": int(d[at.D_ACTIVATES]),
         "row_hits": int(d[at.D_HITS]),

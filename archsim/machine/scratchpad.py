@@ -17,7 +17,6 @@ from archsim.machine.layout import (
     ACCESS_INDEX,
     ACCESS_ROWS,
     ACCESS_STRIDE,
-    ANY_SPACE,
     BANDWIDTH,
     BUCKET_SHIFT,
     BUCKETS,
@@ -37,16 +36,6 @@ from archsim.machine.layout import (
     W_FIRST,
     W_WIDTH,
 )
-
-
-@njit
-def find_space(ctx, access):
-    """Settle where a row is that may be anywhere: in the scratchpad, or nowhere that takes time."""
-    if access[ACCESS_DRAM] == ANY_SPACE:
-        offset = access[ACCESS_ADDRESS] - SCRATCHPAD_BASE
-        if offset < 0 or offset + access[ACCESS_BYTES] > ctx[SPAD_SIZE]:
-            access[ACCESS_ROWS] = 0
-        access[ACCESS_DRAM] = 0
 
 
 @njit
@@ -155,7 +144,14 @@ def transfer(ctx, access, start, interval):
 @njit
 def take(ctx, size, start, interval):
     """Take `size` bytes of bandwidth; extra cycles beyond `interval`."""
-    pool = pointer_int64(ctx[BANDWIDTH])
+    extra = take_from(pointer_int64(ctx[BANDWIDTH]), size, start, interval)
+    ctx[CONFLICT_CYCLES] += extra
+    return extra
+
+
+@njit
+def take_from(pool, size, start, interval):
+    """Take `size` from a pool of so much per cycle (W_CAPACITY per bucket); extra cycles beyond `interval`."""
     capacity = pool[W_CAPACITY]
     bucket = start >> BUCKET_SHIFT
     left = size
@@ -176,9 +172,7 @@ def take(ctx, size, start, interval):
     if bucket - 1 == start >> BUCKET_SHIFT:
         return 0
     finish = ((bucket - 1) << BUCKET_SHIFT) + (used_up << BUCKET_SHIFT) // capacity
-    extra = max(0, finish - (start + interval))
-    ctx[CONFLICT_CYCLES] += extra
-    return extra
+    return max(0, finish - (start + interval))
 
 
 @njit

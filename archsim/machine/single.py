@@ -88,7 +88,7 @@ class SingleInstructions:
         self._registers(instruction)
         for _ in range(2):
             found = self._once(instruction, unit)
-            # the first time says how long rows are, and so what the strides are
+            # the first time says how long rows are, and so what the strides are, and fills a systolic array
             self._strides(instruction)
         return found
 
@@ -97,7 +97,7 @@ class SingleInstructions:
         code = decode_words(self.tables.coded, word, _TEXT, {}).code
         events, busy = self.chip.view(0, at.EVENTS, len(at.EVENT_NAMES)), self.chip.view(0, at.UNIT_BUSY, len(at.UNITS))
         before, busy_before = events.copy(), int(busy[unit])
-        self.context[at.TRAP], self.context[at.LAST_WEIGHTS] = 0, -1
+        self.context[at.TRAP] = 0
         self.now += _APART
         op = int(code[0, 0]) & 0xFFFF
         state = _issue(self.context.ctypes.data, op, int(code[0, 0]), int(code[0, 1]), self.now)

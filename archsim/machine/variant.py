@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archsim.design.hart import FrontEnd
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -32,7 +34,7 @@ class Variant:
 
 
 def core_of(design: Any, *, view: bool = False) -> str:
-    """The model that times a design's hart: the quickest that has all that it has.
+    """The model that times a design's harts: the quickest that has all that they have.
 
     Args:
         design: a Design.
@@ -40,6 +42,6 @@ def core_of(design: Any, *, view: bool = False) -> str:
     """
     hart = design.core.hart
     predicts = hart.predictor.kind != "none" or hart.predictor.return_stack or hart.predictor.btb
-    fetches = design.core.l1i is not None or hart.front_end.taken_bubble or hart.front_end.width > 1
-    plain = hart.kind == "in_order" and hart.width == 1 and not predicts and not fetches
+    fetches = design.core.l1i is not None or hart.front_end != FrontEnd(stages=hart.front_end.stages)
+    plain = hart.kind == "in_order" and hart.width == 1 and not (predicts or fetches or hart.late_alu)
     return "single" if plain and not view else str(hart.kind)

@@ -59,19 +59,19 @@ ENERGIES_AT = _ENERGIES
 
 
 @njit
-def log_view(ctx, h, slot, s, word, start, behind):
+def log_view(ctx, h, slot, s, word, behind):
     """Append the record of an instruction that has just been committed; whether the log is full.
 
     Args:
         slot: of the code.
         s, word: its scoreboard and code words.
-        start, behind: when it started, and the cycle behind that.
+        behind: the cycle behind its start.
     """
     state = pointer_int64(ctx[VIEW_STATE])
     record = pointer_int64(ctx[VIEW_LOG] + ctx[VIEW_COUNT] * VIEW_FIELDS * 8)
     target, unit = s & 255, (s >> 40) & 255
     record[V_SLOT], record[V_WORD], record[V_UNIT] = slot, word, unit
-    record[V_FETCH] = max(0, min(h[H_FETCHED_AT], start) - h[H_STAGES])
+    record[V_FETCH] = max(0, min(h[H_FETCHED_AT], behind - 1) - h[H_STAGES])
     record[V_ISSUE] = behind - 1
     _times(ctx, h, record, target, unit, behind)
     retired = h[H_TIME] - (1 if h[H_USED] == 0 else 0)

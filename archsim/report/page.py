@@ -37,25 +37,38 @@ def write_page(path: Path, results: Sequence[dict[str, Any]]) -> None:
         figures.occupancy(results),
         figures.roofline(results),
     ]
+    path.write_text(page_of(title, what, _table(results), drawn), encoding="utf-8")
+
+
+def page_of(title: str, what: str, head: str, drawn: Sequence[Any], tail: str = "") -> str:
+    """A whole page.
+
+    Args:
+        title, what: text.
+        head, tail: HTML above and below the figures.
+        drawn: plotly figures.
+    """
     parts = [
         figure.to_html(full_html=False, include_plotlyjs="inline" if index == 0 else False, config={"responsive": True})
         for index, figure in enumerate(drawn)
     ]
     cells = "".join(f"<div>{part}</div>" for part in parts)
-    page = (
+    return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>"
-        f'<p class="what">{html.escape(what)}</p>{_table(results)}<div class="grid">{cells}</div></body></html>'
+        f'<p class="what">{html.escape(what)}</p>{head}<div class="grid">{cells}</div>{tail}</body></html>'
     )
-    path.write_text(page, encoding="utf-8")
+
+
+def table_of(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as HTML; the first column is text, the others are figures."""
+    head = "".join(f"<th>{html.escape(column)}</th>" for column in columns)
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _table(results: Sequence[dict[str, Any]]) -> str:
     columns = [dict(headline(result)) for result in results]
     names = dict.fromkeys(name for column in columns for name in column)
-    head = "".join(f"<th>{html.escape(str(r['design']))}</th>" for r in results)
-    body = "".join(
-        f"<tr><td>{name}</td>{''.join(f'<td>{html.escape(column.get(name, str()))}</td>' for column in columns)}</tr>"
-        for name in names
-    )
-    return f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
+    rows = [(name, *(column.get(name, "") for column in columns)) for name in names]
+    return table_of(["", *(str(r["design"]) for r in results)], rows)

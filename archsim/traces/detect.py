@@ -18,6 +18,18 @@ def detect(path: str | Path) -> str:
     Raises:
         InputError: the file cannot be read, or has another format.
     """
+    found = known_format(path)
+    if found is None:
+        raise InputError(
+            "is no trace in a known format",
+            file=Path(path),
+            remedy="give a file of 'archsim run --record', or a log of 'spike -l --log-commits'",
+        )
+    return found
+
+
+def known_format(path: str | Path) -> str | None:
+    """As detect(), but None where the file has another format."""
     path = Path(path)
     try:
         with path.open("rb") as stream:
@@ -30,8 +42,4 @@ def detect(path: str | Path) -> str:
         raise InputError(f"cannot read: {error.strerror or error}", file=path, remedy="check the path") from None
     except (EOFError, zlib.error):
         pass  # starts as a gzip file does, and is none
-    raise InputError(
-        "is no trace in a known format",
-        file=path,
-        remedy="give a file of 'archsim run --record', or a log of 'spike -l --log-commits'",
-    )
+    return None

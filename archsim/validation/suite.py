@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite, nan
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
@@ -133,11 +134,26 @@ def number(row: dict[str, str], column: str) -> float:
         InputError: it is none.
     """
     try:
-        return float(row[column])
+        value = float(row[column])
     except ValueError:
+        value = nan
+    if not isfinite(value):
+        raise InputError(f"{column} is {row[column]!r}, not a number", line=int(row["line"]), remedy="mend the row")
+    return value
+
+
+def size_of(row: dict[str, str], column: str) -> int:
+    """A field of a reference row as a whole number from 1.
+
+    Raises:
+        InputError: it is none.
+    """
+    size = number(row, column)
+    if size < 1 or size != int(size):
         raise InputError(
-            f"{column} is {row[column]!r}, not a number", line=int(row["line"]), remedy="mend the row"
-        ) from None
+            f"{column} is {row[column]!r}, no whole number from 1", line=int(row["line"]), remedy="mend the row"
+        )
+    return int(size)
 
 
 def by_class(rows: Iterable[Row]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ def _load(name: str) -> Suite:
     return suite
 
 
-NAMES: tuple[str, ...] = ("dram",)
+NAMES: tuple[str, ...] = ("systolic", "matrix", "scalar", "vector", "dram")
 """Each is a module of this package with a SUITE."""
 
 

@@ -98,8 +98,10 @@ def test_energy_falls_with_precision(name: str) -> None:
 def test_energy_falls_with_the_node() -> None:
     seven, old = load_energy("7nm"), load_energy("45nm")
     assert set(seven.entries) == set(old.entries)
+    # DRAM is made in a process of its own; an SRAM that stands for it is on the chip, and opens no rows
+    apart = {name for name in seven.entries if name.startswith("dram.")} - {"dram.sram"}
     for name in seven.entries:
-        assert seven.value(name) == old.value(name) if name.startswith("dram.") else seven.value(name) < old.value(name)
+        assert seven.value(name) == old.value(name) if name in apart else seven.value(name) < old.value(name)
     for name in seven.areas:
         assert seven.area(name) < old.area(name)
     assert seven.sram_read(1 << 20, 16) < old.sram_read(1 << 20, 16)
@@ -137,7 +139,7 @@ def test_every_device_has_its_energies() -> None:
     for device in map(load_device, shipped("configs/memory", ".yaml")):
         for table in map(load_energy, TABLES):
             assert table.value(f"dram.{device.energy}") > 0
-            assert table.value(f"dram.{device.energy}.activate") > 0
+            assert (table.value(f"dram.{device.energy}.activate") > 0) == (device.energy != "sram")
 
 
 @given(st.integers(10, 24), st.integers(2, 7), st.integers(0, 4))

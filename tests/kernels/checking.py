@@ -35,3 +35,5 @@ def check(
     _, addresses = run_alone(kernel, design, inputs, tiling=tiling, fidelity="addresses")
     assert addresses.cycles == timed.cycles
     assert timed.busy_cycles + sum(timed.stalls.values()) == timed.hart_cycles
+    for unit, busy in timed.units.items():
+        assert busy + sum(timed.unit_stalls[unit].values()) == timed.hart_cycles, unit
