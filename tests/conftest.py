@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# how long an example takes is this computer's business, not a property
+settings.register_profile("archsim", deadline=None)
+settings.load_profile("archsim")
 
 WARM_UP = """
     li t0, 16
