@@ -80,5 +80,9 @@ def parse_settings(settings: Sequence[str]) -> dict[str, str]:
         key, separator, value = setting.partition("=")
         if not separator or not key.strip():
             raise InputError(f"--set {setting!r} is no assignment", remedy="write FIELD=VALUE")
+        if not value.strip():
+            raise InputError(
+                f"--set {setting!r} gives no value", remedy="write FIELD=VALUE, or FIELD=null for its default"
+            )
         result[key.strip()] = value.strip()
     return result

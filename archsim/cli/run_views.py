@@ -102,6 +102,7 @@ class RunViews:
 
     def _open(self) -> None:
         """Make a consumer of every view."""
+        from archsim.common.errors import InputError
         from archsim.report.annotate import Costs
         from archsim.traces.kanata import KanataWriter
         from archsim.traces.perfetto import PerfettoWriter
@@ -110,6 +111,9 @@ class RunViews:
         from archsim.traces.window import Window
 
         options, harts = self.options, self.design.cores
+        files = [file.resolve() for file in (options.pipeline, options.timeline, options.html) if file is not None]
+        if len(set(files)) < len(files):
+            raise InputError("two views would go into one file", remedy="give each its own")
         for file, writer in ((options.pipeline, KanataWriter), (options.timeline, PerfettoWriter)):
             if file is not None:
                 stream = self._files.enter_context(file.open("w", encoding="utf-8"))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+LONGEST = 10_000
+"""Cycles that anything in a core may take; a scoreboard word has 16 bits for it."""
 REQUIRED: Any = ("required",)
 """Default of a field that must be written."""
 
@@ -78,9 +80,9 @@ def nbytes(doc: str, *, minimum: int = 1, **more: Any) -> Any:
     return _field(Spec("quantity", doc, unit="B", minimum=minimum, **more))
 
 
-def cycles(doc: str, *, minimum: int = 0, **more: Any) -> Any:
+def cycles(doc: str, *, minimum: int = 0, maximum: int = LONGEST, **more: Any) -> Any:
     """Clock cycles of the core."""
-    return _field(Spec("quantity", doc, unit="cycles", minimum=minimum, **more))
+    return _field(Spec("quantity", doc, unit="cycles", minimum=minimum, maximum=maximum, **more))
 
 
 def measure(unit: str, doc: str, **more: Any) -> Any:

@@ -85,7 +85,9 @@ class Predictor:
         maximum=32,
         default=8,
     )
-    btb: int = count("entries of the branch target buffer (0: none)", minimum=0, maximum=1 << 16, default=0)
+    btb: int = count(
+        "entries of the branch target buffer (0: none)", minimum=0, maximum=1 << 16, power_of_two=True, default=0
+    )
     return_stack: int = count("entries of the return address stack (0: none)", minimum=0, maximum=64, default=0)
 
 
@@ -135,7 +137,7 @@ class Hart:
 class Cache:
     """A first-level cache: write-back, write-allocate, least recently used."""
 
-    size: int = nbytes("capacity", minimum=64)
+    size: int = nbytes("capacity", minimum=64, maximum=1 << 28)
     line: int = nbytes("line size", minimum=16, power_of_two=True)
     ways: int = count("associativity", maximum=64)
     mshrs: int = count("misses on their way (0: no bound)", minimum=0, maximum=64, default=0)
@@ -145,7 +147,7 @@ class Cache:
 class SecondCache:
     """A second-level cache of a core: write-back, write-allocate, least recently used."""
 
-    size: int = nbytes("capacity", minimum=1024)
+    size: int = nbytes("capacity", minimum=1024, maximum=1 << 30)
     line: int = nbytes("line size", minimum=16, power_of_two=True)
     ways: int = count("associativity", maximum=64)
     latency: int = cycles("from a miss of the L1 cache to its data", minimum=1)

@@ -121,6 +121,7 @@ class RunResult:
             "unit_stalls": self.unit_stalls,
             "unit_spans": {unit: list(span) for unit, span in self.unit_spans.items()},
             "macs": self.macs,
+            "events": {name: count for name, count in self.events.items() if count},
             "energy_j": self.energy.total,
             "energy": self.energy.components,
             "dram_read_bytes": self.dram_read_bytes,

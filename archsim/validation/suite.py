@@ -131,14 +131,15 @@ def number(row: dict[str, str], column: str) -> float:
     """A field of a reference row as a number.
 
     Raises:
-        InputError: it is none.
+        InputError: it is none, or negative.
     """
     try:
         value = float(row[column])
     except ValueError:
         value = nan
-    if not isfinite(value):
-        raise InputError(f"{column} is {row[column]!r}, not a number", line=int(row["line"]), remedy="mend the row")
+    if not isfinite(value) or value < 0:
+        what = "less than nothing" if value < 0 else "not a number"
+        raise InputError(f"{column} is {row[column]!r}, {what}", line=int(row["line"]), remedy="mend the row")
     return value
 
 
