@@ -86,8 +86,11 @@ BEGIN = [
 ]
 COMMIT = [
     "if unit < FIRST_ALONE:",
-    "    free = start + h[port + P_HOLD]",
-    "    h[port + P_FREE] = free",
+    # most ports take an instruction per cycle: nothing is to be noted
+    "    free = h[port + P_HOLD]",
+    "    if free > 0:",
+    "        free += start",
+    "        h[port + P_FREE] = free",
     "    counts += h[port + P_COUNTS]",
     "if behind > start + 1:",
     *_indented(_advance("behind - 1", "ctx[HELD]")),
