@@ -70,6 +70,10 @@ class MemoryDevice:
     tRREFD: int = clocks("refresh of a bank to activate or refresh of another one", default=0)
     tAAD: int = clocks("an activate's second half comes at most this much later; 0: it is one command", default=0)
     tWCKPST: int = clocks("the data clock runs on after a burst, then wants a CAS; 0: it never stops", default=0)
+    fixed: bool = flag(
+        "no rows, banks, turnaround or refresh: bursts pass one after the other, each in tBL, tCL or tCWL late",
+        default=False,
+    )
     split_bus: bool = flag("row and column commands have buses of their own", default=False)
     activate_half_clocks: int = count("half clocks that an activate takes on its bus", maximum=16, default=2)
     column_half_clocks: int = count("half clocks that a read or write takes on its bus", maximum=16, default=2)

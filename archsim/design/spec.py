@@ -238,6 +238,19 @@ class Memory:
     ranks: int = count("ranks of a channel: they add capacity; time is that of one rank", maximum=64, default=1)
     interleave: int = nbytes("consecutive bytes in one channel", minimum=32, power_of_two=True)
     size: int = nbytes("capacity", minimum=1 << 20)
+    mapping: str = text(
+        "where addresses lie: a name or a string of fields, see machine/dram_mapping", default="MOP4CLXOR"
+    )
+    read_queue: int = count("reads that wait in a channel's controller", maximum=256, default=32)
+    write_queue: int = count("writes that wait in a channel's controller", maximum=256, default=32)
+    drain_above: float = measure(
+        "", "part of the write queue from above which on writes go first", maximum=1, default=0.8
+    )
+    drain_below: float = measure("", "part of the write queue below which reads go first again", maximum=1, default=0.2)
+    refresh: str = text("of rows", choices=("all_banks", "per_bank", "none"), default="all_banks")
+    page: str = text(
+        "open: a row stays open; closed: until no request waits for it", choices=("open", "closed"), default="open"
+    )
 
     @property
     def peak_bytes_per_s(self) -> float:

@@ -8,15 +8,13 @@ looks at way 0 itself and calls here for the rest.
 from __future__ import annotations
 
 from archsim.isa.program import SCRATCHPAD_BASE
-from archsim.machine.dma import advance_engines
-from archsim.machine.dram import dram_access
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     CHIP,
     CHIP_DRAM,
     CHIP_LINK_LATENCY,
-    CHIP_PERIOD_FS,
+    CHIP_TX,
     EVENT_L1_MISS,
     EVENT_L2_HIT,
     EVENT_L2_MISS,
@@ -47,6 +45,8 @@ from archsim.machine.layout import (
     UNIT,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
+from archsim.machine.memory_ask import answers, ask, begin_asking
+from archsim.machine.memory_steps import advance_memory
 from archsim.machine.traffic import note_traffic
 
 _LOAD = _UNIT_ID["load"]
@@ -161,13 +161,19 @@ def _write_back(ctx, address, size, time):
 
 @njit
 def _dram(ctx, address, size, time, write):
-    """When DRAM has served a line that is asked for at `time`, and its data has come back."""
+    """When the data of a line that is asked for at `time` has come back from DRAM; lines written are posted."""
     chip = pointer_int64(ctx[CHIP])
-    period, latency = chip[CHIP_PERIOD_FS], chip[CHIP_LINK_LATENCY]
-    advance_engines(chip, time)
+    latency, tx = chip[CHIP_LINK_LATENCY], chip[CHIP_TX]
+    advance_memory(chip, time)
     pointer_int64(ctx[EVENTS])[EVENT_LINK] += size
-    served = dram_access(pointer_int64(chip[CHIP_DRAM]), (time + latency) * period, address, size, write)
-    cycle = (served + period - 1) // period
+    h = pointer_int64(chip[CHIP_DRAM])
+    begin_asking(h)
+    for position in range(address, address + size, tx):
+        ask(h, time + latency, position, write)
+    if write:
+        note_traffic(chip, time + latency, size)
+        return time
+    _, cycle = answers(h)
     note_traffic(chip, cycle, size)
     return cycle + latency
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from archsim.machine import layout as at
 from archsim.machine.compiled import CodeTables
 from archsim.machine.csr_table import csr_table, csr_values
 from archsim.machine.hart_state import cache_block, hart_state
+from archsim.machine.main_memory import MainMemoryControllers
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import Predecoded
 from archsim.machine.vector_layout import vector_block
@@ -51,13 +51,15 @@ class Chip:
         self.keep: dict[int, np.ndarray] = {}
         self.timeline = self.array(TIMELINE_BUCKETS)
         self.chip = self.array(at.CHIP_SIZE)
-        self.dram = dram_array(design.memory, self.array) if timed else self.array(at.DRAM_SIZE)
+        self.main = MainMemoryControllers(design) if timed else None
         self.contexts = [self._context(hart, values, timed) for hart in range(self.harts)]
         self.chip[at.CHIP_HARTS] = self.harts
         pointers = self.array(self.harts)
         pointers[:] = [context.ctypes.data for context in self.contexts]
         self.chip[at.CHIP_CONTEXTS] = pointers.ctypes.data
-        self.chip[at.CHIP_DRAM] = self.dram.ctypes.data
+        if self.main is not None:
+            self.chip[at.CHIP_DRAM] = self.main.address
+        self.chip[at.CHIP_TX] = design.memory.device.tx_bytes
         self.chip[at.CHIP_PERIOD_FS] = design.period_fs
         self.chip[at.CHIP_LINK_LATENCY] = round(design.interconnect.latency * design.clock)
         self.chip[at.CHIP_LINK_WIDTH] = design.interconnect.width
@@ -209,11 +211,16 @@ class Chip:
         for name, value, most in (("queue", dma.queue, at.QUEUE_SLOTS), ("outstanding", dma.outstanding, 1024)):
             if value > most:
                 raise InputError(f"core.dma.{name} is {value}", remedy=f"use at most {most}")
-        block = self.array(at.M_FIRST + dma.engines * at.ENGINE_SIZE)
+        slots = 1 << (dma.queue + dma.outstanding).bit_length()
+        ring = at.E_DESCRIPTORS + slots * at.T_FIELDS
+        stride = ring + dma.outstanding * at.R_FIELDS
+        block = self.array(at.M_FIRST + dma.engines * stride)
         block[at.M_ENGINES], block[at.M_QUEUE] = dma.engines, dma.queue
         block[at.M_OUTSTANDING], block[at.M_BURST], block[at.M_STARTUP] = dma.outstanding, dma.burst, dma.startup
-        for engine in range(dma.engines):
-            block[at.M_FIRST + engine * at.ENGINE_SIZE + at.E_NEXT] = at.INFINITY
+        block[at.M_STRIDE], block[at.M_SLOTS], block[at.M_RING] = stride, slots, ring
+        engines = block[at.M_FIRST :].reshape(dma.engines, stride)
+        engines[:, at.E_NEXT] = at.INFINITY
+        engines[:, at.E_INDEX] = np.arange(dma.engines)
         return block
 
 
@@ -232,35 +239,3 @@ def pair_rates(matrix: Any) -> dict[tuple[str, str], tuple[float, str]]:
         weights, activations = pair.split(" x ")
         rates[weights, activations] = rate, max(weights, activations, key=lambda name: at.FORMAT_BITS[name])
     return rates
-
-
-def dram_array(memory: Any, array: Callable[[int], np.ndarray]) -> np.ndarray:
-    """Parameters and state of a design's DRAM for compiled code.
-
-    Args:
-        memory: the design's memory.
-        array: gives zeroed int64 arrays that stay alive.
-    """
-    device = memory.device
-    d = array(at.DRAM_SIZE)
-    channels = memory.channels * device.pseudo_channels
-    d[at.D_TCK_FS], d[at.D_TX], d[at.D_CHANNELS] = device.tck_fs, device.tx_bytes, channels
-    d[at.D_INTERLEAVE] = memory.interleave
-    d[at.D_GROUPS], d[at.D_BANKS] = device.bank_groups, device.banks_per_group * device.stack_ids
-    d[at.D_COLUMNS], d[at.D_ROWS] = device.row_bytes // device.tx_bytes, device.rows
-    for name in (
-        "BL", "CL", "CWL", "RCD", "RP", "RAS", "RC", "CCD_S", "CCD_L", "RRD_S", "RRD_L", "FAW", "WR", "RTP",
-        "WTR_S", "WTR_L", "RTW", "RFC", "REFI",
-    ):  # fmt: skip
-        d[getattr(at, f"D_{name}")] = getattr(device, f"t{name}")
-    channel = array(channels * at.CHANNEL_FIELDS).reshape(channels, at.CHANNEL_FIELDS)
-    channel[:, : at.C_RING_AT] = at.NEVER
-    channel[:, at.C_WRITE_GROUP] = -1
-    channel[:, at.C_REFRESH] = device.tREFI
-    bank = array(channels * device.banks * at.BANK_FIELDS)
-    bank.reshape(-1, at.BANK_FIELDS)[:, at.B_ROW] = -1
-    group = array(channels * device.bank_groups * at.GROUP_FIELDS)
-    group[:] = at.NEVER
-    d[at.D_CHANNEL_STATE], d[at.D_BANK_STATE] = channel.ctypes.data, bank.ctypes.data
-    d[at.D_GROUP_STATE] = group.ctypes.data
-    return d

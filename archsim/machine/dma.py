@@ -1,13 +1,14 @@
-"""DMA engines: queued 2-D copies between DRAM and the scratchpad, burst by burst in time order.
+"""DMA engines: queued 2-D copies between DRAM and the scratchpad, as bursts that share main memory in time order.
 
 A burst leaves when the engine is free, the transfer's data may be touched, and fewer than `outstanding` bursts are on
-their way; engines of all cores take turns by time, so that they share DRAM fairly.
+their way; engines of all cores take turns by time. What becomes of a burst is known when its channel has got there.
 """
 
 from __future__ import annotations
 
 from archsim.machine.accounts import busy, note_span, wait
-from archsim.machine.dram import dram_access
+from archsim.machine.dram_layout import A_CHANNEL, H_ENDS, H_ENDS_HEAD, H_ENDS_MASK, H_ENDS_TAIL, H_FIXED, H_PLACE
+from archsim.machine.dram_source import block_of, locate
 from archsim.machine.host import get_u32, pointer_int64, translate
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
@@ -16,23 +17,20 @@ from archsim.machine.layout import (
     BLOCKED_ON,
     CHIP_CONTEXTS,
     CHIP_DRAM,
-    CHIP_HARTS,
     CHIP_LINK_LATENCY,
     CHIP_LINK_WIDTH,
-    CHIP_PERIOD_FS,
+    CHIP_TX,
     DMA,
     E_BURSTS,
     E_DESCRIPTORS,
-    E_DONE,
     E_FREE,
     E_HEAD,
+    E_INDEX,
     E_NEXT,
     E_OFFSET,
-    E_RING,
     E_ROW,
     E_TAIL,
     E_TIME,
-    ENGINE_SIZE,
     EVENT_LINK,
     EVENT_SPAD_READ,
     EVENT_SPAD_WRITE,
@@ -44,16 +42,31 @@ from archsim.machine.layout import (
     M_ISSUED,
     M_OUTSTANDING,
     M_QUEUE,
+    M_RING,
+    M_SLOTS,
     M_STARTUP,
+    M_STRIDE,
+    MAXIMUM_ENGINES,
+    OUTSTANDING_SLOTS,
     QUEUE_SLOTS,
+    R_BEGIN,
+    R_BYTES,
+    R_DONE,
+    R_FIELDS,
+    R_LAST,
+    R_LEFT,
+    R_SPAD,
+    R_TRANSFER,
     T_BARRIER,
     T_BEGIN,
     T_BYTES,
+    T_DONE,
     T_DRAM,
     T_DRAM_STRIDE,
     T_FIELDS,
     T_INDEX,
     T_ISSUED,
+    T_LEFT,
     T_NUMBER,
     T_READY,
     T_ROWS,
@@ -67,7 +80,6 @@ from archsim.machine.layout import (
     U_OUTSTANDING,
     U_SCRATCHPAD,
     U_STARTUP,
-    VECTOR,
     VIEW_NUMBER,
     X_BEGIN,
     X_BYTES,
@@ -78,17 +90,18 @@ from archsim.machine.layout import (
     X_WRITE,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
+from archsim.machine.memory_channel import cycle_of, enter, tick_of
+from archsim.machine.memory_fixed import fixed_access
 from archsim.machine.scratchpad import settle, take
 from archsim.machine.traffic import note_traffic
-from archsim.machine.vector_layout import V_NEXT
-from archsim.machine.vector_queue import to_dram
 
 _DMA_UNIT = _UNIT_ID["dma"]
 
 
 @njit
 def engine_at(ctx, index):
-    return pointer_int64(ctx[DMA] + (M_FIRST + index * ENGINE_SIZE) * 8)
+    dma = pointer_int64(ctx[DMA])
+    return pointer_int64(ctx[DMA] + (M_FIRST + index * dma[M_STRIDE]) * 8)
 
 
 @njit
@@ -109,7 +122,7 @@ def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrie
     dma = pointer_int64(ctx[DMA])
     engine = engine_at(ctx, dma[M_ISSUED] % dma[M_ENGINES])
     dma[M_ISSUED] += 1
-    slot = E_DESCRIPTORS + engine[E_TAIL] % QUEUE_SLOTS * T_FIELDS
+    slot = _slot(dma, engine[E_TAIL])
     engine[slot + T_WRITE] = write
     engine[slot + T_DRAM] = dram
     engine[slot + T_SPAD] = spad
@@ -122,61 +135,40 @@ def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrie
     engine[slot + T_READY] = ready + dma[M_STARTUP]
     engine[slot + T_INDEX] = index
     engine[slot + T_NUMBER] = ctx[VIEW_NUMBER]
+    # itself, until its last burst has left
+    engine[slot + T_LEFT], engine[slot + T_DONE] = 1, 0
     engine[E_TAIL] += 1
     if engine[E_TAIL] - engine[E_HEAD] == 1:
         engine[E_ROW] = 0
         engine[E_OFFSET] = 0
-        engine[E_DONE] = 0
     _schedule(dma, engine)
 
 
 @njit
+def _slot(dma, number):
+    return E_DESCRIPTORS + (number & dma[M_SLOTS] - 1) * T_FIELDS
+
+
+@njit
+def _record(dma, number):
+    return dma[M_RING] + number % dma[M_OUTSTANDING] * R_FIELDS
+
+
+@njit
 def _schedule(dma, engine):
-    """Set the time of the engine's next burst."""
+    """Set the time of the engine's next burst: INFINITY while it has none, or waits for one whose end is not known."""
     if engine[E_HEAD] == engine[E_TAIL]:
         engine[E_NEXT] = INFINITY
         return
-    slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
-    oldest = engine[E_RING + engine[E_BURSTS] % dma[M_OUTSTANDING]]
-    engine[E_NEXT] = max(max(engine[E_TIME], engine[slot + T_READY]), oldest)
+    ready = engine[_slot(dma, engine[E_HEAD]) + T_READY]
+    engine[E_NEXT] = max(max(engine[E_TIME], ready), engine[_record(dma, engine[E_BURSTS]) + R_DONE])
 
 
 @njit
-def next_burst(chip):
-    """Earliest request to DRAM as (time, hart, engine) of any engine, or of a vector unit: engine -1; time is INFINITY
-    when all are idle."""
-    best, best_hart, best_engine = INFINITY, -1, 0
-    contexts = pointer_int64(chip[CHIP_CONTEXTS])
-    for hart in range(chip[CHIP_HARTS]):
-        ctx = pointer_int64(contexts[hart])
-        time = pointer_int64(ctx[VECTOR])[V_NEXT]
-        if time < best:
-            best, best_hart, best_engine = time, hart, -1
-        for index in range(pointer_int64(ctx[DMA])[M_ENGINES]):
-            time = engine_at(ctx, index)[E_NEXT]
-            if time < best:
-                best, best_hart, best_engine = time, hart, index
-    return best, best_hart, best_engine
-
-
-@njit
-def advance_engines(chip, until):
-    """Send every burst that starts at or before `until`."""
-    while True:
-        time, hart, index = next_burst(chip)
-        if time > until or hart < 0:
-            return
-        burst(chip, pointer_int64(pointer_int64(chip[CHIP_CONTEXTS])[hart]), index)
-
-
-@njit
-def burst(chip, ctx, index):
-    """Send an engine's next burst, or what a vector unit asks of DRAM (engine -1)."""
-    if index < 0:
-        to_dram(ctx)
-        return
+def send_burst(chip, ctx, hart, index):
+    """Send an engine's next burst; whether a transfer's last one has left."""
     dma, engine = pointer_int64(ctx[DMA]), engine_at(ctx, index)
-    slot = E_DESCRIPTORS + engine[E_HEAD] % QUEUE_SLOTS * T_FIELDS
+    slot = _slot(dma, engine[E_HEAD])
     row, offset, row_bytes = engine[E_ROW], engine[E_OFFSET], engine[slot + T_BYTES]
     number = row
     if engine[slot + T_INDEX] != 0:
@@ -190,37 +182,126 @@ def burst(chip, ctx, index):
     time = engine[E_NEXT]
     if row == 0 and offset == 0:
         engine[slot + T_BEGIN] = time
-    done = _move(chip, ctx, time, dram, spad, size, engine[slot + T_WRITE])
-    width = chip[CHIP_LINK_WIDTH]
-    cycles = (size + width - 1) // width
+    cycles = (size + chip[CHIP_LINK_WIDTH] - 1) // chip[CHIP_LINK_WIDTH]
     engine[E_TIME] = time + cycles
     _account(ctx, dma, engine, slot, time, cycles)
-    note_span(ctx, _DMA_UNIT, time, done)
-    engine[E_RING + engine[E_BURSTS] % dma[M_OUTSTANDING]] = done
+    record = _record(dma, engine[E_BURSTS])
+    engine[record + R_DONE], engine[record + R_LAST], engine[record + R_BEGIN] = INFINITY, 0, time
+    engine[record + R_SPAD], engine[record + R_BYTES], engine[record + R_TRANSFER] = spad, size, slot
+    engine[slot + T_LEFT] += 1
+    tag = 1 + (hart * MAXIMUM_ENGINES + index) * OUTSTANDING_SLOTS + engine[E_BURSTS] % dma[M_OUTSTANDING]
     engine[E_BURSTS] += 1
-    if done > engine[E_DONE]:
-        engine[E_DONE] = done
     engine[E_OFFSET] = offset + size
     if offset + size >= row_bytes:
         engine[E_OFFSET] = 0
         engine[E_ROW] = row + 1
-    if engine[E_ROW] >= engine[slot + T_ROWS]:
-        if ctx[TRANSFER_LOG] != 0:
-            _log_transfer(ctx, engine, slot, index)
-        _finish(ctx, engine, engine[slot + T_BARRIER])
+    write = engine[slot + T_WRITE]
+    if write:
+        take(ctx, size, time, 1)
+        pointer_int64(ctx[EVENTS])[EVENT_SPAD_READ] += size
+        settle(ctx, spad, size, 0, time + cycles)
+    left = engine[E_ROW] >= engine[slot + T_ROWS]
+    if left:
+        # the queue's slot is free, though bursts are on their way
+        engine[E_FREE + engine[E_HEAD] % QUEUE_SLOTS] = engine[E_TIME]
+        engine[E_HEAD] += 1
+        engine[E_ROW] = engine[E_OFFSET] = 0
+        ctx[BLOCKED_ON] = 0
+    _to_memory(chip, ctx, engine, record, tag, time, dram, size, write)
+    if left:
+        _part_of(chip, ctx, engine, slot)
     _schedule(dma, engine)
+    return left
 
 
 @njit
-def _log_transfer(ctx, engine, slot, index):
+def _to_memory(chip, ctx, engine, record, tag, time, dram, size, write):
+    """Send a burst to main memory, as what the device moves at once."""
+    h = pointer_int64(chip[CHIP_DRAM])
+    place = pointer_int64(h[H_PLACE])
+    pointer_int64(ctx[EVENTS])[EVENT_LINK] += size
+    tick = tick_of(h, time + chip[CHIP_LINK_LATENCY])
+    tx = chip[CHIP_TX]
+    position = dram & ~(tx - 1)
+    engine[record + R_LEFT] = (dram + size - position + tx - 1) // tx
+    while position < dram + size:
+        locate(h, position, place)
+        channel = place[A_CHANNEL]
+        if h[H_FIXED]:
+            _burst_part(chip, ctx, engine, record, fixed_access(h, channel, tick, write))
+        else:
+            enter(h, block_of(h, channel), channel, place, tick, tag, write)
+        position += tx
+
+
+@njit
+def deliver(chip):
+    """Tell bursts what became of them; whether a hart may go on."""
+    h = pointer_int64(chip[CHIP_DRAM])
+    ends, contexts = pointer_int64(h[H_ENDS]), pointer_int64(chip[CHIP_CONTEXTS])
+    released = False
+    while h[H_ENDS_HEAD] < h[H_ENDS_TAIL]:
+        place = 2 * (h[H_ENDS_HEAD] & h[H_ENDS_MASK])
+        h[H_ENDS_HEAD] += 1
+        number = ends[place] - 1
+        owner = number // OUTSTANDING_SLOTS
+        ctx = pointer_int64(contexts[owner // MAXIMUM_ENGINES])
+        engine = engine_at(ctx, owner % MAXIMUM_ENGINES)
+        record = pointer_int64(ctx[DMA])[M_RING] + number % OUTSTANDING_SLOTS * R_FIELDS
+        if _burst_part(chip, ctx, engine, record, ends[place + 1]):
+            released = True
+    return released
+
+
+@njit
+def _burst_part(chip, ctx, engine, record, tick):
+    """A part of a burst has ended at a tick of the memory; whether its transfer has with it."""
+    engine[record + R_LAST] = max(engine[record + R_LAST], tick)
+    engine[record + R_LEFT] -= 1
+    if engine[record + R_LEFT] > 0:
+        return False
+    slot, size = engine[record + R_TRANSFER], engine[record + R_BYTES]
+    served = cycle_of(pointer_int64(chip[CHIP_DRAM]), engine[record + R_LAST])
+    note_traffic(chip, served, size)
+    done = served + chip[CHIP_LINK_LATENCY]
+    if engine[slot + T_WRITE] == 0:
+        done += take(ctx, size, done, 1)
+        pointer_int64(ctx[EVENTS])[EVENT_SPAD_WRITE] += size
+        settle(ctx, engine[record + R_SPAD], size, 1, done)
+    note_span(ctx, _DMA_UNIT, engine[record + R_BEGIN], done)
+    engine[record + R_DONE] = done
+    engine[slot + T_DONE] = max(engine[slot + T_DONE], done)
+    ended = _part_of(chip, ctx, engine, slot)
+    _schedule(pointer_int64(ctx[DMA]), engine)
+    return ended
+
+
+@njit
+def _part_of(chip, ctx, engine, slot):
+    """A burst of a transfer has ended, or its last one has left; whether that was all of it: tell barrier and hart."""
+    engine[slot + T_LEFT] -= 1
+    if engine[slot + T_LEFT] > 0:
+        return False
+    if ctx[TRANSFER_LOG] != 0:
+        _log_transfer(ctx, engine, slot)
+    counts, done = pointer_int64(ctx[BARRIER_COUNT]), pointer_int64(ctx[BARRIER_DONE])
+    barrier = engine[slot + T_BARRIER]
+    counts[barrier] -= 1
+    done[barrier] = max(done[barrier], engine[slot + T_DONE])
+    ctx[BLOCKED_ON] = 0
+    return True
+
+
+@njit
+def _log_transfer(ctx, engine, slot):
     """Note a transfer that has ended, for views."""
     record = pointer_int64(ctx[TRANSFER_LOG] + ctx[TRANSFER_COUNT] * TRANSFER_FIELDS * 8)
     record[X_NUMBER] = engine[slot + T_NUMBER]
     record[X_BEGIN] = engine[slot + T_BEGIN]
-    record[X_DONE] = engine[E_DONE]
+    record[X_DONE] = engine[slot + T_DONE]
     record[X_BYTES] = engine[slot + T_ROWS] * engine[slot + T_BYTES]
     record[X_WRITE] = engine[slot + T_WRITE]
-    record[X_ENGINE] = index
+    record[X_ENGINE] = engine[E_INDEX]
     record[X_QUEUED] = engine[slot + T_ISSUED]
     ctx[TRANSFER_COUNT] += 1
 
@@ -233,39 +314,3 @@ def _account(ctx, dma, engine, slot, time, cycles):
     wait(ctx, _DMA_UNIT, U_STARTUP, min(engine[slot + T_READY], time))
     wait(ctx, _DMA_UNIT, U_OUTSTANDING, time)
     busy(ctx, _DMA_UNIT, time + cycles)
-
-
-@njit
-def _move(chip, ctx, time, dram, spad, size, write):
-    """Time at which a burst has arrived where it goes."""
-    d = pointer_int64(chip[CHIP_DRAM])
-    events = pointer_int64(ctx[EVENTS])
-    period, latency = chip[CHIP_PERIOD_FS], chip[CHIP_LINK_LATENCY]
-    events[EVENT_LINK] += size
-    served = (dram_access(d, (time + latency) * period, dram, size, write) + period - 1) // period
-    if write:
-        done = served
-        take(ctx, size, time, 1)
-        events[EVENT_SPAD_READ] += size
-        settle(ctx, spad, size, 0, done)
-    else:
-        done = served + latency
-        done += take(ctx, size, done, 1)
-        events[EVENT_SPAD_WRITE] += size
-        settle(ctx, spad, size, 1, done)
-    note_traffic(chip, served, size)
-    return done
-
-
-@njit
-def _finish(ctx, engine, barrier):
-    """A transfer's end is known: tell its barrier and hart, free its queue slot, take up the next one."""
-    counts, done = pointer_int64(ctx[BARRIER_COUNT]), pointer_int64(ctx[BARRIER_DONE])
-    counts[barrier] -= 1
-    done[barrier] = max(done[barrier], engine[E_DONE])
-    ctx[BLOCKED_ON] = 0
-    engine[E_FREE + engine[E_HEAD] % QUEUE_SLOTS] = engine[E_TIME]
-    engine[E_HEAD] += 1
-    engine[E_ROW] = 0
-    engine[E_OFFSET] = 0
-    engine[E_DONE] = 0

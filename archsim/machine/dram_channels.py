@@ -76,6 +76,11 @@ def _check(device: MemoryDevice, channels: int, policy: Policy) -> None:
             f"{device.name} has no refresh of single banks",
             "refresh all banks, or give tRFC_PB and tREFI_PB",
         ),
+        (
+            not device.fixed and device.row_bytes // device.tx_bytes > 1 << at.TAG_SHIFT,
+            f"a row of {device.name} is {device.row_bytes // device.tx_bytes} bursts",
+            f"use at most {1 << at.TAG_SHIFT}",
+        ),
     ):
         if broken:
             raise InputError(message, remedy=remedy)
@@ -152,7 +157,7 @@ class Controllers:
         head[at.H_BANK] = head[at.H_HISTORY] + self.ranks * at.COMMAND_SLOTS
         head[at.H_SLOT] = head[at.H_BANK] + self.banks * at.BANK_FIELDS
         head[at.H_DONE] = head[at.H_SLOT] + slots * at.SLOT_FIELDS
-        head[at.H_STRIDE] = head[at.H_DONE] + at.DONE_SLOTS
+        head[at.H_STRIDE] = head[at.H_DONE] + 2 * at.DONE_SLOTS
 
     def _path(self) -> np.ndarray:
         """For each bank, where the times of its rank, stack, group and of itself begin."""
@@ -204,7 +209,7 @@ class Controllers:
     def _fill(self, block: np.ndarray) -> None:
         head = self.head
         block[at.K_REF_DUE] = head[at.H_REFI]
-        block[at.K_ACT2] = -1
+        block[at.K_ACT2] = block[at.K_IN_HEAD] = block[at.K_IN_TAIL] = -1
         block[at.K_STALE] = 1
         block[at.K_REF_BANK] = 0 if head[at.H_PER_BANK] else -1
         block[at.K_BUS_ROW] = block[at.K_BUS_COLUMN] = block[at.K_FLOOR] = 1

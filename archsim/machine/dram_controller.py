@@ -93,12 +93,14 @@ from archsim.machine.dram_layout import (
     REFB,
     RULE_FIELDS,
     S_ARRIVAL,
+    S_COLUMN,
     S_COUNTED,
     S_NEXT,
     S_ROW,
     S_SEQUENCE,
     S_WRITE,
     SLOT_FIELDS,
+    TAG_SHIFT,
     TRACE_FIELDS,
     WINDOW,
     WR,
@@ -376,7 +378,8 @@ def _transfer(h, k, channel, command, bank, s, tick):
         k[K_LAST] = max(k[K_LAST], tick)
         return 1
     end = tick + h[H_READ_LATENCY]
-    k[h[H_DONE] + (k[K_DONE_TAIL] & DONE_SLOTS - 1)] = end
+    place = h[H_DONE] + (k[K_DONE_TAIL] & DONE_SLOTS - 1)
+    k[place], k[place + DONE_SLOTS] = end, k[at + S_COLUMN] >> TAG_SHIFT
     k[K_DONE_TAIL] += 1
     k[K_LATENCY] += end - k[at + S_ARRIVAL]
     k[K_LAST] = max(k[K_LAST], end)

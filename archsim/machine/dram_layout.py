@@ -31,7 +31,13 @@ H_BUS = 48
 H_RULE_START = H_BUS + COMMAND_SLOTS
 H_RULES = H_RULE_START + COMMAND_SLOTS + 1
 MAXIMUM_RULES = 64
-HEAD_SIZE = H_RULES + MAXIMUM_RULES * RULE_FIELDS
+H_CHIP = H_RULES + MAXIMUM_RULES * RULE_FIELDS
+"""What a chip adds, whose time is cycles of its own clock (memory_channel)."""
+(
+    H_PERIOD, H_TCK, H_FIXED, H_NEXT, H_POOL, H_POOL_FREE, H_ENDS, H_ENDS_HEAD, H_ENDS_TAIL, H_ENDS_MASK, H_PLACE,
+    H_SERIAL, H_COPY, H_TOUCHED, H_TOUCHED_COUNT, H_TOUCHED_READS, H_AHEAD_LEFT, H_AHEAD_FIRST, H_AHEAD_LAST,
+) = range(H_CHIP, H_CHIP + 19)  # fmt: skip
+HEAD_SIZE = H_CHIP + 24
 
 # -- a channel's block
 (
@@ -40,8 +46,8 @@ HEAD_SIZE = H_RULES + MAXIMUM_RULES * RULE_FIELDS
     K_DONE_HEAD, K_DONE_TAIL, K_REF_BANK,
     K_N_ACT, K_N_PRE, K_N_RD, K_N_WR, K_N_PREA, K_N_REF, K_N_REFB, K_N_ACT2, K_N_CAS,
     K_HITS, K_MISSES, K_CONFLICTS, K_FORWARDED, K_COALESCED, K_LATENCY, K_LAST, K_STALE,
-    K_ROW_TIME,
-) = range(41)  # fmt: skip
+    K_ROW_TIME, K_CLOCK, K_IN_HEAD, K_IN_TAIL, K_IN_ASKS, K_BLOCKED, K_AHEAD,
+) = range(47)  # fmt: skip
 K_FIRST = 48
 """Behind the fields: times from which commands are allowed, by node and command; times of the last four activates of
 each rank; banks; slots of requests; a ring of times at which reads end."""
@@ -57,7 +63,9 @@ MODE_FIELDS = Q_HEAD_W - Q_HEAD
 SLOT_FIELDS = 8
 (S_ROW, S_COLUMN, S_SEQUENCE, S_ARRIVAL, S_NEXT, S_PREVIOUS, S_WRITE, S_COUNTED) = range(SLOT_FIELDS)
 DONE_SLOTS = 1024
-"""Reads whose data is on its way: more than tCL + tBL ticks can hold."""
+"""Reads whose data is on its way: more than tCL + tBL ticks can hold. A ring of times, then one of their tags."""
+TAG_SHIFT = 16
+"""A request's tag stands above the bits of its column."""
 
 # -- address mapping
 SEGMENT_FIELDS = 4

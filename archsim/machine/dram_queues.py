@@ -38,6 +38,7 @@ from archsim.machine.dram_layout import (
     S_SEQUENCE,
     S_WRITE,
     SLOT_FIELDS,
+    TAG_SHIFT,
 )
 from archsim.machine.jit import njit
 
@@ -48,6 +49,9 @@ FULL, QUEUED, FORWARDED, COALESCED = range(4)
 def put(h, k, bank, row, column, write, arrival):
     """Hand a request to a channel at tick `arrival`; it can be served from the next tick on.
 
+    Args:
+        column: with a tag, shifted by TAG_SHIFT, where who asks wants to know when its data is there.
+
     Returns:
         FULL: it has to come again; QUEUED; FORWARDED: a queued write answers it at the next tick; COALESCED: it became
         one with a queued write.
@@ -57,7 +61,8 @@ def put(h, k, bank, row, column, write, arrival):
     if k[K_WRITES] > 0:
         s = k[q + Q_HEAD + MODE_FIELDS]
         while s >= 0:
-            if k[slots + s * SLOT_FIELDS + S_ROW] == row and k[slots + s * SLOT_FIELDS + S_COLUMN] == column:
+            other = slots + s * SLOT_FIELDS
+            if k[other + S_ROW] == row and (k[other + S_COLUMN] ^ column) & (1 << TAG_SHIFT) - 1 == 0:
                 k[K_COALESCED if write else K_FORWARDED] += 1
                 # the answer comes a tick later
                 k[K_LATENCY] += 1 - write

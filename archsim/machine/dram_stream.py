@@ -206,4 +206,4 @@ def _skip(
         slots = block[head[at.H_SLOT] : head[at.H_DONE]].reshape(-1, at.SLOT_FIELDS)
         slots[:, at.S_ROW] += further * rows
         slots[:, at.S_ARRIVAL] += time
-        block[head[at.H_DONE] :] += time
+        block[head[at.H_DONE] : head[at.H_DONE] + at.DONE_SLOTS] += time

@@ -181,43 +181,30 @@ ARRAY_SIZE = A_COUNTED + len(FORMATS) ** 2
 # -- the chip, shared by harts
 (
     CHIP_HARTS, CHIP_CONTEXTS, CHIP_DRAM, CHIP_PERIOD_FS, CHIP_LINK_LATENCY, CHIP_LINK_WIDTH, CHIP_SYNC_LATENCY,
-    CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST, CHIP_RESUME,
-) = range(12)  # fmt: skip
+    CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST, CHIP_RESUME, CHIP_TX,
+) = range(13)  # fmt: skip
 CHIP_SIZE = 16
 
-# -- DRAM: parameters in clocks, state per channel and bank, counters
-(
-    D_TCK_FS, D_TX, D_CHANNELS, D_INTERLEAVE, D_GROUPS, D_BANKS, D_COLUMNS, D_ROWS,
-    D_BL, D_CL, D_CWL, D_RCD, D_RP, D_RAS, D_RC, D_CCD_S, D_CCD_L, D_RRD_S, D_RRD_L, D_FAW, D_WR, D_RTP,
-    D_WTR_S, D_WTR_L, D_RTW, D_RFC, D_REFI,
-    D_CHANNEL_STATE, D_BANK_STATE, D_GROUP_STATE, D_READS, D_WRITES, D_ACTIVATES, D_HITS, D_REFRESHES,
-) = range(35)  # fmt: skip
-DRAM_SIZE = 40
-# per channel: last column command, last read, last write, group of the last write, last ACT, ring of four ACTs, REF
-(C_COLUMN, C_READ, C_WRITE, C_WRITE_GROUP, C_ACT, C_RING, C_RING_AT, C_REFRESH) = (0, 1, 2, 3, 4, 5, 9, 10)
-CHANNEL_FIELDS = 12
-# per bank: open row (-1 closed), earliest ACT, earliest column command, earliest PRE
-(B_ROW, B_ACT_OK, B_COLUMN_OK, B_PRE_OK) = range(4)
-BANK_FIELDS = 4
-# per bank group: last column command, last ACT
-(G_COLUMN, G_ACT) = range(2)
-GROUP_FIELDS = 2
-
-# -- DMA of a core: shared parameters, then engines of DMA_ENGINE_SIZE numbers
-(M_ENGINES, M_QUEUE, M_OUTSTANDING, M_BURST, M_STARTUP, M_ISSUED) = range(6)
-M_FIRST = 8
-(E_HEAD, E_TAIL, E_ROW, E_OFFSET, E_TIME, E_NEXT, E_BURSTS, E_DONE) = range(8)
+# -- DMA of a core: shared parameters, then engines of M_STRIDE numbers
+(M_ENGINES, M_QUEUE, M_OUTSTANDING, M_BURST, M_STARTUP, M_ISSUED, M_STRIDE, M_SLOTS, M_RING) = range(9)
+M_FIRST = 16
+(E_HEAD, E_TAIL, E_ROW, E_OFFSET, E_TIME, E_NEXT, E_BURSTS, E_INDEX) = range(8)
 E_FREE = 8
 """Ring of times at which queue slots came free."""
 E_DESCRIPTORS = E_FREE + QUEUE_SLOTS
+"""Ring of M_SLOTS transfers (a power of two): queued, or with bursts on their way; behind it, from M_RING on, the ring
+of M_OUTSTANDING bursts."""
 (
     T_WRITE, T_DRAM, T_SPAD, T_ROWS, T_BYTES, T_DRAM_STRIDE, T_SPAD_STRIDE, T_BARRIER, T_READY, T_INDEX,
-    T_NUMBER, T_ISSUED, T_BEGIN,
-) = range(13)  # fmt: skip
-T_FIELDS = 13
-E_RING = E_DESCRIPTORS + QUEUE_SLOTS * T_FIELDS
+    T_NUMBER, T_ISSUED, T_BEGIN, T_LEFT, T_DONE,
+) = range(15)  # fmt: skip
+T_FIELDS = 16
+(R_DONE, R_LEFT, R_LAST, R_SPAD, R_BYTES, R_TRANSFER, R_BEGIN) = range(7)
+"""A burst: when its slot is free (INFINITY: not known), parts on their way, the last one's end, its scratchpad bytes,
+its transfer's place, when it left."""
+R_FIELDS = 8
 OUTSTANDING_SLOTS = 1024
-ENGINE_SIZE = E_RING + OUTSTANDING_SLOTS
+MAXIMUM_ENGINES = 16
 
 # -- scratchpad bandwidth: bytes taken per bucket of 2**BUCKET_SHIFT cycles
 BUCKET_SHIFT, BUCKETS = 6, 4096

@@ -281,11 +281,9 @@ def scheduler_source(loop_module: str, timed: bool) -> str:
     """
     imports, engines = "", ""
     if timed:
-        imports = "from archsim.machine.dma import burst, next_burst\n"
+        imports = "from archsim.machine.memory_steps import advance_until_released\n"
         engines = """
-            burst_time, burst_hart, engine = next_burst(chip)
-            if burst_hart >= 0 and (hart < 0 or burst_time <= time):
-                burst(chip, pointer_int64(contexts[burst_hart]), engine)
+            if advance_until_released(chip, time if hart >= 0 else INFINITY - 1):
                 continue"""
     return f"""{imports}from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit

@@ -88,7 +88,7 @@ class RunResult:
     dram_write_bytes: int = 0
     dram_stretch: int = 1
     dram_traffic: list[int] = field(default_factory=list)
-    dram: dict[str, int] = field(default_factory=dict)
+    dram: dict[str, float] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
     exit_code: int = 0
     failed_test: int = 0

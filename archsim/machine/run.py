@@ -284,17 +284,26 @@ def _named(names: tuple[str, ...], values: np.ndarray) -> dict[str, int]:
 
 
 def _memory_counters(chip: Chip, design: Any, result: RunResult) -> None:
-    d = chip.dram
-    size = design.memory.device.tx_bytes
-    result.dram_read_bytes = int(d[at.D_READS]) * size
-    result.dram_write_bytes = int(d[at.D_WRITES]) * size
+    counts = chip.main.finish(result.cycles) if chip.main is not None else {}
+    device = design.memory.device
+    result.dram_read_bytes = counts["reads"] * device.tx_bytes
+    result.dram_write_bytes = counts["writes"] * device.tx_bytes
     result.dram_stretch = 1 << int(chip.chip[at.CHIP_TIMELINE_SHIFT])
     result.dram_traffic = chip.timeline[: -(-result.cycles // result.dram_stretch)].tolist()
+    latency_s = counts["read_latency_ticks"] * device.tck_fs * 1e-15 / device.ticks_per_clock
     result.dram = {
-        "activates": int(d[at.D_ACTIVATES]),
-        "row_hits": int(d[at.D_HITS]),
-        "refreshes": int(d[at.D_REFRESHES]),
+        **{name: counts[name] for name in ("activates", "row_hits", "row_misses", "row_conflicts", "refreshes")},
+        "forwarded": counts["forwarded"],
+        "coalesced": counts["coalesced"],
+        "row_hit_rate": ratio(counts["row_hits"], counts["reads"] + counts["writes"]),
+        "read_latency_s": ratio(latency_s, counts["reads"] + counts["forwarded"]),
+        "outstanding_reads": ratio(latency_s, result.time_s),
     }
+
+
+def ratio(part: float, whole: float) -> float:
+    """part / whole; 0 of nothing."""
+    return part / whole if whole else 0.0
 
 
 def _regions(chip: Chip, cycles: int) -> list[Region]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from archsim.machine.dma import burst, next_burst
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
@@ -11,6 +10,7 @@ from archsim.machine.layout import (
     CHIP_HARTS,
     FIRST_DECOUPLED,
     HELD,
+    INFINITY,
     NOW,
     QUEUE_SLOTS,
     QUEUES,
@@ -23,6 +23,7 @@ from archsim.machine.layout import (
     UNIT_FIELDS,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
+from archsim.machine.memory_steps import memory_step
 from archsim.machine.vector_layout import INDEXED, INFO_ACCESS, INFO_SCALAR, V_HEAD, V_TAIL
 from archsim.machine.vector_queue import hand_over, vector_block
 
@@ -59,9 +60,7 @@ def settle_vector(ctx, count):
     """Have the unit time its first `count` instructions, in the order in which all ask DRAM."""
     v = vector_block(ctx)
     while v[V_HEAD] < count:
-        chip = pointer_int64(ctx[CHIP])
-        _, hart, engine = next_burst(chip)
-        burst(chip, pointer_int64(pointer_int64(chip[CHIP_CONTEXTS])[hart]), engine)
+        memory_step(pointer_int64(ctx[CHIP]), INFINITY - 1)
 
 
 @njit

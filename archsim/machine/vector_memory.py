@@ -8,7 +8,6 @@ over the interconnect, and are there when DRAM has served them.
 from __future__ import annotations
 
 from archsim.isa.program import SCRATCHPAD_BASE
-from archsim.machine.dram import dram_access
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
@@ -24,9 +23,8 @@ from archsim.machine.layout import (
     CHIP_DRAM,
     CHIP_LINK_LATENCY,
     CHIP_LINK_WIDTH,
-    CHIP_PERIOD_FS,
+    CHIP_TX,
     CSR,
-    D_TX,
     EVENT_LINK,
     EVENT_SPAD_READ,
     EVENT_SPAD_WRITE,
@@ -42,6 +40,7 @@ from archsim.machine.layout import (
     WORK_MEMORY,
     X,
 )
+from archsim.machine.memory_ask import answers, ask, begin_asking
 from archsim.machine.scratchpad import earliest, mark, take, transfer
 from archsim.machine.traffic import note_traffic
 from archsim.machine.vector import VLENB_CSR
@@ -217,15 +216,16 @@ def move(ctx, v, work, begin, cycles):
 
 @njit
 def _through_dram(ctx, v, access, begin, cycles):
-    """Request the rows of an access from DRAM; when the first and the last data are at the unit (or, written, in
-    DRAM)."""
+    """Request the rows of an access from DRAM; when the first and the last data are at the unit, or, written, have
+    left it."""
     chip = pointer_int64(ctx[CHIP])
-    d = pointer_int64(chip[CHIP_DRAM])
-    rows, size, tx = access[ACCESS_ROWS], access[ACCESS_BYTES], d[D_TX]
+    h = pointer_int64(chip[CHIP_DRAM])
+    rows, size, tx, latency = access[ACCESS_ROWS], access[ACCESS_BYTES], chip[CHIP_TX], chip[CHIP_LINK_LATENCY]
     total = rows * size
     # the interconnect may be narrower than the port
     cycles = max(cycles, (total + chip[CHIP_LINK_WIDTH] - 1) // chip[CHIP_LINK_WIDTH])
-    first, last, passed = 0, 0, 0
+    passed, write = 0, access[ACCESS_WRITE]
+    begin_asking(h)
     for row in range(rows):
         address = access[ACCESS_ADDRESS] + row * access[ACCESS_STRIDE]
         if access[ACCESS_INDEX]:
@@ -233,19 +233,12 @@ def _through_dram(ctx, v, access, begin, cycles):
         end = address + size
         while address < end:
             part = min(end, (address // tx + 1) * tx) - address
-            served = _request(ctx, chip, d, begin + passed * cycles // total, address, part, access[ACCESS_WRITE])
-            first = served if passed == 0 else first
-            last = max(last, served)
+            ask(h, begin + passed * cycles // total + latency, address, write)
             address += part
             passed += part
     pointer_int64(ctx[EVENTS])[EVENT_LINK] += total
-    return first, last
-
-
-@njit
-def _request(ctx, chip, d, time, address, size, write):
-    """One transaction of DRAM asked for at `time`."""
-    period, latency = chip[CHIP_PERIOD_FS], chip[CHIP_LINK_LATENCY]
-    served = (dram_access(d, (time + latency) * period, address, size, write) + period - 1) // period
-    note_traffic(chip, served, size)
-    return served if write else served + latency
+    first, last = answers(h)
+    note_traffic(chip, last if last else begin + latency, total)
+    if write:
+        return (first, last) if last else (begin, begin + cycles)
+    return first + latency, last + latency

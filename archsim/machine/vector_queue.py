@@ -2,7 +2,7 @@
 
 Times follow at once from what is known when an instruction is handed over, except what DRAM answers: other harts,
 transfers and this hart's own misses may ask DRAM first. So an instruction that goes to DRAM waits here, and all behind
-it, until everything before it in time has asked (dma.advance_engines), or until the hart needs its result.
+it, until everything before it in time has asked (memory_steps), or until the hart needs its result.
 """
 
 from __future__ import annotations

@@ -1,0 +1,118 @@
+"""Main memory for who needs its answer at once: cache lines, and the rows of vector loads.
+
+A request takes its place in its channel as all others do. When its data will be there is found by letting a copy of
+the channel run ahead, with what is known to come; the copy is then thrown away. Whoever asks a little later may still
+go first in the end (an open row), which the answer does not know.
+"""
+
+from __future__ import annotations
+
+from archsim.machine.dram_layout import (
+    A_CHANNEL,
+    H_AHEAD_FIRST,
+    H_AHEAD_LAST,
+    H_AHEAD_LEFT,
+    H_CHANNELS,
+    H_COPY,
+    H_DONE,
+    H_FIXED,
+    H_PLACE,
+    H_SERIAL,
+    H_TOUCHED,
+    H_TOUCHED_COUNT,
+    H_TOUCHED_READS,
+    K_AHEAD,
+    K_IN_ASKS,
+    K_WRITES,
+)
+from archsim.machine.dram_source import block_of, locate
+from archsim.machine.host import pointer_int64
+from archsim.machine.jit import njit
+from archsim.machine.layout import INFINITY
+from archsim.machine.memory_channel import cycle_of, do_event, enter, next_event, run_channel, tick_of, waiting
+from archsim.machine.memory_fixed import fixed_access
+
+MAXIMUM_ASKS = 64
+"""Requests of this kind on their way to a channel; who sends more waits."""
+SLACK = 128
+"""Cycles that a channel stays behind who asks: out of order, an earlier one may still come."""
+
+
+@njit
+def begin_asking(h):
+    """Begin a set of requests that are answered together."""
+    h[H_SERIAL] += 1
+    h[H_TOUCHED_COUNT] = 0
+    h[H_AHEAD_FIRST], h[H_AHEAD_LAST] = INFINITY, 0
+
+
+@njit
+def ask(h, cycle, address, write):
+    """One burst, which arrives at its controller at `cycle`; writes are posted."""
+    place = pointer_int64(h[H_PLACE])
+    locate(h, address, place)
+    channel = place[A_CHANNEL]
+    tick = tick_of(h, cycle)
+    if h[H_FIXED]:
+        end = fixed_access(h, channel, tick, write)
+        h[H_AHEAD_FIRST], h[H_AHEAD_LAST] = min(h[H_AHEAD_FIRST], end), max(h[H_AHEAD_LAST], end)
+        return
+    k = block_of(h, channel)
+    run_channel(h, channel, tick_of(h, cycle - SLACK))
+    while k[K_IN_ASKS] >= MAXIMUM_ASKS:
+        do_event(h, k, channel, next_event(h, k))
+    enter(h, k, channel, place, tick, -(h[H_SERIAL] << 1 | write), write)
+    if write:
+        return
+    reads = pointer_int64(h[H_TOUCHED_READS])
+    if reads[channel] == 0:
+        pointer_int64(h[H_TOUCHED])[h[H_TOUCHED_COUNT]] = channel
+        h[H_TOUCHED_COUNT] += 1
+    reads[channel] += 1
+
+
+@njit
+def answers(h):
+    """Cycles at which the first and the last data of the set's reads are at their controllers (of a memory without
+    queues: of writes, too); 0 where there are none."""
+    touched, reads = pointer_int64(h[H_TOUCHED]), pointer_int64(h[H_TOUCHED_READS])
+    for i in range(h[H_TOUCHED_COUNT]):
+        channel = touched[i]
+        h[H_AHEAD_LEFT] = reads[channel]
+        reads[channel] = 0
+        _look_ahead(h, channel)
+    if h[H_AHEAD_LAST] == 0:
+        return 0, 0
+    return cycle_of(h, h[H_AHEAD_FIRST]), cycle_of(h, h[H_AHEAD_LAST])
+
+
+@njit
+def _look_ahead(h, channel):
+    """Let a channel run until all of the set's reads in it are served, then put it back to where it was."""
+    k, copy, size = block_of(h, channel), pointer_int64(h[H_COPY]), h[H_DONE]
+    for i in range(size):
+        copy[i] = k[i]
+    k[K_AHEAD] = h[H_SERIAL] << 1
+    while h[H_AHEAD_LEFT] > 0:
+        do_event(h, k, channel, next_event(h, k))
+    for i in range(size):
+        k[i] = copy[i]
+
+
+@njit
+def finish_writes(head, cycle):
+    """At the end of a run: channels get to where it ended, and then write what is still queued."""
+    h = pointer_int64(head)
+    if h[H_FIXED]:
+        return
+    for channel in range(h[H_CHANNELS]):
+        run_channel(h, channel, tick_of(h, cycle))
+        _flush(h, channel)
+
+
+@njit
+def _flush(h, channel):
+    """Serve all that a channel holds, writes too."""
+    k = block_of(h, channel)
+    while waiting(k) or k[K_WRITES] > 0:
+        do_event(h, k, channel, next_event(h, k))

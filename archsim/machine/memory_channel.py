@@ -1,0 +1,186 @@
+"""A channel of a chip's main memory: requests on their way to its controller, and its events in time.
+
+Requests wait in order of arrival where a queue of the controller is full. Channels are independent of each other, so
+each one goes on by itself until somebody wants to know what became of a request; who asks later in time may come first
+here, and then arrives when the channel has got to.
+"""
+
+from __future__ import annotations
+
+from archsim.machine.dram_controller import advance, decide
+from archsim.machine.dram_layout import (
+    A_BANK,
+    A_COLUMN,
+    A_ROW,
+    DONE_SLOTS,
+    H_AHEAD_FIRST,
+    H_AHEAD_LAST,
+    H_AHEAD_LEFT,
+    H_DONE,
+    H_ENDS,
+    H_ENDS_MASK,
+    H_ENDS_TAIL,
+    H_HALF,
+    H_NEXT,
+    H_PERIOD,
+    H_POOL,
+    H_POOL_FREE,
+    H_TCK,
+    K_ACT2,
+    K_ACTIVE,
+    K_AHEAD,
+    K_BLOCKED,
+    K_CLOCK,
+    K_DONE_HEAD,
+    K_DONE_TAIL,
+    K_IN_ASKS,
+    K_IN_HEAD,
+    K_IN_TAIL,
+    K_LATENCY,
+    K_PICK_TIME,
+    K_READS,
+    K_STALE,
+    TAG_SHIFT,
+)
+from archsim.machine.dram_queues import FORWARDED, FULL, put
+from archsim.machine.dram_source import block_of
+from archsim.machine.host import pointer_int64
+from archsim.machine.jit import njit
+from archsim.machine.layout import INFINITY
+
+NODE_FIELDS = 8
+(N_NEXT, N_ARRIVAL, N_BANK, N_ROW, N_COLUMN, N_TAG, N_WRITE) = range(7)
+"""A request on its way. Its tag: whom it belongs to (see dma); negative: it was asked for by memory_ask; 0: nobody."""
+
+
+@njit
+def tick_of(h, cycle):
+    """The first tick of the memory that is not before a cycle of the chip."""
+    return (cycle * h[H_PERIOD] * h[H_HALF] + h[H_TCK] - 1) // h[H_TCK]
+
+
+@njit
+def cycle_of(h, tick):
+    """The first cycle of the chip that is not before a tick of the memory."""
+    return (tick * h[H_TCK] + h[H_PERIOD] * h[H_HALF] - 1) // (h[H_PERIOD] * h[H_HALF])
+
+
+@njit
+def enter(h, k, channel, place, tick, tag, write):
+    """Send a request to a channel, where it arrives at `tick`; `place` is what locate() found."""
+    pool = pointer_int64(h[H_POOL])
+    n = h[H_POOL_FREE]
+    h[H_POOL_FREE] = pool[n + N_NEXT]
+    tick = max(tick, k[K_CLOCK])
+    pool[n + N_ARRIVAL], pool[n + N_TAG], pool[n + N_WRITE] = tick, tag, write
+    pool[n + N_BANK], pool[n + N_ROW], pool[n + N_COLUMN] = place[A_BANK], place[A_ROW], place[A_COLUMN]
+    if tag <= 0:
+        k[K_IN_ASKS] += 1
+    before = k[K_IN_TAIL]
+    if before >= 0 and pool[before + N_ARRIVAL] > tick:
+        # a later one is on its way already
+        before, after = -1, k[K_IN_HEAD]
+        while pool[after + N_ARRIVAL] <= tick:
+            before, after = after, pool[after + N_NEXT]
+        pool[n + N_NEXT] = after
+    else:
+        pool[n + N_NEXT] = -1
+        k[K_IN_TAIL] = n
+    if before >= 0:
+        pool[before + N_NEXT] = n
+    else:
+        k[K_IN_HEAD] = n
+        k[K_BLOCKED] = 0
+    following = pointer_int64(h[H_NEXT])
+    following[channel] = min(following[channel], tick)
+
+
+@njit
+def next_event(h, k):
+    """Tick of a channel's next command, refresh or arrival."""
+    if k[K_STALE]:
+        decide(h, k)
+    tick = k[K_PICK_TIME]
+    n = k[K_IN_HEAD]
+    if n >= 0 and k[K_BLOCKED] == 0:
+        tick = min(tick, max(pointer_int64(h[H_POOL])[n + N_ARRIVAL], k[K_CLOCK]))
+    return tick
+
+
+@njit
+def do_event(h, k, channel, tick):
+    """What happens in a channel at the tick of its next event: commands first, then arrivals."""
+    k[K_CLOCK] = max(k[K_CLOCK], tick)
+    if k[K_PICK_TIME] <= tick:
+        advance(h, k, channel, tick)
+        k[K_BLOCKED] = 0
+        while k[K_DONE_HEAD] < k[K_DONE_TAIL]:
+            place = h[H_DONE] + (k[K_DONE_HEAD] & DONE_SLOTS - 1)
+            k[K_DONE_HEAD] += 1
+            _ended(h, k, k[place + DONE_SLOTS], k[place])
+    if k[K_BLOCKED] == 0 and k[K_IN_HEAD] >= 0:
+        _admit(h, k)
+
+
+@njit
+def run_channel(h, channel, until):
+    """All events of a channel up to a tick."""
+    k = block_of(h, channel)
+    tick = next_event(h, k)
+    while tick <= until:
+        do_event(h, k, channel, tick)
+        tick = next_event(h, k)
+    # nobody waits for queued writes and refreshes: they are done when the channel is looked at again
+    pointer_int64(h[H_NEXT])[channel] = tick if waiting(k) else INFINITY
+
+
+@njit
+def waiting(k):
+    """Whether a channel holds requests that somebody waits for."""
+    return k[K_IN_HEAD] >= 0 or k[K_READS] > 0 or k[K_ACTIVE] > 0 or k[K_ACT2] >= 0
+
+
+@njit
+def _admit(h, k):
+    """Hand over to the controller's queues what has arrived, in order, until one is full."""
+    pool = pointer_int64(h[H_POOL])
+    clock = k[K_CLOCK]
+    while k[K_IN_HEAD] >= 0:
+        n = k[K_IN_HEAD]
+        if pool[n + N_ARRIVAL] > clock:
+            return
+        tag, write = pool[n + N_TAG], pool[n + N_WRITE]
+        outcome = put(h, k, pool[n + N_BANK], pool[n + N_ROW], pool[n + N_COLUMN] | tag << TAG_SHIFT, write, clock)
+        if outcome == FULL:
+            k[K_BLOCKED] = 1
+            return
+        k[K_IN_HEAD] = pool[n + N_NEXT]
+        if k[K_IN_HEAD] < 0:
+            k[K_IN_TAIL] = -1
+        if tag <= 0:
+            k[K_IN_ASKS] -= 1
+        if write:
+            # posted: who wrote need not wait for the bank
+            _ended(h, k, tag, clock)
+        else:
+            k[K_LATENCY] += clock - pool[n + N_ARRIVAL]
+            if outcome == FORWARDED:
+                _ended(h, k, tag, clock + 1)
+        if k[K_AHEAD] == 0:
+            pool[n + N_NEXT] = h[H_POOL_FREE]
+            h[H_POOL_FREE] = n
+
+
+@njit
+def _ended(h, k, tag, tick):
+    """A request's data is there at `tick`, or has been taken: tell who waits for it."""
+    if k[K_AHEAD]:
+        if tag == -k[K_AHEAD]:
+            h[H_AHEAD_LEFT] -= 1
+            h[H_AHEAD_FIRST] = min(h[H_AHEAD_FIRST], tick)
+            h[H_AHEAD_LAST] = max(h[H_AHEAD_LAST], tick)
+    elif tag > 0:
+        ends = pointer_int64(h[H_ENDS])
+        place = 2 * (h[H_ENDS_TAIL] & h[H_ENDS_MASK])
+        ends[place], ends[place + 1] = tag, tick
+        h[H_ENDS_TAIL] += 1
