@@ -32,7 +32,8 @@ class Scratchpad:
 
     size: int = nbytes("capacity", minimum=1024)
     banks: int = count("banks, word-interleaved", power_of_two=True)
-    width: int = nbytes("bytes a bank gives per cycle", power_of_two=True)
+    width: int = nbytes("bytes that a port of a bank gives per cycle", power_of_two=True)
+    ports: int = count("ports of a bank, each for a read or a write; first come, first served", maximum=4, default=1)
     latency: int = cycles("of an access by the scalar pipeline, beyond an L1 hit")
     granule: int = nbytes("bytes whose order between units is kept as one", power_of_two=True, default=64)
 

@@ -194,6 +194,9 @@ def _access(access: Mapping[str, Any]) -> str:
     stride = f"`{access['stride']}` bytes {'for each of the numbers at' if 'index' in access else 'apart'}"
     stride += f" `{access['index']}`" if "index" in access else ""
     rows = f"`{access['rows']}` rows of `{access['row_bytes']}` bytes, {stride}"
+    for name in ("plane", "block"):
+        if f"{name}s" in access:
+            rows += f"; `{access[f'{name}s']}` {name}s of them, `{access[f'{name}_stride']}` bytes apart"
     return f"{access['access']}s{place} from `{access['address']}`: {rows}"
 
 

@@ -206,6 +206,10 @@ TABLES: dict[str, dict[str, Key]] = {
         "row_bytes": _must("number", "bytes of a row"),
         "stride": _must("number", "bytes from row to row"),
         "index": Key("number", "address of a table of 32-bit numbers: row r is at address + stride * its entry r"),
+        "planes": Key("number", "so many times the rows (default 1); of transfers"),
+        "plane_stride": Key("number", "bytes from the first row of a plane to that of the next"),
+        "blocks": Key("number", "so many times the planes (default 1); of transfers"),
+        "block_stride": Key("number", "bytes from the first row of a block to that of the next"),
     },
 }  # fmt: skip
 STATE_KINDS = ("register_file", "csr", "view", "scratch")

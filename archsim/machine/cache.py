@@ -35,6 +35,8 @@ from archsim.machine.layout import (
     K_WAYS,
     L1D,
     L2,
+    LEVEL_READ,
+    LEVEL_WRITE,
     MISS_WAIT,
     MSHRS,
     SERVED,
@@ -47,7 +49,7 @@ from archsim.machine.layout import (
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.memory_ask import answers, ask, begin_asking
 from archsim.machine.memory_steps import advance_memory
-from archsim.machine.traffic import note_traffic
+from archsim.machine.traffic import note_source, note_traffic, region_of
 
 _LOAD = _UNIT_ID["load"]
 
@@ -168,13 +170,14 @@ def _dram(ctx, address, size, time, write):
     pointer_int64(ctx[EVENTS])[EVENT_LINK] += size
     h = pointer_int64(chip[CHIP_DRAM])
     begin_asking(h)
+    note_source(chip, region_of(ctx), address, size, write)
     for position in range(address, address + size, tx):
         ask(h, time + latency, position, write)
     if write:
-        note_traffic(chip, time + latency, size)
+        note_traffic(chip, LEVEL_WRITE, time + latency, size)
         return time
     _, cycle = answers(h)
-    note_traffic(chip, cycle, size)
+    note_traffic(chip, LEVEL_READ, cycle, size)
     return cycle + latency
 
 

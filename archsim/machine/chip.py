@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class Chip:
         self.design, self.tables, self.code, self.memory = design, tables, code, memory
         self.harts = design.cores
         self.keep: dict[int, np.ndarray] = {}
-        self.timeline = self.array(TIMELINE_BUCKETS)
+        self.timeline = self.array(len(at.LEVELS) * TIMELINE_BUCKETS).reshape(len(at.LEVELS), TIMELINE_BUCKETS)
         self.chip = self.array(at.CHIP_SIZE)
         self.main = MainMemoryControllers(design) if timed else None
         self.contexts = [self._context(hart, values, timed) for hart in range(self.harts)]
@@ -60,6 +61,9 @@ class Chip:
         if self.main is not None:
             self.chip[at.CHIP_DRAM] = self.main.address
         self.chip[at.CHIP_TX] = design.memory.device.tx_bytes
+        self.regions = self.array(2 * at.MAXIMUM_REGIONS).reshape(-1, 2)
+        self.chip[at.CHIP_REGION_BYTES] = self.regions.ctypes.data
+        self.name_tensors({})
         self.chip[at.CHIP_PERIOD_FS] = design.period_fs
         self.chip[at.CHIP_LINK_LATENCY] = round(design.interconnect.latency * design.clock)
         self.chip[at.CHIP_LINK_WIDTH] = design.interconnect.width
@@ -67,6 +71,22 @@ class Chip:
         self.chip[at.CHIP_TIMELINE] = self.timeline.ctypes.data
         self.chip[at.CHIP_TIMELINE_SHIFT] = timeline_shift
         self.chip[at.CHIP_TIMELINE_SIZE] = TIMELINE_BUCKETS
+
+    def name_tensors(self, tensors: Mapping[str, tuple[int, int]]) -> None:
+        """Have the bytes of DRAM counted by tensor.
+
+        Args:
+            tensors: name -> (address, bytes), which do not overlap.
+        """
+        places = sorted((start, start + size, name) for name, (start, size) in tensors.items())
+        edges, self.tensor_names = [], [""]
+        for start, end, name in places:
+            edges += [start, end]
+            self.tensor_names += [name, ""]
+        starts, self.tensor_bytes = self.array(len(edges)), self.array(2 * len(self.tensor_names)).reshape(-1, 2)
+        starts[: len(edges)] = edges
+        self.chip[at.CHIP_RANGES], self.chip[at.CHIP_RANGE_COUNT] = starts.ctypes.data, len(edges)
+        self.chip[at.CHIP_RANGE_BYTES] = self.tensor_bytes.ctypes.data
 
     @property
     def address(self) -> int:
@@ -165,8 +185,11 @@ class Chip:
         point(at.GRANULE_READ, self.array(granules))
         pool = self.array(at.W_FIRST + 2 * at.BUCKETS)
         pool[at.W_BANKS], pool[at.W_WIDTH] = scratchpad.banks, scratchpad.width
-        pool[at.W_CAPACITY] = scratchpad.banks * scratchpad.width << at.BUCKET_SHIFT
+        pool[at.W_CAPACITY] = scratchpad.banks * scratchpad.ports * scratchpad.width << at.BUCKET_SHIFT
         point(at.BANDWIDTH, pool)
+        conflicts = self.array(at.CONFLICTS_SIZE)
+        conflicts[at.CONFLICT_BUCKETS :: at.CONFLICT_FIELDS] = -1
+        point(at.CONFLICTS, conflicts)
         point(at.UNIT, self._units())
         block = vector_block(core.vector, self.tables.coded.isa.parameters.get("VLEN", 64))
         self.keep[block.ctypes.data] = block

@@ -94,7 +94,7 @@ def dispatch(ctx, info, unit, word, start):
         end = begin + _interval(ctx, info, word, parameters, unit, rate)
         busy(ctx, unit, end)
         done = end + parameters[U_LATENCY]
-    extra = _take_memory(ctx, begin, end - begin)
+    extra = _take_memory(ctx, unit, begin, end - begin)
     if extra > 0:
         end, done = end + extra, done + extra
         wait(ctx, unit, U_CONFLICT, end)
@@ -149,7 +149,7 @@ def _memory_ready(ctx):
 
 
 @njit
-def _take_memory(ctx, begin, interval):
+def _take_memory(ctx, unit, begin, interval):
     """Charge the scratchpad for an instruction's accesses; cycles it is held up by other units."""
     work, events = pointer_int64(ctx[WORK]), pointer_int64(ctx[EVENTS])
     extra = 0
@@ -159,7 +159,7 @@ def _take_memory(ctx, begin, interval):
         if size <= 0:
             continue
         events[EVENT_SPAD_WRITE if access[ACCESS_WRITE] else EVENT_SPAD_READ] += size
-        extra = max(extra, transfer(ctx, access, begin, interval))
+        extra = max(extra, transfer(ctx, unit, access, begin, interval))
     return extra
 
 

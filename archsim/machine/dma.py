@@ -1,4 +1,6 @@
-"""DMA engines: queued 2-D copies between DRAM and the scratchpad, as bursts that share main memory in time order.
+"""DMA engines: queued copies between DRAM and the scratchpad, as bursts that share main memory in time order.
+
+A transfer is rows of bytes, planes of rows and blocks of planes, each with strides of its own on both sides.
 
 A burst leaves when the engine is free, the transfer's data may be touched, and fewer than `outstanding` bursts are on
 their way; engines of all cores take turns by time. What becomes of a burst is known when its channel has got there.
@@ -12,6 +14,14 @@ from archsim.machine.dram_source import block_of, locate
 from archsim.machine.host import get_u32, pointer_int64, translate
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
+    ACCESS_ADDRESS,
+    ACCESS_BLOCK_STRIDE,
+    ACCESS_BLOCKS,
+    ACCESS_INDEX,
+    ACCESS_PLANE_STRIDE,
+    ACCESS_PLANES,
+    ACCESS_STRIDE,
+    ACCESS_WRITE,
     BARRIER_COUNT,
     BARRIER_DONE,
     BLOCKED_ON,
@@ -26,6 +36,7 @@ from archsim.machine.layout import (
     E_FREE,
     E_HEAD,
     E_INDEX,
+    E_KEY,
     E_NEXT,
     E_OFFSET,
     E_ROW,
@@ -36,6 +47,8 @@ from archsim.machine.layout import (
     EVENT_SPAD_WRITE,
     EVENTS,
     INFINITY,
+    LEVEL_READ,
+    LEVEL_WRITE,
     M_BURST,
     M_ENGINES,
     M_FIRST,
@@ -59,18 +72,25 @@ from archsim.machine.layout import (
     R_TRANSFER,
     T_BARRIER,
     T_BEGIN,
+    T_BLOCKS,
     T_BYTES,
     T_DONE,
     T_DRAM,
+    T_DRAM_BLOCK,
+    T_DRAM_PLANE,
     T_DRAM_STRIDE,
     T_FIELDS,
     T_INDEX,
     T_ISSUED,
     T_LEFT,
     T_NUMBER,
+    T_PLANES,
     T_READY,
+    T_REGION,
     T_ROWS,
     T_SPAD,
+    T_SPAD_BLOCK,
+    T_SPAD_PLANE,
     T_SPAD_STRIDE,
     T_WRITE,
     TRANSFER_COUNT,
@@ -93,7 +113,7 @@ from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.memory_channel import cycle_of, enter, tick_of
 from archsim.machine.memory_fixed import fixed_access
 from archsim.machine.scratchpad import settle, take
-from archsim.machine.traffic import note_traffic
+from archsim.machine.traffic import note_source, note_traffic, region_of
 
 _DMA_UNIT = _UNIT_ID["dma"]
 
@@ -117,23 +137,32 @@ def slot_free_at(ctx):
 
 
 @njit
-def enqueue(ctx, write, dram, spad, rows, size, dram_stride, spad_stride, barrier, issued, ready, index):
-    """Put a transfer into the next engine's queue (there must be a slot)."""
+def enqueue(ctx, dram, spad, rows, size, barrier, issued, ready):
+    """Put a transfer into the next engine's queue (there must be a slot).
+
+    Args:
+        dram, spad: its accesses.
+        rows, size: where adjoining rows are one long row, that one.
+    """
     dma = pointer_int64(ctx[DMA])
     engine = engine_at(ctx, dma[M_ISSUED] % dma[M_ENGINES])
     dma[M_ISSUED] += 1
     slot = _slot(dma, engine[E_TAIL])
-    engine[slot + T_WRITE] = write
-    engine[slot + T_DRAM] = dram
-    engine[slot + T_SPAD] = spad
+    engine[slot + T_WRITE] = dram[ACCESS_WRITE]
+    engine[slot + T_DRAM] = dram[ACCESS_ADDRESS]
+    engine[slot + T_SPAD] = spad[ACCESS_ADDRESS]
     engine[slot + T_ROWS] = rows
     engine[slot + T_BYTES] = size
-    engine[slot + T_DRAM_STRIDE] = dram_stride
-    engine[slot + T_SPAD_STRIDE] = spad_stride
+    engine[slot + T_DRAM_STRIDE] = dram[ACCESS_STRIDE]
+    engine[slot + T_SPAD_STRIDE] = spad[ACCESS_STRIDE]
+    engine[slot + T_PLANES], engine[slot + T_BLOCKS] = dram[ACCESS_PLANES], dram[ACCESS_BLOCKS]
+    engine[slot + T_DRAM_PLANE], engine[slot + T_SPAD_PLANE] = dram[ACCESS_PLANE_STRIDE], spad[ACCESS_PLANE_STRIDE]
+    engine[slot + T_DRAM_BLOCK], engine[slot + T_SPAD_BLOCK] = dram[ACCESS_BLOCK_STRIDE], spad[ACCESS_BLOCK_STRIDE]
     engine[slot + T_BARRIER] = barrier
     engine[slot + T_ISSUED] = issued
     engine[slot + T_READY] = ready + dma[M_STARTUP]
-    engine[slot + T_INDEX] = index
+    engine[slot + T_INDEX] = dram[ACCESS_INDEX]
+    engine[slot + T_REGION] = region_of(ctx)
     engine[slot + T_NUMBER] = ctx[VIEW_NUMBER]
     # itself, until its last burst has left
     engine[slot + T_LEFT], engine[slot + T_DONE] = 1, 0
@@ -160,7 +189,11 @@ def _schedule(dma, engine):
     if engine[E_HEAD] == engine[E_TAIL]:
         engine[E_NEXT] = INFINITY
         return
-    ready = engine[_slot(dma, engine[E_HEAD]) + T_READY]
+    slot = _slot(dma, engine[E_HEAD])
+    ready = engine[slot + T_READY]
+    # who goes first of those that could at the same time is decided by where they go, not by who they are
+    place = engine[slot + T_DRAM] + engine[E_ROW] * engine[slot + T_DRAM_STRIDE] + engine[E_OFFSET]
+    engine[E_KEY] = (place >> 5) * 0x9E3779B97F4A7C15 >> 1
     engine[E_NEXT] = max(max(engine[E_TIME], ready), engine[_record(dma, engine[E_BURSTS]) + R_DONE])
 
 
@@ -170,12 +203,8 @@ def send_burst(chip, ctx, hart, index):
     dma, engine = pointer_int64(ctx[DMA]), engine_at(ctx, index)
     slot = _slot(dma, engine[E_HEAD])
     row, offset, row_bytes = engine[E_ROW], engine[E_OFFSET], engine[slot + T_BYTES]
-    number = row
-    if engine[slot + T_INDEX] != 0:
-        # a gather finds its row's number in a table
-        number = get_u32(translate(ctx, engine[slot + T_INDEX] + 4 * row, 4))
-    dram = engine[slot + T_DRAM] + number * engine[slot + T_DRAM_STRIDE] + offset
-    spad = engine[slot + T_SPAD] + row * engine[slot + T_SPAD_STRIDE] + offset
+    dram, spad = _addresses(ctx, engine, slot, row)
+    dram, spad = dram + offset, spad + offset
     limit = dma[M_BURST]
     # bursts end at multiples of their size, so that they never straddle a channel
     size = min(row_bytes - offset, limit - dram % limit)
@@ -197,10 +226,11 @@ def send_burst(chip, ctx, hart, index):
         engine[E_ROW] = row + 1
     write = engine[slot + T_WRITE]
     if write:
-        take(ctx, size, time, 1)
+        take(ctx, _DMA_UNIT, size, time, 1)
         pointer_int64(ctx[EVENTS])[EVENT_SPAD_READ] += size
         settle(ctx, spad, size, 0, time + cycles)
-    left = engine[E_ROW] >= engine[slot + T_ROWS]
+    left = engine[E_ROW] >= engine[slot + T_ROWS] * engine[slot + T_PLANES] * engine[slot + T_BLOCKS]
+    note_source(chip, engine[slot + T_REGION], dram, size, write)
     if left:
         # the queue's slot is free, though bursts are on their way
         engine[E_FREE + engine[E_HEAD] % QUEUE_SLOTS] = engine[E_TIME]
@@ -212,6 +242,24 @@ def send_burst(chip, ctx, hart, index):
         _part_of(chip, ctx, engine, slot)
     _schedule(dma, engine)
     return left
+
+
+@njit
+def _addresses(ctx, engine, slot, row):
+    """Where a row of a transfer begins, in DRAM and in the scratchpad."""
+    dram, spad = engine[slot + T_DRAM], engine[slot + T_SPAD]
+    if engine[slot + T_PLANES] != 1 or engine[slot + T_BLOCKS] != 1:
+        plane = row // engine[slot + T_ROWS]
+        row -= plane * engine[slot + T_ROWS]
+        block = plane // engine[slot + T_PLANES]
+        plane -= block * engine[slot + T_PLANES]
+        dram += plane * engine[slot + T_DRAM_PLANE] + block * engine[slot + T_DRAM_BLOCK]
+        spad += plane * engine[slot + T_SPAD_PLANE] + block * engine[slot + T_SPAD_BLOCK]
+    number = row
+    if engine[slot + T_INDEX] != 0:
+        # a gather finds its row's number in a table
+        number = get_u32(translate(ctx, engine[slot + T_INDEX] + 4 * row, 4))
+    return dram + number * engine[slot + T_DRAM_STRIDE], spad + row * engine[slot + T_SPAD_STRIDE]
 
 
 @njit
@@ -262,10 +310,10 @@ def _burst_part(chip, ctx, engine, record, tick):
         return False
     slot, size = engine[record + R_TRANSFER], engine[record + R_BYTES]
     served = cycle_of(pointer_int64(chip[CHIP_DRAM]), engine[record + R_LAST])
-    note_traffic(chip, served, size)
+    note_traffic(chip, LEVEL_WRITE if engine[slot + T_WRITE] else LEVEL_READ, served, size)
     done = served + chip[CHIP_LINK_LATENCY]
     if engine[slot + T_WRITE] == 0:
-        done += take(ctx, size, done, 1)
+        done += take(ctx, _DMA_UNIT, size, done, 1)
         pointer_int64(ctx[EVENTS])[EVENT_SPAD_WRITE] += size
         settle(ctx, engine[record + R_SPAD], size, 1, done)
     note_span(ctx, _DMA_UNIT, engine[record + R_BEGIN], done)
@@ -299,7 +347,7 @@ def _log_transfer(ctx, engine, slot):
     record[X_NUMBER] = engine[slot + T_NUMBER]
     record[X_BEGIN] = engine[slot + T_BEGIN]
     record[X_DONE] = engine[slot + T_DONE]
-    record[X_BYTES] = engine[slot + T_ROWS] * engine[slot + T_BYTES]
+    record[X_BYTES] = engine[slot + T_BLOCKS] * engine[slot + T_PLANES] * engine[slot + T_ROWS] * engine[slot + T_BYTES]
     record[X_WRITE] = engine[slot + T_WRITE]
     record[X_ENGINE] = engine[E_INDEX]
     record[X_QUEUED] = engine[slot + T_ISSUED]

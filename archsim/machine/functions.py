@@ -92,24 +92,29 @@ def pattern_source(coded: Coded, name: str) -> str | None:
             remedy=f"describe at most {MAXIMUM_ACCESSES}",
         )
     for index, access in enumerate(instruction.memory):
-        if "index" in access and instruction.unit != "dma":
+        beyond = next((key for key in ("index", "planes", "blocks") if key in access), None)
+        if beyond and instruction.unit != "dma":
             raise InputError(
-                f"{name} has an 'index' in its memory accesses",
+                f"{name} has {beyond!r} in its memory accesses",
                 file=instruction.file,
                 line=instruction.line,
-                remedy="leave gathers to instructions of unit dma",
+                remedy="leave gathers, planes and blocks to instructions of unit dma",
             )
         base = f"WORK_MEMORY + {index} * MEMORY_FIELDS"
         lines.append(f"work[{base} + ACCESS_WRITE] = {int(access['access'] == 'write')}")
         lines.append(f"work[{base} + ACCESS_DRAM] = {SPACES[access.get('space', 'scratchpad')]}")
-        for key, slot in (
-            ("address", "ADDRESS"),
-            ("rows", "ROWS"),
-            ("row_bytes", "BYTES"),
-            ("stride", "STRIDE"),
-            ("index", "INDEX"),
+        for key, slot, absent in (
+            ("address", "ADDRESS", 0),
+            ("rows", "ROWS", 0),
+            ("row_bytes", "BYTES", 0),
+            ("stride", "STRIDE", 0),
+            ("index", "INDEX", 0),
+            ("planes", "PLANES", 1),
+            ("plane_stride", "PLANE_STRIDE", 0),
+            ("blocks", "BLOCKS", 1),
+            ("block_stride", "BLOCK_STRIDE", 0),
         ):
-            lines.append(f"work[{base} + ACCESS_{slot}] = {_expression(coded, instruction, access.get(key, 0))}")
+            lines.append(f"work[{base} + ACCESS_{slot}] = {_expression(coded, instruction, access.get(key, absent))}")
     header = [
         vocabulary() + "from archsim.machine.layout import *",
         "from archsim.machine.vector import VL_CSR",

@@ -8,9 +8,13 @@ from archsim.machine.host import call_at, pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     ACCESS_ADDRESS,
+    ACCESS_BLOCK_STRIDE,
+    ACCESS_BLOCKS,
     ACCESS_BYTES,
     ACCESS_DRAM,
     ACCESS_INDEX,
+    ACCESS_PLANE_STRIDE,
+    ACCESS_PLANES,
     ACCESS_ROWS,
     ACCESS_STRIDE,
     BARRIER_COUNT,
@@ -44,6 +48,7 @@ from archsim.machine.layout import (
     MEMORY_FIELDS,
     NOW,
     PATTERNS,
+    RANGE_FAULT,
     READY,
     RUNNING,
     STALL_DMA_WAIT,
@@ -51,6 +56,7 @@ from archsim.machine.layout import (
     STALL_SYNC,
     SYNC_WAITING,
     TRAP,
+    TRAP_VALUE,
     TRAPPED,
     VALUES,
     WORK,
@@ -68,6 +74,8 @@ from archsim.machine.vector_layout import INDEXED, INFO_ACCESS
 from archsim.machine.vector_memory import note_indexed
 from archsim.machine.vector_queue import vector_block
 
+MAXIMUM_PLANES = 1 << 20
+"""Planes of a transfer, of all blocks."""
 _DMA, _VECTOR = _UNIT_ID["dma"], _UNIT_ID["vector"]
 
 
@@ -166,33 +174,53 @@ def _dma(ctx, op, info, word, immediate, start, write):
     work = pointer_int64(ctx[WORK])
     dram = pointer_int64(ctx[WORK] + WORK_MEMORY * 8)
     spad = pointer_int64(ctx[WORK] + (WORK_MEMORY + MEMORY_FIELDS) * 8)
-    check_access(ctx, dram)
-    check_access(ctx, spad)
-    check_gather(ctx, dram)
-    if ctx[TRAP] != 0 or work[WORK_ACCESSES] != 2 or dram[ACCESS_DRAM] == 0:
+    if work[WORK_ACCESSES] != 2 or dram[ACCESS_DRAM] == 0:
+        return TRAPPED
+    planes, blocks = dram[ACCESS_PLANES], dram[ACCESS_BLOCKS]
+    if planes > MAXIMUM_PLANES or blocks > MAXIMUM_PLANES or max(planes, 1) * max(blocks, 1) > MAXIMUM_PLANES:
+        ctx[TRAP], ctx[TRAP_VALUE] = RANGE_FAULT, dram[ACCESS_ADDRESS]
+        return TRAPPED
+    ready = _planes(ctx, dram, spad, write, False)
+    if ctx[TRAP] != 0:
         return TRAPPED
     time = max(start, free)
     ctx[HELD] = STALL_QUEUE + _DMA - FIRST_DECOUPLED
     ctx[NOW] = time + 1
     rows, size = dram[ACCESS_ROWS], dram[ACCESS_BYTES]
-    if rows <= 0 or size <= 0:
+    if rows <= 0 or size <= 0 or dram[ACCESS_PLANES] <= 0 or dram[ACCESS_BLOCKS] <= 0:
         return RUNNING
-    ready = earliest(ctx, spad, not write)
-    if ctx[TRAP] != 0:
-        return TRAPPED
     if ctx[VALUES]:
         call_at(_function(ctx, op), ctx, word, immediate)
         if ctx[TRAP] != 0:
             return TRAPPED
-    mark(ctx, spad, not write, INFINITY)
+    _planes(ctx, dram, spad, write, True)
     barrier = barrier_of(info, word)
     pointer_int64(ctx[BARRIER_COUNT])[barrier] += 1
-    strides = dram[ACCESS_STRIDE], spad[ACCESS_STRIDE]
-    if strides[0] == size and strides[1] == size and dram[ACCESS_INDEX] == 0:
+    if dram[ACCESS_STRIDE] == size and spad[ACCESS_STRIDE] == size and dram[ACCESS_INDEX] == 0:
         # adjoining rows are one long row
         size, rows = rows * size, 1
-    enqueue(
-        ctx, write, dram[ACCESS_ADDRESS], spad[ACCESS_ADDRESS], rows, size, strides[0], strides[1], barrier,
-        time, max(time, ready), dram[ACCESS_INDEX],
-    )  # fmt: skip
+    enqueue(ctx, dram, spad, rows, size, barrier, time, max(time, ready))
     return RUNNING
+
+
+@njit
+def _planes(ctx, dram, spad, write, noted):
+    """Go over the planes of a transfer: check them, and give the time from which the scratchpad's bytes may be touched;
+    or note (`noted`) that its end on them is not known."""
+    time = 0
+    first = dram[ACCESS_ADDRESS], spad[ACCESS_ADDRESS]
+    for block in range(dram[ACCESS_BLOCKS]):
+        for plane in range(dram[ACCESS_PLANES]):
+            dram[ACCESS_ADDRESS] = first[0] + block * dram[ACCESS_BLOCK_STRIDE] + plane * dram[ACCESS_PLANE_STRIDE]
+            spad[ACCESS_ADDRESS] = first[1] + block * spad[ACCESS_BLOCK_STRIDE] + plane * spad[ACCESS_PLANE_STRIDE]
+            if noted:
+                mark(ctx, spad, not write, INFINITY)
+                continue
+            check_access(ctx, dram)
+            check_access(ctx, spad)
+            check_gather(ctx, dram)
+            if ctx[TRAP] != 0:
+                return 0
+            time = max(time, earliest(ctx, spad, not write))
+    dram[ACCESS_ADDRESS], spad[ACCESS_ADDRESS] = first
+    return time

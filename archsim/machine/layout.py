@@ -12,8 +12,8 @@ from __future__ import annotations
     TRACE_COUNT, TRACE_POSITION, ARRAY, ACCOUNTS, FINISHED, SYNC_WAITING, CONFLICT_CYCLES, FFLAGS,
     VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH, PRIVILEGE, FLOAT_OFF, WAITING, HART_STATE, PARTIAL,
     L1D, L1I, L2, MSHRS, INFLIGHT, SERVED, HELD, UNIT_BEGIN, UNIT_DONE, VIEW_LOG, VIEW_COUNT, VIEW_LIMIT, VIEW_NUMBER,
-    VIEW_STATE, TRANSFER_LOG, TRANSFER_COUNT, MISS_WAIT,
-) = range(94)  # fmt: skip
+    VIEW_STATE, TRANSFER_LOG, TRANSFER_COUNT, MISS_WAIT, CONFLICTS,
+) = range(95)  # fmt: skip
 VECTOR = 111
 """The block of the vector unit, see vector_layout (apart from the others, so that both lists can grow)."""
 CONTEXT_SIZE = 112
@@ -130,9 +130,10 @@ EVENT_VIOLATION = EVENT_ID["memory_order.violations"]
 ) = range(13)  # fmt: skip
 WORK_MEMORY = 13
 """First of the bulk accesses, MEMORY_FIELDS numbers each."""
-MEMORY_FIELDS = 7
+MEMORY_FIELDS = 11
 (
     ACCESS_WRITE, ACCESS_ADDRESS, ACCESS_ROWS, ACCESS_BYTES, ACCESS_STRIDE, ACCESS_DRAM, ACCESS_INDEX,
+    ACCESS_PLANES, ACCESS_PLANE_STRIDE, ACCESS_BLOCKS, ACCESS_BLOCK_STRIDE,
 ) = range(MEMORY_FIELDS)  # fmt: skip
 ANY_SPACE = 2
 SPACES = {"scratchpad": 0, "dram": 1, "any": ANY_SPACE}
@@ -182,23 +183,30 @@ ARRAY_SIZE = A_COUNTED + len(FORMATS) ** 2
 (
     CHIP_HARTS, CHIP_CONTEXTS, CHIP_DRAM, CHIP_PERIOD_FS, CHIP_LINK_LATENCY, CHIP_LINK_WIDTH, CHIP_SYNC_LATENCY,
     CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST, CHIP_RESUME, CHIP_TX,
-) = range(13)  # fmt: skip
-CHIP_SIZE = 16
+    CHIP_RANGES, CHIP_RANGE_COUNT, CHIP_RANGE_BYTES, CHIP_REGION_BYTES,
+) = range(17)  # fmt: skip
+CHIP_SIZE = 24
+LEVELS = ("dram_read", "dram_write", "scratchpad")
+"""Where bytes are counted over time (CHIP_TIMELINE, CHIP_TIMELINE_SIZE stretches each)."""
+LEVEL_READ, LEVEL_WRITE, LEVEL_SCRATCHPAD = range(len(LEVELS))
+MAXIMUM_REGIONS = 4096
+"""Regions of a program (qmark) whose DRAM bytes are counted each; those above are counted with the last one."""
 
 # -- DMA of a core: shared parameters, then engines of M_STRIDE numbers
 (M_ENGINES, M_QUEUE, M_OUTSTANDING, M_BURST, M_STARTUP, M_ISSUED, M_STRIDE, M_SLOTS, M_RING) = range(9)
 M_FIRST = 16
-(E_HEAD, E_TAIL, E_ROW, E_OFFSET, E_TIME, E_NEXT, E_BURSTS, E_INDEX) = range(8)
-E_FREE = 8
+(E_HEAD, E_TAIL, E_ROW, E_OFFSET, E_TIME, E_NEXT, E_BURSTS, E_INDEX, E_KEY) = range(9)
+E_FREE = 12
 """Ring of times at which queue slots came free."""
 E_DESCRIPTORS = E_FREE + QUEUE_SLOTS
 """Ring of M_SLOTS transfers (a power of two): queued, or with bursts on their way; behind it, from M_RING on, the ring
 of M_OUTSTANDING bursts."""
 (
     T_WRITE, T_DRAM, T_SPAD, T_ROWS, T_BYTES, T_DRAM_STRIDE, T_SPAD_STRIDE, T_BARRIER, T_READY, T_INDEX,
-    T_NUMBER, T_ISSUED, T_BEGIN, T_LEFT, T_DONE,
-) = range(15)  # fmt: skip
-T_FIELDS = 16
+    T_NUMBER, T_ISSUED, T_BEGIN, T_LEFT, T_DONE, T_REGION, T_PLANES, T_DRAM_PLANE, T_SPAD_PLANE, T_BLOCKS,
+    T_DRAM_BLOCK, T_SPAD_BLOCK,
+) = range(22)  # fmt: skip
+T_FIELDS = 24
 (R_DONE, R_LEFT, R_LAST, R_SPAD, R_BYTES, R_TRANSFER, R_BEGIN) = range(7)
 """A burst: when its slot is free (INFINITY: not known), parts on their way, the last one's end, its scratchpad bytes,
 its transfer's place, when it left."""
@@ -210,6 +218,12 @@ MAXIMUM_ENGINES = 16
 BUCKET_SHIFT, BUCKETS = 6, 4096
 (W_CAPACITY, W_BANKS, W_WIDTH) = range(3)
 W_FIRST = 4
+USERS = UNITS[FIRST_DECOUPLED:]
+"""Who shares the banks. CONFLICTS: cycles that a user was held up by another one, [held up, by]; behind it per bucket
+its number and the bytes of each user."""
+CONFLICT_BUCKETS = len(USERS) ** 2
+CONFLICT_FIELDS = 1 + len(USERS)
+CONFLICTS_SIZE = CONFLICT_BUCKETS + BUCKETS * CONFLICT_FIELDS
 
 # -- a cache (L1D, L1I, L2): parameters, then per way (in recency order) the tag and when its line is there
 K_SETS, K_WAYS, K_SHIFT, K_LATENCY = range(4)

@@ -16,6 +16,7 @@ from archsim.machine.layout import (
     CHIP_HARTS,
     CHIP_LINK_LATENCY,
     DMA,
+    E_KEY,
     E_NEXT,
     INFINITY,
     M_ENGINES,
@@ -31,17 +32,18 @@ NOTHING, DONE, RELEASED = range(3)
 @njit
 def _next_sender(chip):
     """Who sends next, as (time, hart, engine), engine -1 for a vector unit; time is INFINITY when nobody will."""
-    best, best_hart, best_engine = INFINITY, -1, 0
+    best, best_hart, best_engine, key = INFINITY, -1, 0, 0
     contexts = pointer_int64(chip[CHIP_CONTEXTS])
     for hart in range(chip[CHIP_HARTS]):
         ctx = pointer_int64(contexts[hart])
         time = pointer_int64(ctx[VECTOR])[V_NEXT]
         if time < best:
-            best, best_hart, best_engine = time, hart, -1
+            best, best_hart, best_engine, key = time, hart, -1, 0
         for index in range(pointer_int64(ctx[DMA])[M_ENGINES]):
-            time = engine_at(ctx, index)[E_NEXT]
-            if time < best:
-                best, best_hart, best_engine = time, hart, index
+            engine = engine_at(ctx, index)
+            time = engine[E_NEXT]
+            if time < best or (time == best and time < INFINITY and engine[E_KEY] < key):
+                best, best_hart, best_engine, key = time, hart, index, engine[E_KEY]
     return best, best_hart, best_engine
 
 

@@ -58,8 +58,13 @@ class RunResult:
         energy: joules by component.
         macs: number format -> multiply-accumulates.
         dram_read_bytes, dram_write_bytes: bytes the DRAM transferred.
-        dram_traffic: bytes the DRAM moved in each stretch of dram_stretch cycles.
-        dram: counters of the DRAM (activates, row_hits, refreshes).
+        bandwidth: level (layout.LEVELS) -> bytes that passed it in each stretch of bandwidth_stretch cycles.
+        traffic: tensor -> bytes read from and written to DRAM, as asked for; "other" is the rest.
+        region_traffic: the same by the region of the program (qmark) that asked.
+        bank_conflicts: "unit by unit" -> cycles that the scratchpad's banks held the first up, by who used them most.
+        dram: commands and events of the DRAM; row_hit_rate; mean latency of a read in its controller, its queue
+            included; mean reads there at once.
+        roofline: what the run reached, and what peak and DRAM allow at its intensity.
         regions: stretches marked by qmark, of hart 0.
         exit_code: what the program exited with.
         failed_test: number of the test that failed, of bare-metal programs that say so (0: none).
@@ -86,8 +91,12 @@ class RunResult:
     events: dict[str, int] = field(default_factory=dict)
     dram_read_bytes: int = 0
     dram_write_bytes: int = 0
-    dram_stretch: int = 1
-    dram_traffic: list[int] = field(default_factory=list)
+    bandwidth_stretch: int = 1
+    bandwidth: dict[str, list[int]] = field(default_factory=dict)
+    traffic: dict[str, dict[str, int]] = field(default_factory=dict)
+    region_traffic: dict[int, dict[str, int]] = field(default_factory=dict)
+    bank_conflicts: dict[str, int] = field(default_factory=dict)
+    roofline: dict[str, float] = field(default_factory=dict)
     dram: dict[str, float] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
     exit_code: int = 0
@@ -101,6 +110,16 @@ class RunResult:
     def read(self, address: int, size: int) -> bytes:
         """Bytes of simulated main memory after the run."""
         return bytes(self.memory.read(address, size))
+
+    def bandwidth_to_dict(self) -> dict[str, Any]:
+        """Bytes over time by level, and the mean bytes per second of each."""
+        if not self.cycles:
+            return {}
+        return {
+            "stretch_s": self.bandwidth_stretch * self.time_s / self.cycles,
+            "bytes": self.bandwidth,
+            "mean_bytes_per_s": {name: sum(moved) / self.time_s for name, moved in self.bandwidth.items()},
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; names carry units."""
@@ -127,5 +146,10 @@ class RunResult:
             "dram_read_bytes": self.dram_read_bytes,
             "dram_write_bytes": self.dram_write_bytes,
             "dram": self.dram,
+            "traffic": self.traffic,
+            "region_traffic": {str(number): moved for number, moved in self.region_traffic.items()},
+            "bank_conflicts": self.bank_conflicts,
+            "bandwidth": self.bandwidth_to_dict(),
+            "roofline": self.roofline,
             "unknown_system_calls": {str(number): count for number, count in self.unknown_calls.items()},
         }

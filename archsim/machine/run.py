@@ -54,6 +54,7 @@ def run(
     progress: Callable[[int], None] | None = None,
     log: TextIO | None = None,
     views: Sequence[View] = (),
+    tensors: Mapping[str, tuple[int, int]] | None = None,
 ) -> RunResult:
     """Run a program on a design, bit-exactly.
 
@@ -70,6 +71,7 @@ def run(
         options: what the program is granted: arguments, files, input.
         progress: called with the instructions retired so far.
         log: takes a line per executed instruction, as Spike's commit log has them (functional runs only).
+        tensors: name -> (address, bytes) in main memory, to have DRAM's bytes counted by tensor.
         views: are given what became of each instruction (timed fidelities).
 
     Returns:
@@ -100,6 +102,7 @@ def run(
     main = MainMemory(max(held, _last_address(program, memory)))
     load_program(main, program, memory)
     chip = Chip(design, tables, code, main, values=fidelity != "addresses", timed=timed)
+    chip.name_tensors(tensors or {})
 
     def clock(hart: int) -> int:
         context = chip.contexts[hart]
@@ -202,6 +205,7 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     events = np.zeros(len(at.EVENT_NAMES), np.int64)
     units = np.zeros(len(at.UNITS), np.int64)
     accounts = np.zeros((len(at.UNITS) - at.FIRST_DECOUPLED, len(at.UNIT_CAUSES)), np.int64)
+    conflicts = np.zeros((len(at.USERS), len(at.USERS)), np.int64)
     for hart, end in enumerate(ends):
         own = chip.view(hart, at.STALLS, len(at.STALLS_NAMES)).copy()
         partial = chip.view(hart, at.PARTIAL, len(at.STALLS_NAMES)).copy()
@@ -215,6 +219,7 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
         events += chip.view(hart, at.EVENTS, len(at.EVENT_NAMES))
         units += chip.view(hart, at.UNIT_BUSY, len(at.UNITS))
         accounts += _accounts(chip, hart, result)
+        conflicts += chip.view(hart, at.CONFLICTS, at.CONFLICT_BUCKETS).reshape(conflicts.shape)
         result.harts.append(
             {
                 "hart": hart,
@@ -226,6 +231,12 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
                 "bank_conflict_cycles": int(context[at.CONFLICT_CYCLES]),
             }
         )
+    result.bank_conflicts = {
+        f"{name} by {other}": int(conflicts[row, column])
+        for row, name in enumerate(at.USERS)
+        for column, other in enumerate(at.USERS)
+        if conflicts[row, column]
+    }
     result.busy_cycles = sum(hart["busy_cycles"] for hart in result.harts)
     result.issue_slots = result.hart_cycles * width
     result.stalls = _named(at.STALLS_NAMES, stalls)
@@ -242,9 +253,12 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     result.energy = energy_of(
         result.events,
         result.dram_read_bytes + result.dram_write_bytes,
-        result.dram["activates"],
+        int(result.dram["activates"]),
         result.time_s,
         design,
+    )
+    result.roofline = roofline_of(
+        sum(result.macs.values()), result.dram_read_bytes + result.dram_write_bytes, result.time_s, design
     )
     result.regions = _regions(chip, result.cycles)
     return result
@@ -283,13 +297,47 @@ def _named(names: tuple[str, ...], values: np.ndarray) -> dict[str, int]:
     return {name: int(value) for name, value in zip(names, values, strict=True) if value}
 
 
+def roofline_of(macs: int, moved: int, time_s: float, design: Any) -> dict[str, float]:
+    """The point that a run reached under the roofline of a design (Williams et al., CACM 52(4), 2009).
+
+    Args:
+        macs: multiply-accumulates.
+        moved: bytes that DRAM moved.
+        time_s: that it took.
+    """
+    intensity = ratio(macs, moved)
+    peak, bandwidth = design.peak_macs_per_s, design.memory.peak_bytes_per_s
+    attainable = min(peak, intensity * bandwidth) if moved else peak
+    achieved = ratio(macs, time_s)
+    return {
+        "macs_per_dram_byte": intensity,
+        "ridge_macs_per_dram_byte": ratio(peak, bandwidth),
+        "peak_macs_per_s": peak,
+        "dram_peak_bytes_per_s": bandwidth,
+        "attainable_macs_per_s": attainable,
+        "achieved_macs_per_s": achieved,
+        "achieved_share": ratio(achieved, attainable),
+    }
+
+
 def _memory_counters(chip: Chip, design: Any, result: RunResult) -> None:
     counts = chip.main.finish(result.cycles) if chip.main is not None else {}
     device = design.memory.device
     result.dram_read_bytes = counts["reads"] * device.tx_bytes
     result.dram_write_bytes = counts["writes"] * device.tx_bytes
-    result.dram_stretch = 1 << int(chip.chip[at.CHIP_TIMELINE_SHIFT])
-    result.dram_traffic = chip.timeline[: -(-result.cycles // result.dram_stretch)].tolist()
+    result.bandwidth_stretch = 1 << int(chip.chip[at.CHIP_TIMELINE_SHIFT])
+    stretches = -(-result.cycles // result.bandwidth_stretch)
+    result.bandwidth = {name: row[:stretches].tolist() for name, row in zip(at.LEVELS, chip.timeline, strict=True)}
+    result.traffic = {
+        name: _directions(chip.tensor_bytes[place])
+        for place, name in enumerate(chip.tensor_names)
+        if name and chip.tensor_bytes[place].any()
+    }
+    other = sum(chip.tensor_bytes[place] for place, name in enumerate(chip.tensor_names) if not name)
+    if np.any(other):
+        result.traffic["other"] = _directions(other)
+    used = np.flatnonzero(chip.regions.any(axis=1))
+    result.region_traffic = {int(number): _directions(chip.regions[number]) for number in used}
     latency_s = counts["read_latency_ticks"] * device.tck_fs * 1e-15 / device.ticks_per_clock
     result.dram = {
         **{name: counts[name] for name in ("activates", "row_hits", "row_misses", "row_conflicts", "refreshes")},
@@ -299,6 +347,10 @@ def _memory_counters(chip: Chip, design: Any, result: RunResult) -> None:
         "read_latency_s": ratio(latency_s, counts["reads"] + counts["forwarded"]),
         "outstanding_reads": ratio(latency_s, result.time_s),
     }
+
+
+def _directions(pair: np.ndarray) -> dict[str, int]:
+    return {"read_bytes": int(pair[0]), "write_bytes": int(pair[1])}
 
 
 def ratio(part: float, whole: float) -> float:

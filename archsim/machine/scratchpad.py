@@ -20,22 +20,30 @@ from archsim.machine.layout import (
     BANDWIDTH,
     BUCKET_SHIFT,
     BUCKETS,
+    CHIP,
+    CONFLICT_BUCKETS,
     CONFLICT_CYCLES,
+    CONFLICT_FIELDS,
+    CONFLICTS,
+    FIRST_DECOUPLED,
     GRANULE_READ,
     GRANULE_SHIFT,
     GRANULE_WRITE,
     INFINITY,
+    LEVEL_SCRATCHPAD,
     RACE,
     RAM_SIZE,
     RANGE_FAULT,
     SPAD_SIZE,
     TRAP,
     TRAP_VALUE,
+    USERS,
     W_BANKS,
     W_CAPACITY,
     W_FIRST,
     W_WIDTH,
 )
+from archsim.machine.traffic import note_traffic
 
 
 @njit
@@ -127,7 +135,7 @@ def _rows(access):
 
 
 @njit
-def transfer(ctx, access, start, interval):
+def transfer(ctx, user, access, start, interval):
     """Take the bytes of an access from the banks' bandwidth from `start` on; extra cycles beyond `interval`."""
     pool = pointer_int64(ctx[BANDWIDTH])
     banks, width = pool[W_BANKS], pool[W_WIDTH]
@@ -138,15 +146,37 @@ def transfer(ctx, access, start, interval):
         # rows that start in the same bank queue up for it
         used = min(banks, banks // _gcd(stride // width, banks) * per_row)
         words = words * banks // used
-    return take(ctx, words * width, start, interval)
+    return take(ctx, user, words * width, start, interval)
 
 
 @njit
-def take(ctx, size, start, interval):
-    """Take `size` bytes of bandwidth; extra cycles beyond `interval`."""
+def take(ctx, user, size, start, interval):
+    """Take `size` bytes of bandwidth for a unit; extra cycles beyond `interval`."""
     extra = take_from(pointer_int64(ctx[BANDWIDTH]), size, start, interval)
-    ctx[CONFLICT_CYCLES] += extra
+    note_traffic(pointer_int64(ctx[CHIP]), LEVEL_SCRATCHPAD, start, size)
+    own = user - FIRST_DECOUPLED
+    table = pointer_int64(ctx[CONFLICTS])
+    bucket = start >> BUCKET_SHIFT
+    at = CONFLICT_BUCKETS + (bucket & (BUCKETS - 1)) * CONFLICT_FIELDS
+    if table[at] != bucket:
+        table[at] = bucket
+        for other in range(len(USERS)):
+            table[at + 1 + other] = 0
+    if extra > 0:
+        ctx[CONFLICT_CYCLES] += extra
+        table[own * len(USERS) + _rival(table, at + 1, own)] += extra
+    table[at + 1 + own] += size
     return extra
+
+
+@njit
+def _rival(table, at, own):
+    """Who else took most of a bucket; the unit itself where nobody did."""
+    best, most = own, 0
+    for other in range(len(USERS)):
+        if other != own and table[at + other] > most:
+            best, most = other, table[at + other]
+    return best
 
 
 @njit

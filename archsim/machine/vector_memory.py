@@ -29,6 +29,8 @@ from archsim.machine.layout import (
     EVENT_SPAD_READ,
     EVENT_SPAD_WRITE,
     EVENTS,
+    LEVEL_READ,
+    LEVEL_WRITE,
     MEMORY_FIELDS,
     RAM_SIZE,
     SPAD_SIZE,
@@ -40,9 +42,10 @@ from archsim.machine.layout import (
     WORK_MEMORY,
     X,
 )
+from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.memory_ask import answers, ask, begin_asking
 from archsim.machine.scratchpad import earliest, mark, take, transfer
-from archsim.machine.traffic import note_traffic
+from archsim.machine.traffic import note_source, note_traffic, region_of
 from archsim.machine.vector import VLENB_CSR
 from archsim.machine.vector_layout import (
     INDEXED,
@@ -58,6 +61,8 @@ from archsim.machine.vector_layout import (
     V_ADDRESSES,
     V_MEMORY_WIDTH,
 )
+
+_VECTOR = _UNIT_ID["vector"]
 
 
 @njit
@@ -208,9 +213,9 @@ def move(ctx, v, work, begin, cycles):
         events[EVENT_SPAD_WRITE if access[ACCESS_WRITE] else EVENT_SPAD_READ] += size
         if access[ACCESS_INDEX]:
             # elements wherever they lie: a word of a bank each
-            extra = max(extra, take(ctx, max(size, 8 * access[ACCESS_ROWS]), begin, cycles))
+            extra = max(extra, take(ctx, _VECTOR, max(size, 8 * access[ACCESS_ROWS]), begin, cycles))
         else:
-            extra = max(extra, transfer(ctx, access, begin, cycles))
+            extra = max(extra, transfer(ctx, _VECTOR, access, begin, cycles))
     return extra, first, last
 
 
@@ -226,6 +231,7 @@ def _through_dram(ctx, v, access, begin, cycles):
     cycles = max(cycles, (total + chip[CHIP_LINK_WIDTH] - 1) // chip[CHIP_LINK_WIDTH])
     passed, write = 0, access[ACCESS_WRITE]
     begin_asking(h)
+    region = region_of(ctx)
     for row in range(rows):
         address = access[ACCESS_ADDRESS] + row * access[ACCESS_STRIDE]
         if access[ACCESS_INDEX]:
@@ -233,12 +239,13 @@ def _through_dram(ctx, v, access, begin, cycles):
         end = address + size
         while address < end:
             part = min(end, (address // tx + 1) * tx) - address
+            note_source(chip, region, address, part, write)
             ask(h, begin + passed * cycles // total + latency, address, write)
             address += part
             passed += part
     pointer_int64(ctx[EVENTS])[EVENT_LINK] += total
     first, last = answers(h)
-    note_traffic(chip, last if last else begin + latency, total)
+    note_traffic(chip, LEVEL_WRITE if write else LEVEL_READ, last if last else begin + latency, total)
     if write:
         return (first, last) if last else (begin, begin + cycles)
     return first + latency, last + latency

@@ -102,20 +102,59 @@ def units(utilisation: Utilisation, cycles: int, clock: float) -> go.Figure:
     return _finish(figure, "Units at work over time, mean over cores")
 
 
-def dram(result: Any, design: Any) -> go.Figure:
-    """Bytes per second that DRAM moves, over time, and its peak."""
-    scale = design.clock / result.dram_stretch / 1e9
+def bandwidth(result: Any, design: Any) -> go.Figure:
+    """Bytes per second that DRAM and scratchpads move, over time, and their peaks."""
+    scale = design.clock / result.bandwidth_stretch / 1e9
     end = 1e6 * result.time_s
-    times = [1e6 * index * result.dram_stretch / design.clock for index in range(len(result.dram_traffic))]
-    rates = [moved * scale for moved in result.dram_traffic]
-    figure = go.Figure(
-        go.Scatter(name="DRAM", x=[*times, end], y=[*rates, *rates[-1:]], line={"shape": "hv"}, fill="tozeroy")
-    )
-    peak = design.memory.peak_bytes_per_s / 1e9
-    figure.add_scatter(name="peak", x=[0, end], y=[peak, peak], mode="lines", line={"dash": "dash"})
+    pad = design.core.scratchpad
+    peaks = {
+        "DRAM": design.memory.peak_bytes_per_s / 1e9,
+        "scratchpads": design.cores * pad.banks * pad.ports * pad.width * design.clock / 1e9,
+    }
+    figure = go.Figure()
+    for level, moved in result.bandwidth.items():
+        times = [1e6 * index * result.bandwidth_stretch / design.clock for index in range(len(moved))]
+        rates = [each * scale for each in moved]
+        label = level.replace("_", " ").replace("dram", "DRAM")
+        figure.add_scatter(name=label, x=[*times, end], y=[*rates, *rates[-1:]], line={"shape": "hv"})
+    for name, peak in peaks.items():
+        if peak:
+            figure.add_scatter(name=f"peak of {name}", x=[0, end], y=[peak, peak], mode="lines", line={"dash": "dash"})
     figure.update_xaxes(title="µs", range=[0, end])
     figure.update_yaxes(title="GB / s", rangemode="tozero")
-    return _finish(figure, "DRAM traffic over time")
+    return _finish(figure, "Bandwidth over time")
+
+
+def traffic(moved: Mapping[str, Mapping[str, int]], title: str) -> go.Figure:
+    """DRAM bytes by tensor, or by region, reads and writes."""
+    rows = sorted(moved.items(), key=lambda row: -sum(row[1].values()))[:_LONGEST]
+    figure = go.Figure()
+    for way in ("read", "write"):
+        figure.add_bar(
+            name=way, y=[str(name) for name, _ in rows], x=[each[f"{way}_bytes"] / 1e6 for _, each in rows],
+            orientation="h",
+        )  # fmt: skip
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(autorange="reversed")
+    figure.update_xaxes(title="MB")
+    return _finish(figure, title)
+
+
+def roofline(point: Mapping[str, float]) -> go.Figure:
+    """The bounds of peak and DRAM, and the point that the run reached."""
+    peak, memory, intensity = point["peak_macs_per_s"], point["dram_peak_bytes_per_s"], point["macs_per_dram_byte"]
+    ridge = peak / memory
+    low, high = min(intensity, ridge) / 8, max(intensity, ridge) * 8
+    figure = go.Figure(
+        go.Scatter(name="bound", x=[low, ridge, high], y=[low * memory / 1e9, peak / 1e9, peak / 1e9], mode="lines")
+    )
+    figure.add_scatter(
+        name=f"reached: {100 * point['achieved_share']:.1f} %", x=[intensity], y=[point["achieved_macs_per_s"] / 1e9],
+        mode="markers", marker={"size": 12},
+    )  # fmt: skip
+    figure.update_xaxes(type="log", title="MACs per DRAM byte")
+    figure.update_yaxes(type="log", title="GMAC / s")
+    return _finish(figure, "Roofline")
 
 
 def regions(stretches: Sequence[Any], clock: float) -> go.Figure:

@@ -40,12 +40,16 @@ def write_run_page(
         run_figures.slots(tree),
         *([run_figures.critical(path)] if path is not None else []),
         run_figures.units(utilisation, result.cycles, design.clock),
-        run_figures.dram(result, design),
+        run_figures.bandwidth(result, design),
+        *([run_figures.roofline(result.roofline)] if result.macs and result.roofline["macs_per_dram_byte"] else []),
         run_figures.waits(result.harts),
         run_figures.unit_waits(result),
         run_figures.energy(result.energy.components),
     ]
+    if set(result.traffic) - {"other"}:
+        drawn.append(run_figures.traffic(result.traffic, "DRAM bytes by tensor"))
     if result.regions:
+        drawn.append(run_figures.traffic(result.region_traffic, "DRAM bytes by region"))
         drawn.append(run_figures.regions(result.regions, design.clock))
     name = Path(listing.program.name).name
     what = f"{design.name}: {design.cores} core{'s' if design.cores > 1 else ''} at {show(design.clock, 'Hz')}"
@@ -68,6 +72,8 @@ def _headline(result: Any, design: Any) -> str:
         ("energy", show(result.energy.total, "J")),
         ("DRAM read and written", show(moved, "B")),
         ("DRAM bandwidth used", f"{100 * moved / peak:.1f} %" if peak else ""),
+        ("DRAM row hits", f"{100 * result.dram['row_hit_rate']:.1f} %"),
+        ("DRAM reads in flight", f"{result.dram['outstanding_reads']:.1f} on average"),
     ]
     return table_of(["", "run"], rows)
 

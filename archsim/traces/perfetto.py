@@ -152,9 +152,11 @@ class PerfettoWriter:
             for unit, (moments, shares) in self.utilisation.shares(result.cycles, hart).items():
                 for moment, share in zip(moments, shares, strict=True):
                     self._counter(hart, f"{unit} utilisation (%)", moment, round(100 * share, 2))
-        rate = self.design.clock / result.dram_stretch / 1e9
-        for index, moved in enumerate(result.dram_traffic):
-            self._counter(0, "DRAM traffic, all cores (GB/s)", index * result.dram_stretch, round(moved * rate, 3))
+        rate = self.design.clock / result.bandwidth_stretch / 1e9
+        for level, bytes_ in result.bandwidth.items():
+            name = f"{level.replace('_', ' ').replace('dram', 'DRAM')}, all cores (GB/s)"
+            for index, moved in enumerate(bytes_):
+                self._counter(0, name, index * result.bandwidth_stretch, round(moved * rate, 3))
 
     def _counter(self, hart: int, name: str, cycle: int, value: float) -> None:
         self._event("C", hart, 0, name=name, ts=self._time(cycle) / 1000, args={"value": value})

@@ -59,9 +59,7 @@ def test_an_answer_is_what_the_controller_does(device: str, pattern: Any) -> Non
     assert asked(device, addresses)[-1] == pytest.approx(alone.ticks, rel=0.01)
 
 
-def stream(
-    design: Any, size: int, *, cores: int = 1, write: bool = False, apart: int = 64 * MIB
-) -> archsim.RunResult:
+def stream(design: Any, size: int, *, cores: int = 1, write: bool = False, apart: int = 64 * MIB) -> archsim.RunResult:
     """Every core moves `size` bytes of its own between DRAM and its scratchpad, in two halves of a buffer."""
     half = 64 << 10
     isa = archsim.load_isa("rv64im", "zicsr", "zicntr", "xqt")

@@ -152,6 +152,40 @@ def test_descriptors(fidelity: str, gathers: bool) -> None:
     assert np.array_equal(np.frombuffer(run.read(OUT, 8 * 192), np.uint8).reshape(8, 192), wanted)
 
 
+@pytest.mark.parametrize("fidelity", ["functional", "timed"])
+def test_planes_and_blocks(fidelity: str) -> None:
+    """A 4-D box of an array in DRAM, packed in the scratchpad, and back into another array with other strides."""
+    rng = np.random.default_rng(9)
+    array = rng.integers(0, 256, (5, 6, 7, 96)).astype(np.uint8)
+    box = array[1:4, 2:5, 1:6, 16:80]
+    blocks, planes, rows, size = box.shape
+    first = DRAM + int(np.ravel_multi_index((1, 2, 1, 16), array.shape))
+    counts = [size, rows, planes, blocks]
+    pad = [size, rows * size, planes * rows * size]
+    load = np.array([first, SCRATCHPAD_BASE, *counts, 96, 7 * 96, 6 * 7 * 96, *pad], np.int64)
+    out = [128, 8 * 128, 4 * 8 * 128]
+    store = np.array([OUT, SCRATCHPAD_BASE, *counts, *out, *pad], np.int64)
+    body = f"li a0, {TABLE}\nqt.dma.ld4 b0, a0\nqt.bar.wait b0\n"
+    body += f"li a0, {TABLE + 4096}\nqt.dma.st4 b1, a0\nqt.bar.wait b1\n"
+    run = transfer(body, {DRAM: array, TABLE: load, TABLE + 4096: store}, fidelity)
+    back = np.frombuffer(run.read(OUT, blocks * out[2]), np.uint8).reshape(blocks, 4, 8, 128)
+    assert np.array_equal(back[:, :planes, :rows, :size], box)
+    assert back.sum(dtype=np.int64) == box.sum(dtype=np.int64)
+    if fidelity == "timed":
+        # rows begin and end within what the device moves at once: 32 bytes
+        touched = {(first + k * out_ + j * 672 + i * 96 + b) // 32
+                   for k, out_ in ((k, 4032) for k in range(blocks))
+                   for j in range(planes) for i in range(rows) for b in range(size)}  # fmt: skip
+        assert len(touched) * 32 <= run.dram_read_bytes <= blocks * planes * rows * (size + 32) + 1024
+        assert run.traffic["other"]["read_bytes"] >= box.size
+
+
+def test_too_many_planes_trap() -> None:
+    entry = np.array([DRAM, SCRATCHPAD_BASE, 64, 1, 1 << 40, 1 << 40, 0, 0, 0, 0, 0, 0], np.int64)
+    with pytest.raises(archsim.SimulationError, match="outside"):
+        transfer(f"li a0, {TABLE}\nqt.dma.ld4 b0, a0\n", {TABLE: entry}, "timed")
+
+
 def test_a_gather_beyond_dram_traps() -> None:
     body = shape(2, 64, 1 << 40, 64) + f"li t0, {TABLE}\ncsrw qdtab, t0\nli a0, {DRAM}\nqt.dma.gather b0, a0, s0\n"
     with pytest.raises(archsim.SimulationError, match="outside"):

@@ -25,7 +25,7 @@ def test_the_page_fetches_nothing_and_holds_figures_and_tables(tmp_path: Path, c
     assert not re.search(r'<(?:script|link|img)[^>]+(?:src|href)="https?:', text)
     for title in (
         "mixed.s on edge-npu", "Issue slots, top-down", "Critical path by resource", "Units at work over time",
-        "DRAM traffic over time", "Cycles of harts by cause", "Cycles of units by cause", "Energy by component",
+        "Bandwidth over time", "Roofline", "DRAM bytes by region", "Cycles of harts by cause", "Cycles of units by cause", "Energy by component",
         "Functions",
         "Instructions with most cycles", "qt.bar.wait b0",
     ):  # fmt: skip
@@ -36,11 +36,12 @@ def test_the_page_fetches_nothing_and_holds_figures_and_tables(tmp_path: Path, c
 def test_traffic_adds_up_and_stays_below_the_peak(rounds: int) -> None:
     result = run(transfers(1 << 16, rounds))
     design = archsim.load_design("edge-npu")
-    assert sum(result.dram_traffic) == result.dram_read_bytes + result.dram_write_bytes
-    assert len(result.dram_traffic) <= 512
+    dram_traffic = [a + b for a, b in zip(result.bandwidth["dram_read"], result.bandwidth["dram_write"], strict=True)]
+    assert sum(dram_traffic) == result.dram_read_bytes + result.dram_write_bytes
+    assert len(dram_traffic) <= 512
     # a burst counts in the stretch in which it ends
-    peak = design.memory.peak_bytes_per_s / design.clock * result.dram_stretch + 4 * 256
-    assert max(result.dram_traffic) <= peak
+    peak = design.memory.peak_bytes_per_s / design.clock * result.bandwidth_stretch + 4 * 256
+    assert max(dram_traffic) <= peak
     figure = run_figures.dram(result, design)
     assert max(figure.data[0].x) == pytest.approx(1e6 * result.time_s)
 
