@@ -304,14 +304,14 @@ def deliver(chip):
 @njit
 def _burst_part(chip, ctx, engine, record, tick):
     """A part of a burst has ended at a tick of the memory; whether its transfer has with it."""
-    engine[record + R_LAST] = max(engine[record + R_LAST], tick)
+    served = cycle_of(pointer_int64(chip[CHIP_DRAM]), tick)
+    slot, size = engine[record + R_TRANSFER], engine[record + R_BYTES]
+    note_traffic(chip, LEVEL_WRITE if engine[slot + T_WRITE] else LEVEL_READ, served, chip[CHIP_TX])
+    engine[record + R_LAST] = max(engine[record + R_LAST], served)
     engine[record + R_LEFT] -= 1
     if engine[record + R_LEFT] > 0:
         return False
-    slot, size = engine[record + R_TRANSFER], engine[record + R_BYTES]
-    served = cycle_of(pointer_int64(chip[CHIP_DRAM]), engine[record + R_LAST])
-    note_traffic(chip, LEVEL_WRITE if engine[slot + T_WRITE] else LEVEL_READ, served, size)
-    done = served + chip[CHIP_LINK_LATENCY]
+    done = engine[record + R_LAST] + chip[CHIP_LINK_LATENCY]
     if engine[slot + T_WRITE] == 0:
         done += take(ctx, _DMA_UNIT, size, done, 1)
         pointer_int64(ctx[EVENTS])[EVENT_SPAD_WRITE] += size

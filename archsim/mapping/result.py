@@ -16,6 +16,7 @@ class OpResult:
         macs: of one run, as the graph counts them.
         weight_bytes: of its parameters as stored.
         sram_bytes: of scratchpad in use meanwhile, per core.
+        dram_read_bytes, dram_write_bytes: that transfers issued meanwhile move, the next op's first weights among them.
     """
 
     op: str
@@ -25,6 +26,8 @@ class OpResult:
     macs: int
     weight_bytes: int
     sram_bytes: int
+    dram_read_bytes: int = 0
+    dram_write_bytes: int = 0
 
 
 @dataclass
@@ -46,7 +49,11 @@ class SimulationResult:
         dram_utilization: bytes transferred as a share of what the DRAM could in that time.
         sram_peak_bytes, sram_average_bytes: scratchpad in use per core; the average is over time.
         sram_size_bytes: scratchpad of a core.
-        sram_timeline: over one decoder layer, [{time_s, bytes, op}].
+        sram_timeline: over one decoder layer, [{time_s, bytes, op}]: what is in use from then on.
+        sram_allocations: of that layer, [{name, offset, bytes, begin_s, end_s}]; those live add up to the timeline.
+        sram_peak: what is held when most is: "op.buffer" -> bytes.
+        dram, row_hit_rate: commands and events of the DRAM, and the share of requests that found their row open.
+        traffic: tensor -> bytes read from and written to DRAM, over the pass.
         memory_bytes: weights, embedding and KV cache; memory_fits says whether the design's DRAM has room for them.
         ops: time by op.
     """
@@ -82,6 +89,11 @@ class SimulationResult:
     sram_average_bytes: float = 0.0
     sram_size_bytes: int = 0
     sram_timeline: list[dict[str, Any]] = field(default_factory=list)
+    sram_allocations: list[dict[str, Any]] = field(default_factory=list)
+    sram_peak: dict[str, int] = field(default_factory=dict)
+    dram: dict[str, int] = field(default_factory=dict)
+    row_hit_rate: float = 0.0
+    traffic: dict[str, dict[str, int]] = field(default_factory=dict)
     weight_bytes: int = 0
     kv_bytes: int = 0
     memory_bytes: int = 0

@@ -10,6 +10,7 @@ import numpy as np
 from archsim.kernels.target import target_of
 from archsim.mapping.bind import Setting, bind_all
 from archsim.mapping.layer import LayerProgram, write_program
+from archsim.mapping.occupancy import allocations, at_peak, occupancy, to_dicts
 from archsim.mapping.result import OpResult, SimulationResult
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def write_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Lay
 def _run(program: LayerProgram, design: Design) -> RunResult:
     from archsim.machine.run import run
 
-    return run(program.program, design, fidelity="addresses", memory=program.memory)
+    tensors = {name: (address, array.nbytes) for name, (address, array) in program.plan.tensors.items()}
+    return run(program.program, design, fidelity="addresses", memory=program.memory, tensors=tensors)
 
 
 def _add(total: SimulationResult, program: LayerProgram, run: RunResult, times: int, design: Design) -> float:
@@ -111,26 +113,40 @@ def _add(total: SimulationResult, program: LayerProgram, run: RunResult, times: 
         mine = getattr(total, name)
         for key, value in counts.items():
             mine[key] = mine.get(key, 0) + times * value
+    for name, count in run.dram.items():
+        if isinstance(count, int):
+            total.dram[name] = total.dram.get(name, 0) + times * count
+    for tensor, moved in run.traffic.items():
+        mine = total.traffic.setdefault(tensor, {"read_bytes": 0, "write_bytes": 0})
+        for way, count in moved.items():
+            mine[way] += times * count
     plan = program.plan
-    total.sram_peak_bytes = max(total.sram_peak_bytes, plan.peak)
-    cycles = Counter({region.region: 0 for region in run.regions})
-    timeline, area = [], 0.0
-    for region in run.regions:
-        # what precedes the first op belongs to it
-        start = region.start if region.region else 0
-        op = plan.ops[region.region]
-        cycles[region.region] += region.end - start
-        timeline.append({"time_s": start / design.clock, "bytes": plan.occupancy(op), "op": op.bound.op.name})
-        area += plan.occupancy(op) * (region.end - start)
-    timeline.append({**timeline[-1], "time_s": run.time_s})
+    # what precedes the first op belongs to it
+    spans = [(region.region, region.start if region.region else 0, region.end) for region in run.regions]
+    held = allocations(plan, spans, run.cycles)
+    points = occupancy(held)
+    peak = max(size for _, size in points)
+    cycles = Counter({number: 0 for number, _, _ in spans})
+    for number, begin, end in spans:
+        cycles[number] += end - begin
+    if peak > total.sram_peak_bytes:
+        total.sram_peak_bytes, total.sram_peak = peak, {one.name: one.bytes for one in at_peak(held)}
     if program.name == "layer":
-        total.sram_timeline = timeline
+        names = {begin: plan.ops[number].bound.op.name for number, begin, _ in spans}
+        total.sram_timeline = [
+            {"time_s": cycle / design.clock, "bytes": size, "op": names.get(cycle, "")} for cycle, size in points
+        ]
+        total.sram_allocations = to_dicts(held, design.clock)
     for number, op in enumerate(plan.ops):
         node = op.bound.op
+        moved = run.region_traffic.get(number, {"read_bytes": 0, "write_bytes": 0})
         total.ops.append(
-            OpResult(node.name, node.kind, times, cycles[number], node.macs, node.weight_bytes, plan.occupancy(op))
-        )
-    return area
+            OpResult(
+                node.name, node.kind, times, cycles[number], node.macs, node.weight_bytes, plan.occupancy(op),
+                moved["read_bytes"], moved["write_bytes"],
+            )
+        )  # fmt: skip
+    return float(sum(one.bytes * (one.end - one.begin) for one in held))
 
 
 def _finish(result: SimulationResult, model: Model, graph: Graph, design: Design, area: float) -> None:
@@ -143,6 +159,8 @@ def _finish(result: SimulationResult, model: Model, graph: Graph, design: Design
     result.peak_macs_per_s = design.peak_macs_per_s
     result.dram_peak_bytes_per_s = design.memory.peak_bytes_per_s
     moved = result.dram_read_bytes + result.dram_write_bytes
+    requests = sum(result.dram.get(name, 0) for name in ("row_hits", "row_misses", "row_conflicts"))
+    result.row_hit_rate = result.dram.get("row_hits", 0) / requests if requests else 0.0
     result.dram_utilization = moved / (result.time_s * result.dram_peak_bytes_per_s)
     result.matrix_utilization = result.units.get("matrix", 0) / result.hart_cycles
     result.sram_average_bytes = area / result.cycles

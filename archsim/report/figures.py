@@ -78,6 +78,16 @@ def occupancy(results: Sequence[Result]) -> go.Figure:
     return _finish(figure, "SRAM occupancy over one layer", "% of a core's scratchpad")
 
 
+def traffic(results: Sequence[Result]) -> go.Figure:
+    """DRAM bytes of a pass by tensor, the largest first."""
+    figure = go.Figure()
+    for r in results:
+        moved = {name: sum(ways.values()) for name, ways in r["traffic"].items()}
+        largest = sorted(moved, key=lambda name: -moved[name])[:_TENSORS]
+        figure.add_bar(name=r["design"], x=largest, y=[moved[name] / 1e6 for name in largest])
+    return _finish(figure, "DRAM bytes by tensor", "MB")
+
+
 def roofline(results: Sequence[Result]) -> go.Figure:
     """Each design's bounds (DRAM and matrix peak) and the point its workload reaches."""
     figure = go.Figure()
@@ -106,6 +116,8 @@ def roofline(results: Sequence[Result]) -> go.Figure:
     return _finish(figure, "Roofline", "GMAC / s")
 
 
+_TENSORS = 24
+"""Tensors that a figure names at most."""
 _COLORS = ("#636efa", "#ef553b", "#00a37a", "#ab63fa", "#ff8c1a", "#0aa2c0")
 
 

@@ -35,6 +35,7 @@ def write_page(path: Path, results: Sequence[dict[str, Any]]) -> None:
         figures.energy(results),
         figures.stalls(results),
         figures.occupancy(results),
+        figures.traffic(results),
         figures.roofline(results),
     ]
     path.write_text(page_of(title, what, _table(results), drawn), encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -59,6 +60,32 @@ def test_sram_stays_within_the_scratchpad(decode_8b: SimulationResult) -> None:
     assert decode_8b.sram_average_bytes < decode_8b.sram_peak_bytes
     times = [point["time_s"] for point in timeline]
     assert times == sorted(times) and times[0] == 0
+
+
+def test_live_allocations_add_up_to_the_occupancy_at_every_moment(decode_8b: SimulationResult) -> None:
+    points, held = decode_8b.sram_timeline, decode_8b.sram_allocations
+    edges = sorted({point["time_s"] for point in points} | {one[key] for one in held for key in ("begin_s", "end_s")})
+    for begin, end in pairwise(edges):
+        live = [one for one in held if one["begin_s"] <= begin and one["end_s"] >= end]
+        shown = [point["bytes"] for point in points if point["time_s"] <= begin][-1]
+        assert sum(one["bytes"] for one in live) == shown <= decode_8b.sram_size_bytes
+        places = sorted((one["offset"], one["offset"] + one["bytes"]) for one in live)
+        assert all(left[1] <= right[0] for left, right in pairwise(places))
+        assert places[-1][1] <= decode_8b.sram_size_bytes
+    assert sum(decode_8b.sram_peak.values()) == decode_8b.sram_peak_bytes
+    assert {"constants", "weights 0", "weights 1"} < set(decode_8b.sram_peak)
+
+
+def test_traffic_by_tensor_and_by_op_is_all_of_it(decode_8b: SimulationResult) -> None:
+    asked = {way: sum(moved[f"{way}_bytes"] for moved in decode_8b.traffic.values()) for way in ("read", "write")}
+    by_op = sum(op.times * op.dram_read_bytes for op in decode_8b.ops)
+    assert asked["read"] == by_op
+    # rows that begin and end within what the device moves at once are fetched whole
+    assert asked["read"] <= decode_8b.dram_read_bytes < 1.02 * asked["read"]
+    assert asked["write"] <= decode_8b.dram_write_bytes
+    largest = max(decode_8b.traffic, key=lambda name: decode_8b.traffic[name]["read_bytes"])
+    assert decode_8b.traffic[largest]["read_bytes"] > 0.2 * asked["read"]
+    assert 0.5 < decode_8b.row_hit_rate <= 1
 
 
 def test_bytes_per_weight_decide_decode(decode_8b: SimulationResult) -> None:
