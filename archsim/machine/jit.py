@@ -34,7 +34,7 @@ def cache_folder() -> Path:
     package = Path(__file__).resolve().parent
     for path in sorted(package.glob("*.py")):
         text = path.read_bytes()
-        if b"@njit" in text or path.name in ("layout.py", "dram_layout.py", "vector_layout.py", "jit.py"):
+        if b"@njit" in text or path.name.endswith("layout.py") or path.name == "jit.py":
             digest.update(text)
     folder = base / f"jit-{digest.hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
