@@ -9,7 +9,10 @@ from typing import Any
 from archsim.design.fields import Spec, specs, walk
 from archsim.design.spec import Design
 
-KINDS = {"text": "text", "flag": "true or false", "names": "list of names", "section": "mapping", "file": "file"}
+KINDS = {
+    "text": "text", "flag": "true or false", "names": "list of names", "indices": "list of numbers",
+    "pairs": "list of pairs of numbers", "section": "mapping", "file": "file",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,11 @@ def _schema(spec: Spec) -> dict[str, Any]:
         return {"type": "object", **(named if spec.choices else {"additionalProperties": some})}
     if spec.kind == "names":
         return {"type": "array", "items": {"type": "string"}, "minItems": 1}
+    index = {"type": "integer", "minimum": 0}
+    if spec.kind == "indices":
+        return {"type": "array", "items": index}
+    if spec.kind == "pairs":
+        return {"type": "array", "items": {"type": "array", "items": index, "minItems": 2, "maxItems": 2}}
     if spec.kind == "flag":
         return {"type": "boolean"}
     return {"enum": list(spec.choices)} if spec.choices else {"type": "string"}

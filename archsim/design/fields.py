@@ -23,7 +23,7 @@ class Spec:
     """What may stand in a field.
 
     Attributes:
-        kind: "quantity", "text", "flag", "names", "numbers", "section" or "file".
+        kind: "quantity", "text", "flag", "names", "numbers", "indices", "pairs", "section" or "file".
         doc: what the field means.
         unit: unit in which a quantity is written ("B", "Hz", "s", "cycles", "tCK"), "" for a count.
         whole: whether a quantity is a whole number of its unit (attribute int) or not (float).
@@ -108,6 +108,16 @@ def names(doc: str, **more: Any) -> Any:
 def numbers(doc: str, **more: Any) -> Any:
     """A mapping of names to numbers."""
     return _field(Spec("numbers", doc, **more))
+
+
+def indices(doc: str, **more: Any) -> Any:
+    """A list of numbers of things, counted from 0."""
+    return _field(Spec("indices", doc, **more))
+
+
+def pairs(doc: str, **more: Any) -> Any:
+    """A list of pairs of numbers of things, counted from 0."""
+    return _field(Spec("pairs", doc, **more))
 
 
 def section(kind: type, doc: str, **more: Any) -> Any:

@@ -123,6 +123,22 @@ def _numbers(spec: Spec, raw: Any, path: str, where: dict[str, Any]) -> dict[str
     return result
 
 
+def _indices(spec: Spec, raw: Any, path: str, where: dict[str, Any]) -> tuple[int, ...]:
+    if not _is_indices(raw):
+        raise InputError(f"{raw!r} is no list of numbers from 0 on", remedy="write [0, 3]")
+    return tuple(raw)
+
+
+def _pairs(spec: Spec, raw: Any, path: str, where: dict[str, Any]) -> tuple[tuple[int, ...], ...]:
+    if not isinstance(raw, list) or not all(_is_indices(pair) and len(pair) == 2 for pair in raw):
+        raise InputError(f"{raw!r} is no list of pairs of numbers", remedy="write [[0, 1], [4, 5]]")
+    return tuple(tuple(pair) for pair in raw)
+
+
+def _is_indices(raw: Any) -> bool:
+    return isinstance(raw, list) and all(type(number) is int and number >= 0 for number in raw)
+
+
 def _section(spec: Spec, raw: Any, path: str, where: dict[str, Any]) -> Any:
     return read(spec.section, _mapping(raw, "its fields"), path)
 
@@ -145,6 +161,8 @@ _READERS: dict[str, Callable[[Spec, Any, str, dict[str, Any]], Any]] = {
     "flag": _flag,
     "names": _names,
     "numbers": _numbers,
+    "indices": _indices,
+    "pairs": _pairs,
     "section": _section,
     "file": _file,
 }

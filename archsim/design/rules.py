@@ -10,6 +10,7 @@ from typing import Any
 from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.design.merge import Tree
+from archsim.design.noc_graph import Problem, noc_problem
 from archsim.design.spec import FORMATS, Design
 from archsim.isa.vector_facts import KINDS
 
@@ -50,6 +51,12 @@ def _cache_rules(name: str) -> tuple[Rule, Rule]:
             lambda d: "change size, line or ways",
         ),
     )
+
+
+def _network(d: Design) -> Problem | None:
+    """What is wrong with the network on chip."""
+    noc, memory = d.interconnect.noc, d.memory
+    return None if noc is None else noc_problem(noc, d.cores, memory.channels)
 
 
 def _slow_ports(d: Design) -> list[str]:
@@ -255,6 +262,10 @@ def check(design: Design, tree: Tree) -> None:
         if rule.broken(design):
             where = _where(tree, rule.field)
             raise InputError(f"{rule.field}: {rule.says(design)}", remedy=rule.remedy(design), **where)
+    problem = _network(design)
+    if problem is not None:
+        field = f"interconnect.noc.{problem[0]}"
+        raise InputError(f"{field}: {problem[1]}", remedy=problem[2], **_where(tree, field))
 
 
 def _where(tree: Tree, field: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from archsim.design.energy import EnergyTable, load_energy
 from archsim.design.fields import count, cycles, file, flag, measure, names, nbytes, numbers, section, text
 from archsim.design.hart import Cache, Hart, SecondCache
 from archsim.design.memory import MemoryDevice, load_device
+from archsim.design.noc import Noc
 from archsim.isa.vector_facts import KINDS
 
 FORMATS = (
@@ -228,6 +229,7 @@ class Interconnect:
 
     latency: float = measure("s", "one way", maximum=1e-3)
     width: int = nbytes("bytes per cycle and core")
+    noc: Noc | None = section(Noc, "network on chip (left out: every core has a way of its own)", default=None)
 
 
 @dataclass(frozen=True)

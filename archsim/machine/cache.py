@@ -11,14 +11,9 @@ from archsim.isa.program import SCRATCHPAD_BASE
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
-    CHIP,
-    CHIP_DRAM,
-    CHIP_LINK_LATENCY,
-    CHIP_TX,
     EVENT_L1_MISS,
     EVENT_L2_HIT,
     EVENT_L2_MISS,
-    EVENT_LINK,
     EVENT_SPAD_READ,
     EVENT_WRITEBACK,
     EVENTS,
@@ -35,8 +30,6 @@ from archsim.machine.layout import (
     K_WAYS,
     L1D,
     L2,
-    LEVEL_READ,
-    LEVEL_WRITE,
     MISS_WAIT,
     MSHRS,
     SERVED,
@@ -47,9 +40,7 @@ from archsim.machine.layout import (
     UNIT,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.memory_ask import answers, ask, begin_asking
-from archsim.machine.memory_steps import advance_memory
-from archsim.machine.traffic import note_source, note_traffic, region_of
+from archsim.machine.memory_calls import line_of_memory
 
 _LOAD = _UNIT_ID["load"]
 
@@ -133,7 +124,7 @@ def _free_mshr(ctx, time):
 def fetch_line(ctx, address, size, time):
     """When a line that the first level lacks at `time` arrives: cycle << 1 | 1 if it comes from DRAM."""
     if ctx[L2] == 0:
-        return _dram(ctx, address, size, time, 0) << 1 | 1
+        return line_of_memory(ctx, address, size, time, 0) << 1 | 1
     cache = pointer_int64(ctx[L2])
     events = pointer_int64(ctx[EVENTS])
     line = address >> cache[K_SHIFT]
@@ -144,10 +135,10 @@ def fetch_line(ctx, address, size, time):
         return arrival << 1 | (cache[found] & 1 if arrival > time + cache[K_LATENCY] else 0)
     events[EVENT_L2_MISS] += 1
     own = 1 << cache[K_SHIFT]
-    arrival = _dram(ctx, line * own, own, time + cache[K_LATENCY], 0) << 1 | 1
+    arrival = line_of_memory(ctx, line * own, own, time + cache[K_LATENCY], 0) << 1 | 1
     victim = install(cache, line, 0, arrival)
     if victim >= 0 and victim & 1:
-        _dram(ctx, (victim >> 1) * own, own, time, 1)
+        line_of_memory(ctx, (victim >> 1) * own, own, time, 1)
     return arrival
 
 
@@ -158,27 +149,7 @@ def _write_back(ctx, address, size, time):
         cache = pointer_int64(ctx[L2])
         if touch(cache, address >> cache[K_SHIFT], 1) >= 0:
             return
-    _dram(ctx, address, size, time, 1)
-
-
-@njit
-def _dram(ctx, address, size, time, write):
-    """When the data of a line that is asked for at `time` has come back from DRAM; lines written are posted."""
-    chip = pointer_int64(ctx[CHIP])
-    latency, tx = chip[CHIP_LINK_LATENCY], chip[CHIP_TX]
-    advance_memory(chip, time)
-    pointer_int64(ctx[EVENTS])[EVENT_LINK] += size
-    h = pointer_int64(chip[CHIP_DRAM])
-    begin_asking(h)
-    note_source(chip, region_of(ctx), address, size, write)
-    for position in range(address, address + size, tx):
-        ask(h, time + latency, position, write)
-    if write:
-        note_traffic(chip, LEVEL_WRITE, time + latency, size)
-        return time
-    _, cycle = answers(h)
-    note_traffic(chip, LEVEL_READ, cycle, size)
-    return cycle + latency
+    line_of_memory(ctx, address, size, time, 1)
 
 
 @njit

@@ -12,6 +12,7 @@ from archsim.machine.accounts import busy, note_span, wait
 from archsim.machine.dram_layout import A_CHANNEL, H_ENDS, H_ENDS_HEAD, H_ENDS_MASK, H_ENDS_TAIL, H_FIXED, H_PLACE
 from archsim.machine.dram_source import block_of, locate
 from archsim.machine.host import get_u32, pointer_int64, translate
+from archsim.machine.interconnect import from_memory, to_memory
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     ACCESS_ADDRESS,
@@ -27,7 +28,6 @@ from archsim.machine.layout import (
     BLOCKED_ON,
     CHIP_CONTEXTS,
     CHIP_DRAM,
-    CHIP_LINK_LATENCY,
     CHIP_LINK_WIDTH,
     CHIP_TX,
     DMA,
@@ -46,6 +46,7 @@ from archsim.machine.layout import (
     EVENT_SPAD_READ,
     EVENT_SPAD_WRITE,
     EVENTS,
+    HART,
     INFINITY,
     LEVEL_READ,
     LEVEL_WRITE,
@@ -64,6 +65,7 @@ from archsim.machine.layout import (
     QUEUE_SLOTS,
     R_BEGIN,
     R_BYTES,
+    R_CHANNEL,
     R_DONE,
     R_FIELDS,
     R_LAST,
@@ -237,7 +239,7 @@ def send_burst(chip, ctx, hart, index):
         engine[E_HEAD] += 1
         engine[E_ROW] = engine[E_OFFSET] = 0
         ctx[BLOCKED_ON] = 0
-    _to_memory(chip, ctx, engine, record, tag, time, dram, size, write)
+    _to_memory(chip, ctx, hart, engine, record, tag, time, dram, size, write)
     if left:
         _part_of(chip, ctx, engine, slot)
     _schedule(dma, engine)
@@ -263,18 +265,20 @@ def _addresses(ctx, engine, slot, row):
 
 
 @njit
-def _to_memory(chip, ctx, engine, record, tag, time, dram, size, write):
-    """Send a burst to main memory, as what the device moves at once."""
+def _to_memory(chip, ctx, hart, engine, record, tag, time, dram, size, write):
+    """Send a burst to main memory: a packet to each channel, of parts that the device moves at once."""
     h = pointer_int64(chip[CHIP_DRAM])
     place = pointer_int64(h[H_PLACE])
     pointer_int64(ctx[EVENTS])[EVENT_LINK] += size
-    tick = tick_of(h, time + chip[CHIP_LINK_LATENCY])
-    tx = chip[CHIP_TX]
+    tx, before, tick = chip[CHIP_TX], -1, 0
     position = dram & ~(tx - 1)
     engine[record + R_LEFT] = (dram + size - position + tx - 1) // tx
     while position < dram + size:
         locate(h, position, place)
         channel = place[A_CHANNEL]
+        if channel != before:
+            tick = tick_of(h, to_memory(chip, hart, channel, time, size, write))
+            before = engine[record + R_CHANNEL] = channel
         if h[H_FIXED]:
             _burst_part(chip, ctx, engine, record, fixed_access(h, channel, tick, write))
         else:
@@ -311,8 +315,9 @@ def _burst_part(chip, ctx, engine, record, tick):
     engine[record + R_LEFT] -= 1
     if engine[record + R_LEFT] > 0:
         return False
-    done = engine[record + R_LAST] + chip[CHIP_LINK_LATENCY]
-    if engine[slot + T_WRITE] == 0:
+    write = engine[slot + T_WRITE]
+    done = from_memory(chip, ctx[HART], engine[record + R_CHANNEL], engine[record + R_LAST], size, write)
+    if write == 0:
         done += take(ctx, _DMA_UNIT, size, done, 1)
         pointer_int64(ctx[EVENTS])[EVENT_SPAD_WRITE] += size
         settle(ctx, engine[record + R_SPAD], size, 1, done)

@@ -41,7 +41,9 @@ def energy_of(events: dict[str, int], dram_bytes: int, activates: int, seconds: 
         "l1": accesses * table.cache_access(l1.size) + events["l1.misses"] * table.sram_write(l1.size, l1.line),
         "scratchpad": reads * table.sram_read(pad.size, pad.width, pad.banks)
         + writes * table.sram_write(pad.size, pad.width, pad.banks),
-        "interconnect": events["link.bytes"] * table.value("interconnect.byte"),
+        "interconnect": events["noc.byte_hops"] * table.value("noc.byte_hop")
+        if "noc.byte_hops" in events
+        else events["link.bytes"] * table.value("interconnect.byte"),
         "dram": dram_bytes * 8 * table.value(dram) + activates * table.value(f"{dram}.activate"),
         "leakage": seconds * cores * (table.sram_leakage(pad.size) + table.sram_leakage(l1.size, low_standby=False)),
     }

@@ -34,7 +34,7 @@ def cache_folder() -> Path:
     package = Path(__file__).resolve().parent
     for path in sorted(package.glob("*.py")):
         text = path.read_bytes()
-        if b"@njit" in text or path.name in ("layout.py", "dram_layout.py", "vector_layout.py", "jit.py"):
+        if b"@njit" in text or path.name.endswith("layout.py") or path.name in ("jit.py", "memory_gates.py"):
             digest.update(text)
     folder = base / f"jit-{digest.hexdigest()[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,6 +92,8 @@ def load_generated(name: str, source: str) -> ModuleType:
 
 def address_of(function: Callable[..., Any]) -> int:
     """Machine address of a plain function of (ctx, w, imm), compiled on demand and cached on disk."""
+    if function in _ADDRESSES:
+        return _ADDRESSES[function]
     from numba import types
 
     saved = numba.config.CACHE_DIR, numba.config.SLP_VECTORIZE  # type: ignore[attr-defined]
@@ -104,8 +106,10 @@ def address_of(function: Callable[..., Any]) -> int:
     finally:
         numba.config.CACHE_DIR, numba.config.SLP_VECTORIZE = saved  # type: ignore[attr-defined]
     _KEEP.append(compiled)
-    return int(compiled.address or 0)
+    _ADDRESSES[function] = int(compiled.address or 0)
+    return _ADDRESSES[function]
 
 
 _KEEP: list[Any] = []
 """Compiled functions must outlive their addresses."""
+_ADDRESSES: dict[Callable[..., Any], int] = {}

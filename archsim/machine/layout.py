@@ -183,9 +183,11 @@ ARRAY_SIZE = A_COUNTED + len(FORMATS) ** 2
 (
     CHIP_HARTS, CHIP_CONTEXTS, CHIP_DRAM, CHIP_PERIOD_FS, CHIP_LINK_LATENCY, CHIP_LINK_WIDTH, CHIP_SYNC_LATENCY,
     CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST, CHIP_RESUME, CHIP_TX,
-    CHIP_RANGES, CHIP_RANGE_COUNT, CHIP_RANGE_BYTES, CHIP_REGION_BYTES,
-) = range(17)  # fmt: skip
-CHIP_SIZE = 24
+    CHIP_RANGES, CHIP_RANGE_COUNT, CHIP_RANGE_BYTES, CHIP_REGION_BYTES, CHIP_NOC,
+    CHIP_STEP, CHIP_LINE, CHIP_ROWS, CHIP_ADDRESS, CHIP_BYTES, CHIP_WRITE, CHIP_FIRST, CHIP_DONE,
+) = range(26)  # fmt: skip
+"""From CHIP_STEP on: compiled functions of memory_gates, and what is handed to and fro."""
+CHIP_SIZE = 32
 LEVELS = ("dram_read", "dram_write", "scratchpad")
 """Where bytes are counted over time (CHIP_TIMELINE, CHIP_TIMELINE_SIZE stretches each)."""
 LEVEL_READ, LEVEL_WRITE, LEVEL_SCRATCHPAD = range(len(LEVELS))
@@ -207,9 +209,9 @@ of M_OUTSTANDING bursts."""
     T_DRAM_BLOCK, T_SPAD_BLOCK,
 ) = range(22)  # fmt: skip
 T_FIELDS = 24
-(R_DONE, R_LEFT, R_LAST, R_SPAD, R_BYTES, R_TRANSFER, R_BEGIN) = range(7)
+(R_DONE, R_LEFT, R_LAST, R_SPAD, R_BYTES, R_TRANSFER, R_BEGIN, R_CHANNEL) = range(8)
 """A burst: when its slot is free (INFINITY: not known), parts on their way, the last one's end, its scratchpad bytes,
-its transfer's place, when it left."""
+its transfer's place, when it left, the channel of its last part."""
 R_FIELDS = 8
 OUTSTANDING_SLOTS = 1024
 MAXIMUM_ENGINES = 16

@@ -281,7 +281,7 @@ def scheduler_source(loop_module: str, timed: bool) -> str:
     """
     imports, engines = "", ""
     if timed:
-        imports = "from archsim.machine.memory_steps import advance_until_released\n"
+        imports = "from archsim.machine.memory_calls import advance_until_released\n"
         engines = """
             if advance_until_released(chip, time if hart >= 0 else INFINITY - 1):
                 continue"""

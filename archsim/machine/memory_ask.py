@@ -12,6 +12,7 @@ from archsim.machine.dram_layout import (
     H_AHEAD_FIRST,
     H_AHEAD_LAST,
     H_AHEAD_LEFT,
+    H_ASKED_CHANNEL,
     H_CHANNELS,
     H_COPY,
     H_DONE,
@@ -27,8 +28,9 @@ from archsim.machine.dram_layout import (
 )
 from archsim.machine.dram_source import block_of, locate
 from archsim.machine.host import pointer_int64
+from archsim.machine.interconnect import from_memory, to_memory
 from archsim.machine.jit import njit
-from archsim.machine.layout import INFINITY
+from archsim.machine.layout import CHIP_DRAM, CHIP_LINK_LATENCY, CHIP_TX, INFINITY
 from archsim.machine.memory_channel import cycle_of, do_event, enter, next_event, run_channel, tick_of, waiting
 from archsim.machine.memory_fixed import fixed_access
 
@@ -47,12 +49,15 @@ def begin_asking(h):
 
 
 @njit
-def ask(h, cycle, address, write):
-    """One burst, which arrives at its controller at `cycle`; writes are posted."""
+def ask(chip, hart, time, address, write):
+    """One burst that a core sends at `time`; writes are posted."""
+    h = pointer_int64(chip[CHIP_DRAM])
     place = pointer_int64(h[H_PLACE])
     locate(h, address, place)
     channel = place[A_CHANNEL]
+    cycle = to_memory(chip, hart, channel, time, chip[CHIP_TX], write)
     tick = tick_of(h, cycle)
+    h[H_ASKED_CHANNEL] = channel
     if h[H_FIXED]:
         end = fixed_access(h, channel, tick, write)
         h[H_AHEAD_FIRST], h[H_AHEAD_LAST] = min(h[H_AHEAD_FIRST], end), max(h[H_AHEAD_LAST], end)
@@ -72,9 +77,10 @@ def ask(h, cycle, address, write):
 
 
 @njit
-def answers(h):
-    """Cycles at which the first and the last data of the set's reads are at their controllers (of a memory without
-    queues: of writes, too); 0 where there are none."""
+def answers(chip, hart, size):
+    """Cycles at which the first and the last data of the set's reads, `size` bytes in all, are at their core (of a
+    memory without queues, writes, too, at their controller); 0 where there are none."""
+    h = pointer_int64(chip[CHIP_DRAM])
     touched, reads = pointer_int64(h[H_TOUCHED]), pointer_int64(h[H_TOUCHED_READS])
     for i in range(h[H_TOUCHED_COUNT]):
         channel = touched[i]
@@ -83,7 +89,11 @@ def answers(h):
         _look_ahead(h, channel)
     if h[H_AHEAD_LAST] == 0:
         return 0, 0
-    return cycle_of(h, h[H_AHEAD_FIRST]), cycle_of(h, h[H_AHEAD_LAST])
+    first, last = cycle_of(h, h[H_AHEAD_FIRST]), cycle_of(h, h[H_AHEAD_LAST])
+    if size == 0:
+        return first, last
+    arrival = from_memory(chip, hart, h[H_ASKED_CHANNEL], last, size, 0)
+    return min(first + chip[CHIP_LINK_LATENCY], arrival), arrival
 
 
 @njit

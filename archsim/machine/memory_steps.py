@@ -73,19 +73,3 @@ def memory_step(chip, limit):
         if following[channel] <= until:
             run_channel(h, channel, until)
     return RELEASED if deliver(chip) else DONE
-
-
-@njit
-def advance_memory(chip, limit):
-    """All that happens up to cycle `limit`."""
-    while memory_step(chip, limit) != NOTHING:
-        pass
-
-
-@njit
-def advance_until_released(chip, limit):
-    """What happens up to cycle `limit`, or until a hart may go on; whether one may."""
-    while True:
-        step = memory_step(chip, limit)
-        if step != DONE:
-            return step == RELEASED

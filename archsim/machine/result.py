@@ -64,6 +64,7 @@ class RunResult:
         bank_conflicts: "unit by unit" -> cycles that the scratchpad's banks held the first up, by who used them most.
         dram: commands and events of the DRAM; row_hit_rate; mean latency of a read in its controller, its queue
             included; mean reads there at once.
+        noc: what the network on chip carried (see noc_layout.COUNTERS); empty where there is none.
         roofline: what the run reached, and what peak and DRAM allow at its intensity.
         regions: stretches marked by qmark, of hart 0.
         exit_code: what the program exited with.
@@ -97,6 +98,7 @@ class RunResult:
     region_traffic: dict[int, dict[str, int]] = field(default_factory=dict)
     bank_conflicts: dict[str, int] = field(default_factory=dict)
     roofline: dict[str, float] = field(default_factory=dict)
+    noc: dict[str, int] = field(default_factory=dict)
     dram: dict[str, float] = field(default_factory=dict)
     regions: list[Region] = field(default_factory=list)
     exit_code: int = 0
@@ -151,5 +153,6 @@ class RunResult:
             "bank_conflicts": self.bank_conflicts,
             "bandwidth": self.bandwidth_to_dict(),
             "roofline": self.roofline,
+            "noc": self.noc,
             "unknown_system_calls": {str(number): count for number, count in self.unknown_calls.items()},
         }

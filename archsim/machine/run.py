@@ -21,6 +21,7 @@ from archsim.machine.environment import Clock, Environment, Options
 from archsim.machine.instruction_set import instruction_set_for
 from archsim.machine.linux import LinuxProcess
 from archsim.machine.memory import MainMemory
+from archsim.machine.noc_layout import noc_counts
 from archsim.machine.precompile import compile_missing
 from archsim.machine.predecode import predecode
 from archsim.machine.result import Region, RunResult
@@ -250,6 +251,9 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
         name.removeprefix("macs."): count for name, count in result.events.items() if name.startswith("macs.") and count
     }
     _memory_counters(chip, design, result)
+    if chip.noc is not None:
+        result.noc = noc_counts(chip.noc)
+        result.events["noc.byte_hops"] = result.noc["byte_hops"]
     result.energy = energy_of(
         result.events,
         result.dram_read_bytes + result.dram_write_bytes,

@@ -23,7 +23,7 @@ from archsim.machine.layout import (
     UNIT_FIELDS,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.memory_steps import memory_step
+from archsim.machine.memory_calls import memory_step
 from archsim.machine.vector_layout import INDEXED, INFO_ACCESS, INFO_SCALAR, V_HEAD, V_TAIL
 from archsim.machine.vector_queue import hand_over, vector_block
 

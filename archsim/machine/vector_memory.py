@@ -19,18 +19,10 @@ from archsim.machine.layout import (
     ACCESS_STRIDE,
     ACCESS_WRITE,
     ANY_SPACE,
-    CHIP,
-    CHIP_DRAM,
-    CHIP_LINK_LATENCY,
-    CHIP_LINK_WIDTH,
-    CHIP_TX,
     CSR,
-    EVENT_LINK,
     EVENT_SPAD_READ,
     EVENT_SPAD_WRITE,
     EVENTS,
-    LEVEL_READ,
-    LEVEL_WRITE,
     MEMORY_FIELDS,
     RAM_SIZE,
     SPAD_SIZE,
@@ -43,9 +35,8 @@ from archsim.machine.layout import (
     X,
 )
 from archsim.machine.layout import UNIT_ID as _UNIT_ID
-from archsim.machine.memory_ask import answers, ask, begin_asking
+from archsim.machine.memory_calls import rows_through_memory
 from archsim.machine.scratchpad import earliest, mark, take, transfer
-from archsim.machine.traffic import note_source, note_traffic, region_of
 from archsim.machine.vector import VLENB_CSR
 from archsim.machine.vector_layout import (
     INDEXED,
@@ -207,7 +198,7 @@ def move(ctx, v, work, begin, cycles):
         if size <= 0:
             continue
         if access[ACCESS_DRAM]:
-            one, all_ = _through_dram(ctx, v, access, begin, cycles)
+            one, all_ = rows_through_memory(ctx, work + (WORK_MEMORY + index * MEMORY_FIELDS) * 8, begin, cycles)
             first, last = max(first, one), max(last, all_)
             continue
         events[EVENT_SPAD_WRITE if access[ACCESS_WRITE] else EVENT_SPAD_READ] += size
@@ -217,35 +208,3 @@ def move(ctx, v, work, begin, cycles):
         else:
             extra = max(extra, transfer(ctx, _VECTOR, access, begin, cycles))
     return extra, first, last
-
-
-@njit
-def _through_dram(ctx, v, access, begin, cycles):
-    """Request the rows of an access from DRAM; when the first and the last data are at the unit, or, written, have
-    left it."""
-    chip = pointer_int64(ctx[CHIP])
-    h = pointer_int64(chip[CHIP_DRAM])
-    rows, size, tx, latency = access[ACCESS_ROWS], access[ACCESS_BYTES], chip[CHIP_TX], chip[CHIP_LINK_LATENCY]
-    total = rows * size
-    # the interconnect may be narrower than the port
-    cycles = max(cycles, (total + chip[CHIP_LINK_WIDTH] - 1) // chip[CHIP_LINK_WIDTH])
-    passed, write = 0, access[ACCESS_WRITE]
-    begin_asking(h)
-    region = region_of(ctx)
-    for row in range(rows):
-        address = access[ACCESS_ADDRESS] + row * access[ACCESS_STRIDE]
-        if access[ACCESS_INDEX]:
-            address = v[V_ADDRESSES + row]
-        end = address + size
-        while address < end:
-            part = min(end, (address // tx + 1) * tx) - address
-            note_source(chip, region, address, part, write)
-            ask(h, begin + passed * cycles // total + latency, address, write)
-            address += part
-            passed += part
-    pointer_int64(ctx[EVENTS])[EVENT_LINK] += total
-    first, last = answers(h)
-    note_traffic(chip, LEVEL_WRITE if write else LEVEL_READ, last if last else begin + latency, total)
-    if write:
-        return (first, last) if last else (begin, begin + cycles)
-    return first + latency, last + latency

@@ -46,9 +46,7 @@ def allocations(plan: Plan, spans: Sequence[tuple[int, int, int]], cycles: int) 
         op = plan.ops[number]
         kernel = op.bound.kernel
         own += [
-            Allocation(
-                f"{op.bound.op.name}.{name}", op.place.pads[name], int(kernel.target.align(size)), begin, end
-            )
+            Allocation(f"{op.bound.op.name}.{name}", op.place.pads[name], int(kernel.target.align(size)), begin, end)
             for name, size in kernel.buffers(op.tiling).items()
             if size and end > begin
         ]

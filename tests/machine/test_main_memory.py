@@ -11,6 +11,7 @@ import archsim
 from archsim.isa.program import SCRATCHPAD_BASE
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
+from archsim.machine.layout import CHIP_DRAM, CHIP_HARTS, CHIP_SIZE, CHIP_TX
 from archsim.machine.main_memory import MainMemoryControllers
 from archsim.machine.memory_ask import answers, ask, begin_asking
 from tests.machine.dram_runs import Run, conflicts, scattered, sequential
@@ -20,14 +21,14 @@ MIB = 1 << 20
 
 
 @njit
-def _dependent(head, addresses, count, latency, ends):
+def _dependent(address, addresses, count, ends):
     """Reads one after the other, each when the answer to the one before is there."""
-    h, a, e = pointer_int64(head), pointer_int64(addresses), pointer_int64(ends)
-    time = latency
+    chip, a, e = pointer_int64(address), pointer_int64(addresses), pointer_int64(ends)
+    time = 1
     for i in range(count):
-        begin_asking(h)
-        ask(h, time, a[i], 0)
-        time = answers(h)[1]
+        begin_asking(pointer_int64(chip[CHIP_DRAM]))
+        ask(chip, 0, time, a[i], 0)
+        time = answers(chip, 0, chip[CHIP_TX])[1]
         e[i] = time
     return time
 
@@ -46,7 +47,9 @@ def asked(device: str, addresses: np.ndarray, **memory: Any) -> np.ndarray:
     )  # fmt: skip
     controllers = MainMemoryControllers(design)
     flat, ends = np.ascontiguousarray(addresses, np.int64), np.zeros(len(addresses), np.int64)
-    _dependent(controllers.address, flat.ctypes.data, len(flat), 1, ends.ctypes.data)
+    chip = np.zeros(CHIP_SIZE, np.int64)
+    chip[CHIP_DRAM], chip[CHIP_TX], chip[CHIP_HARTS] = controllers.address, one.memory.device.tx_bytes, 1
+    _dependent(chip.ctypes.data, flat.ctypes.data, len(flat), ends.ctypes.data)
     return ends
 
 

@@ -1,0 +1,33 @@
+"""A program in which every core moves bytes of its own between main memory and its scratchpad, as fast as it can."""
+
+from __future__ import annotations
+
+from archsim.isa.program import SCRATCHPAD_BASE
+
+TABLE = 0x100000
+"""Where main memory holds, per hart, the address at which its stream begins: int64 [harts]."""
+
+
+def stream_text(block: int, buffers: int, blocks: int, *, write: bool = False) -> str:
+    """Assembly text of the program (rv64im, zicsr, xqdma); it reads the streams' addresses from TABLE.
+
+    Args:
+        block: bytes of a transfer.
+        buffers: transfers that are queued or on their way, each with a barrier and bytes of the scratchpad: 2 to 8.
+        blocks: transfers of a stream, a multiple of `buffers`.
+        write: whether to memory.
+    """
+    if not 2 <= buffers <= 8 or blocks % buffers:
+        raise ValueError(f"{blocks} transfers over {buffers} buffers")
+    way = "st" if write else "ld"
+    lines = [
+        "csrr t0, mhartid", "slli t0, t0, 3", f"li t1, {TABLE}", "add t0, t0, t1", "ld s1, 0(t0)", f"li s2, {block}",
+        "li t1, 1", "csrw qdrows, t1", "csrw qdrowb, s2", "csrw qddst, s2", "csrw qdsst, s2",
+        f"li s3, {blocks // buffers}", f"li s0, {SCRATCHPAD_BASE}",
+    ]  # fmt: skip
+    steps = []
+    for number in range(buffers):
+        steps += [f"qt.bar.wait b{number}", f"qt.dma.{way} b{number}, s1, s4", "add s1, s1, s2", "add s4, s4, s2"]
+    lines += ["round:", "mv s4, s0", *steps, "addi s3, s3, -1", "bnez s3, round"]
+    lines += [f"qt.bar.wait b{number}" for number in range(buffers)]
+    return "\n".join([*lines, "li a0, 0", "li a7, 93", "ecall", ""])

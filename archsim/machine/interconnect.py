@@ -1,0 +1,35 @@
+"""The way between cores and memory channels: the network on chip, where there is one, and what lies behind it.
+
+A read sends its address and gets data back; a write sends both and gets word that they have been taken.
+"""
+
+from __future__ import annotations
+
+from archsim.machine.host import pointer_int64
+from archsim.machine.jit import njit
+from archsim.machine.layout import CHIP_HARTS, CHIP_LINK_LATENCY, CHIP_NOC
+from archsim.machine.noc import noc_send
+
+HEADER_BYTES = 8
+"""Of a packet: address and what is asked (choice: a 48-bit address and 16 bits of command, length and identity)."""
+
+
+@njit
+def to_memory(chip, hart, channel, time, size, write):
+    """The cycle at which a core's request of `time` is at a channel's controller."""
+    if chip[CHIP_NOC]:
+        time = noc_send(
+            pointer_int64(chip[CHIP_NOC]), time, hart, chip[CHIP_HARTS] + channel, HEADER_BYTES + size * write
+        )
+    return time + chip[CHIP_LINK_LATENCY]
+
+
+@njit
+def from_memory(chip, hart, channel, time, size, write):
+    """The cycle at which the answer that a channel has at `time` is at its core."""
+    time += chip[CHIP_LINK_LATENCY]
+    if chip[CHIP_NOC]:
+        time = noc_send(
+            pointer_int64(chip[CHIP_NOC]), time, chip[CHIP_HARTS] + channel, hart, HEADER_BYTES + size * (1 - write)
+        )
+    return time
