@@ -13,6 +13,7 @@ from archsim.machine import layout as at
 from archsim.machine.compiled import CodeTables
 from archsim.machine.csr_table import csr_table, csr_values
 from archsim.machine.hart_state import cache_block, hart_state
+from archsim.machine.interconnect import send
 from archsim.machine.jit import address_of
 from archsim.machine.main_memory import MainMemoryControllers
 from archsim.machine.memory import MainMemory
@@ -20,6 +21,7 @@ from archsim.machine.memory_gates import line, rows, step
 from archsim.machine.noc_layout import noc_block
 from archsim.machine.predecode import Predecoded
 from archsim.machine.vector_layout import vector_block
+from archsim.machine.vector_queue import turn
 
 TIMELINE_BUCKETS = 512
 MARKS_LIMIT = 1 << 16
@@ -63,13 +65,18 @@ class Chip:
         self.chip[at.CHIP_CONTEXTS] = pointers.ctypes.data
         if self.main is not None:
             self.chip[at.CHIP_DRAM] = self.main.address
-            for slot, function in ((at.CHIP_STEP, step), (at.CHIP_LINE, line), (at.CHIP_ROWS, rows)):
+            for slot, function in (
+                (at.CHIP_STEP, step),
+                (at.CHIP_LINE, line),
+                (at.CHIP_ROWS, rows),
+                (at.CHIP_VECTOR, turn),
+            ):
                 self.chip[slot] = address_of(function)
         self.chip[at.CHIP_TX] = design.memory.device.tx_bytes
         noc = design.interconnect.noc
         self.noc = None if noc is None else noc_block(noc, design.cores, design.memory.channels, self.array)
         if self.noc is not None:
-            self.chip[at.CHIP_NOC] = self.noc.ctypes.data
+            self.chip[at.CHIP_NOC], self.chip[at.CHIP_SEND] = self.noc.ctypes.data, address_of(send)
         self.regions = self.array(2 * at.MAXIMUM_REGIONS).reshape(-1, 2)
         self.chip[at.CHIP_REGION_BYTES] = self.regions.ctypes.data
         self.name_tensors({})

@@ -184,9 +184,9 @@ ARRAY_SIZE = A_COUNTED + len(FORMATS) ** 2
     CHIP_HARTS, CHIP_CONTEXTS, CHIP_DRAM, CHIP_PERIOD_FS, CHIP_LINK_LATENCY, CHIP_LINK_WIDTH, CHIP_SYNC_LATENCY,
     CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST, CHIP_RESUME, CHIP_TX,
     CHIP_RANGES, CHIP_RANGE_COUNT, CHIP_RANGE_BYTES, CHIP_REGION_BYTES, CHIP_NOC,
-    CHIP_STEP, CHIP_LINE, CHIP_ROWS, CHIP_ADDRESS, CHIP_BYTES, CHIP_WRITE, CHIP_FIRST, CHIP_DONE,
-) = range(26)  # fmt: skip
-"""From CHIP_STEP on: compiled functions of memory_gates, and what is handed to and fro."""
+    CHIP_STEP, CHIP_LINE, CHIP_ROWS, CHIP_SEND, CHIP_VECTOR, CHIP_ADDRESS, CHIP_BYTES, CHIP_WRITE, CHIP_FIRST, CHIP_DONE,
+) = range(28)  # fmt: skip
+"""From CHIP_STEP on: functions that are compiled by themselves and called by address, and what is handed to and fro."""
 CHIP_SIZE = 32
 LEVELS = ("dram_read", "dram_write", "scratchpad")
 """Where bytes are counted over time (CHIP_TIMELINE, CHIP_TIMELINE_SIZE stretches each)."""

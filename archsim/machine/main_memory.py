@@ -8,9 +8,10 @@ import numpy as np
 
 from archsim.machine import dram_layout as at
 from archsim.machine.dram_channels import Controllers, Policy
+from archsim.machine.jit import address_of
 from archsim.machine.layout import INFINITY
 from archsim.machine.memory_ask import MAXIMUM_ASKS, finish_writes
-from archsim.machine.memory_channel import NODE_FIELDS
+from archsim.machine.memory_channel import NODE_FIELDS, run
 
 
 def policy_of(memory: Any) -> Policy:
@@ -47,6 +48,7 @@ class MainMemoryControllers:
         following = np.full(self.channels, INFINITY, np.int64)
         head[at.H_PERIOD], head[at.H_TCK] = design.period_fs, memory.device.tck_fs
         head[at.H_FIXED] = int(memory.device.fixed)
+        head[at.H_RUN] = address_of(run)
         head[at.H_ENDS_MASK] = len(ends) - 1
         self._keep = []
         for slot, array in (

@@ -14,24 +14,20 @@ from archsim.machine.dram_layout import (
     H_AHEAD_LEFT,
     H_ASKED_CHANNEL,
     H_CHANNELS,
-    H_COPY,
-    H_DONE,
     H_FIXED,
     H_PLACE,
     H_SERIAL,
     H_TOUCHED,
     H_TOUCHED_COUNT,
     H_TOUCHED_READS,
-    K_AHEAD,
     K_IN_ASKS,
-    K_WRITES,
 )
 from archsim.machine.dram_source import block_of, locate
 from archsim.machine.host import pointer_int64
 from archsim.machine.interconnect import from_memory, to_memory
 from archsim.machine.jit import njit
 from archsim.machine.layout import CHIP_DRAM, CHIP_LINK_LATENCY, CHIP_TX, INFINITY
-from archsim.machine.memory_channel import cycle_of, do_event, enter, next_event, run_channel, tick_of, waiting
+from archsim.machine.memory_channel import AHEAD, FLUSH, ONE_EVENT, cycle_of, enter, go_on, tick_of
 from archsim.machine.memory_fixed import fixed_access
 
 MAXIMUM_ASKS = 64
@@ -63,9 +59,9 @@ def ask(chip, hart, time, address, write):
         h[H_AHEAD_FIRST], h[H_AHEAD_LAST] = min(h[H_AHEAD_FIRST], end), max(h[H_AHEAD_LAST], end)
         return
     k = block_of(h, channel)
-    run_channel(h, channel, tick_of(h, cycle - SLACK))
+    go_on(h, channel, tick_of(h, max(0, cycle - SLACK)))
     while k[K_IN_ASKS] >= MAXIMUM_ASKS:
-        do_event(h, k, channel, next_event(h, k))
+        go_on(h, channel, ONE_EVENT)
     enter(h, k, channel, place, tick, -(h[H_SERIAL] << 1 | write), write)
     if write:
         return
@@ -86,7 +82,7 @@ def answers(chip, hart, size):
         channel = touched[i]
         h[H_AHEAD_LEFT] = reads[channel]
         reads[channel] = 0
-        _look_ahead(h, channel)
+        go_on(h, channel, AHEAD)
     if h[H_AHEAD_LAST] == 0:
         return 0, 0
     first, last = cycle_of(h, h[H_AHEAD_FIRST]), cycle_of(h, h[H_AHEAD_LAST])
@@ -97,32 +93,11 @@ def answers(chip, hart, size):
 
 
 @njit
-def _look_ahead(h, channel):
-    """Let a channel run until all of the set's reads in it are served, then put it back to where it was."""
-    k, copy, size = block_of(h, channel), pointer_int64(h[H_COPY]), h[H_DONE]
-    for i in range(size):
-        copy[i] = k[i]
-    k[K_AHEAD] = h[H_SERIAL] << 1
-    while h[H_AHEAD_LEFT] > 0:
-        do_event(h, k, channel, next_event(h, k))
-    for i in range(size):
-        k[i] = copy[i]
-
-
-@njit
 def finish_writes(head, cycle):
     """At the end of a run: channels get to where it ended, and then write what is still queued."""
     h = pointer_int64(head)
     if h[H_FIXED]:
         return
     for channel in range(h[H_CHANNELS]):
-        run_channel(h, channel, tick_of(h, cycle))
-        _flush(h, channel)
-
-
-@njit
-def _flush(h, channel):
-    """Serve all that a channel holds, writes too."""
-    k = block_of(h, channel)
-    while waiting(k) or k[K_WRITES] > 0:
-        do_event(h, k, channel, next_event(h, k))
+        go_on(h, channel, tick_of(h, cycle))
+        go_on(h, channel, FLUSH)

@@ -7,6 +7,8 @@ here, and then arrives when the channel has got to.
 
 from __future__ import annotations
 
+import numpy as np
+
 from archsim.machine.dram_controller import advance, decide
 from archsim.machine.dram_layout import (
     A_BANK,
@@ -16,6 +18,7 @@ from archsim.machine.dram_layout import (
     H_AHEAD_FIRST,
     H_AHEAD_LAST,
     H_AHEAD_LEFT,
+    H_COPY,
     H_DONE,
     H_ENDS,
     H_ENDS_MASK,
@@ -25,6 +28,8 @@ from archsim.machine.dram_layout import (
     H_PERIOD,
     H_POOL,
     H_POOL_FREE,
+    H_RUN,
+    H_SERIAL,
     H_TCK,
     K_ACT2,
     K_ACTIVE,
@@ -40,14 +45,16 @@ from archsim.machine.dram_layout import (
     K_PICK_TIME,
     K_READS,
     K_STALE,
+    K_WRITES,
     TAG_SHIFT,
 )
 from archsim.machine.dram_queues import FORWARDED, FULL, put
 from archsim.machine.dram_source import block_of
-from archsim.machine.host import pointer_int64
+from archsim.machine.host import call_at, pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import INFINITY
 
+AHEAD, FLUSH, ONE_EVENT = -1, -2, -3
 NODE_FIELDS = 8
 (N_NEXT, N_ARRIVAL, N_BANK, N_ROW, N_COLUMN, N_TAG, N_WRITE) = range(7)
 """A request on its way. Its tag: whom it belongs to (see dma); negative: it was asked for by memory_ask; 0: nobody."""
@@ -123,15 +130,40 @@ def do_event(h, k, channel, tick):
 
 
 @njit
-def run_channel(h, channel, until):
-    """All events of a channel up to a tick."""
+def go_on(h, channel, until):
+    """Have a channel go on up to a tick (or AHEAD, FLUSH, ONE_EVENT, see run())."""
+    call_at(h[H_RUN], h, np.int64(channel), np.int64(until))
+
+
+def run(h, channel, until):
+    """All events of a channel up to a tick; compiled by itself, and called by address (H_RUN).
+
+    AHEAD: until the reads that memory_ask asked for are served, then back to where it was. FLUSH: until it holds no
+    requests, writes neither. ONE_EVENT: the next one.
+    """
     k = block_of(h, channel)
+    copy, size = pointer_int64(h[H_COPY]), h[H_DONE] if until == AHEAD else 0
+    for i in range(size):
+        copy[i] = k[i]
+    if until == AHEAD:
+        k[K_AHEAD] = h[H_SERIAL] << 1
     tick = next_event(h, k)
-    while tick <= until:
+    count = 0
+    while (
+        (until >= 0 and tick <= until)
+        or (until == AHEAD and h[H_AHEAD_LEFT] > 0)
+        or (until == FLUSH and (waiting(k) or k[K_WRITES] > 0))
+        or (until == ONE_EVENT and count == 0)
+    ):
         do_event(h, k, channel, tick)
         tick = next_event(h, k)
-    # nobody waits for queued writes and refreshes: they are done when the channel is looked at again
-    pointer_int64(h[H_NEXT])[channel] = tick if waiting(k) else INFINITY
+        count += 1
+    for i in range(size):
+        k[i] = copy[i]
+    if until != AHEAD:
+        # nobody waits for queued writes and refreshes: they are done when the channel is looked at again
+        pointer_int64(h[H_NEXT])[channel] = tick if waiting(k) else INFINITY
+    return 0
 
 
 @njit

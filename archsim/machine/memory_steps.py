@@ -22,9 +22,9 @@ from archsim.machine.layout import (
     M_ENGINES,
     VECTOR,
 )
-from archsim.machine.memory_channel import cycle_of, run_channel, tick_of
+from archsim.machine.memory_channel import cycle_of, go_on, tick_of
 from archsim.machine.vector_layout import V_NEXT
-from archsim.machine.vector_queue import to_dram
+from archsim.machine.vector_queue import take_turn
 
 NOTHING, DONE, RELEASED = range(3)
 
@@ -65,11 +65,11 @@ def memory_step(chip, limit):
     if time <= known:
         ctx = pointer_int64(pointer_int64(chip[CHIP_CONTEXTS])[hart])
         if engine < 0:
-            to_dram(ctx)
+            take_turn(ctx, True)
             return DONE
         return RELEASED if send_burst(chip, ctx, hart, engine) else DONE
     until = max(soonest, tick_of(h, min(time, known) + latency) - 1)
     for channel in range(channels):
         if following[channel] <= until:
-            run_channel(h, channel, until)
+            go_on(h, channel, until)
     return RELEASED if deliver(chip) else DONE

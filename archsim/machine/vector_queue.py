@@ -10,10 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from archsim.machine.accounts import busy, note_span, wait
-from archsim.machine.host import pointer_int64
+from archsim.machine.host import call_at, pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
     BARRIER_DONE,
+    CHIP,
+    CHIP_VECTOR,
     COLUMN,
     FIRST_DECOUPLED,
     INFINITY,
@@ -131,7 +133,7 @@ def hand_over(ctx, info, info_address, word, immediate, number, time):
     for k in range(WORK_SIZE):
         v[at + Q_WORK + k] = work[k]
     v[V_TAIL] += 1
-    advance(ctx)
+    take_turn(ctx, False)
 
 
 @njit
@@ -160,7 +162,7 @@ def _distance_bits(ctx, info, word, immediate):
 
 
 @njit
-def advance(ctx):
+def _advance(ctx):
     """Execute what is first in the queue, up to an instruction that goes to DRAM; NEXT is that one's time."""
     v = vector_block(ctx)
     v[V_NEXT] = INFINITY
@@ -173,11 +175,19 @@ def advance(ctx):
 
 
 @njit
-def to_dram(ctx):
-    """Execute the instruction whose turn at DRAM has come, and what follows it."""
+def take_turn(ctx, served):
+    """Have the unit go on; `served`: the turn at DRAM of what is first in its queue has come."""
+    call_at(pointer_int64(ctx[CHIP])[CHIP_VECTOR], ctx, np.int64(served), np.int64(0))
+
+
+def turn(ctx, served, unused):
+    """Execute what is first in the queue, if its turn at DRAM has come (`served`), and what follows it; compiled by
+    itself, and called by address (CHIP_VECTOR)."""
     v = vector_block(ctx)
-    _execute(ctx, v, V_QUEUE + v[V_HEAD] % QUEUE_SLOTS * Q_FIELDS, True)
-    advance(ctx)
+    if served:
+        _execute(ctx, v, V_QUEUE + v[V_HEAD] % QUEUE_SLOTS * Q_FIELDS, True)
+    _advance(ctx)
+    return 0
 
 
 @njit
