@@ -12,7 +12,7 @@ from archsim.isa.lower import state_layout
 from archsim.machine import layout as at
 from archsim.machine.compiled import CodeTables
 from archsim.machine.csr_table import csr_table, csr_values
-from archsim.machine.hart_state import cache_block, hart_state
+from archsim.machine.hart_state import cache_block, hart_state, sees_all, tlb_block
 from archsim.machine.memory import MainMemory
 from archsim.machine.predecode import Predecoded
 from archsim.machine.vector_layout import vector_block
@@ -49,6 +49,7 @@ class Chip:
         self.design, self.tables, self.code, self.memory = design, tables, code, memory
         self.harts = design.cores
         self.keep: dict[int, np.ndarray] = {}
+        self.second = 0
         self.timeline = self.array(TIMELINE_BUCKETS)
         self.chip = self.array(at.CHIP_SIZE)
         self.dram = dram_array(design.memory, self.array) if timed else self.array(at.DRAM_SIZE)
@@ -152,9 +153,12 @@ class Chip:
         for slot, cache in ((at.L1D, core.l1d), (at.L1I, core.l1i), (at.L2, core.l2)):
             if cache is not None:
                 point(slot, cache_block(cache, self.array))
-        mshrs = self.array(1 + core.l1d.mshrs)
-        mshrs[0] = core.l1d.mshrs
-        point(at.MSHRS, mshrs)
+        if core.l2 is not None and core.l2.shared:
+            context[at.L2] = self.second = self.second or int(context[at.L2])
+        if core.hart.tlb is not None:
+            point(at.DTLB, tlb_block(core.hart.tlb, self.array))
+        if sees_all(core):
+            context[at.INFLIGHT] = at.INFINITY
         scratchpad = core.scratchpad
         shift = scratchpad.granule.bit_length() - 1
         granules = (scratchpad.size >> shift) + 1
