@@ -107,6 +107,16 @@ class OutOfOrder:
 
 
 @dataclass(frozen=True)
+class Tlb:
+    """Translations of the pages that loads and stores went to last."""
+
+    entries: int = count("pages", maximum=1 << 16)
+    ways: int = count("associativity (0: full)", minimum=0, maximum=1 << 16, default=0)
+    page: int = nbytes("bytes of a page", minimum=1024, power_of_two=True, default=4096)
+    walk: int = cycles("that a page it lacks takes", minimum=1)
+
+
+@dataclass(frozen=True)
 class Hart:
     """The scalar pipeline."""
 
@@ -130,24 +140,69 @@ class Hart:
     front_end: FrontEnd = section(FrontEnd, "fetch", default=FrontEnd())
     predictor: Predictor = section(Predictor, "of branches", default=Predictor())
     store_buffer: int = count("stores that wait for memory (0: no bound)", minimum=0, maximum=256, default=0)
+    tlb: Tlb | None = section(Tlb, "data TLB (left out: translations are there at once)", default=None)
     out_of_order: OutOfOrder | None = section(OutOfOrder, "window of an out-of-order hart", default=None)
+
+
+POLICIES = ("lru", "plru", "random")
+"""Least recently used; a tree of bits that approximates it; any way, by a generator of fixed seed."""
+
+
+@dataclass(frozen=True)
+class Prefetcher:
+    """Lines fetched before they are asked for.
+
+    next_line: those behind a line that missed, or that was itself fetched ahead and is used for the first time.
+    stride: where a load or store goes on by a stride that came twice, a line apart at least.
+    """
+
+    kind: str = text("how they are chosen", choices=("none", "next_line", "stride"), default="none")
+    degree: int = count("lines at once", maximum=16, default=1)
+    entries: int = count("loads and stores that are followed (stride)", power_of_two=True, maximum=4096, default=64)
 
 
 @dataclass(frozen=True)
 class Cache:
-    """A first-level cache: write-back, write-allocate, least recently used."""
+    """A first-level data cache."""
 
     size: int = nbytes("capacity", minimum=64, maximum=1 << 28)
     line: int = nbytes("line size", minimum=16, power_of_two=True)
     ways: int = count("associativity", maximum=64)
     mshrs: int = count("misses on their way (0: no bound)", minimum=0, maximum=64, default=0)
+    replacement: str = text("which line leaves", choices=POLICIES, default="lru")
+    write: str = text(
+        "back: a modified line goes on when it leaves; through: each store goes on to the next level at once",
+        choices=("back", "through"),
+        default="back",
+    )
+    allocate: bool = flag("whether a store that misses fetches its line (otherwise it goes on by itself)", default=True)
+    prefetcher: Prefetcher = section(Prefetcher, "lines fetched ahead", default=Prefetcher())
+
+
+@dataclass(frozen=True)
+class InstructionCache:
+    """A first-level instruction cache."""
+
+    size: int = nbytes("capacity", minimum=64, maximum=1 << 28)
+    line: int = nbytes("line size", minimum=16, power_of_two=True)
+    ways: int = count("associativity", maximum=64)
+    mshrs: int = count("misses on their way (fetch waits for each)", minimum=0, maximum=64, default=0)
+    replacement: str = text("which line leaves", choices=POLICIES, default="lru")
 
 
 @dataclass(frozen=True)
 class SecondCache:
-    """A second-level cache of a core: write-back, write-allocate, least recently used."""
+    """A second-level cache: write-back, write-allocate."""
 
     size: int = nbytes("capacity", minimum=1024, maximum=1 << 30)
     line: int = nbytes("line size", minimum=16, power_of_two=True)
     ways: int = count("associativity", maximum=64)
     latency: int = cycles("from a miss of the L1 cache to its data", minimum=1)
+    mshrs: int = count("misses on their way (0: no bound)", minimum=0, maximum=1024, default=0)
+    replacement: str = text("which line leaves", choices=POLICIES, default="lru")
+    inclusion: str = text(
+        "inclusive: what leaves it leaves the first level, too",
+        choices=("inclusive", "non_inclusive"),
+        default="non_inclusive",
+    )
+    shared: bool = flag("whether all cores share one", default=False)

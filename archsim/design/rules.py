@@ -31,7 +31,7 @@ def _sets(cache: Any) -> float:
     return float(cache.size / (cache.line * cache.ways)) if cache is not None else 1.0
 
 
-def _cache_rules(name: str) -> tuple[Rule, Rule]:
+def _cache_rules(name: str) -> tuple[Rule, ...]:
     """Rules of a cache of the core, where there is one."""
 
     def cache(d: Design) -> Any:
@@ -50,7 +50,18 @@ def _cache_rules(name: str) -> tuple[Rule, Rule]:
             lambda d: f"size / (line x ways) = {_sets(cache(d)):g} sets is not a power of two",
             lambda d: "change size, line or ways",
         ),
+        Rule(
+            f"core.{name}.replacement",
+            lambda d: cache(d) is not None and cache(d).replacement == "plru" and cache(d).ways & (cache(d).ways - 1),
+            lambda d: f"a tree has a power of two of leaves, not {cache(d).ways} ways",
+            lambda d: "use lru or random, or other ways",
+        ),
     )
+
+
+def _tlb_sets(d: Design) -> float:
+    tlb = d.core.hart.tlb
+    return tlb.entries / (tlb.ways or tlb.entries) if tlb is not None else 1.0
 
 
 def _network(d: Design) -> Problem | None:
@@ -115,6 +126,12 @@ RULES = (
         lambda d: d.core.l2 is not None and d.core.l2.line < max(c.line for c in (d.core.l1d, d.core.l1i) if c),
         lambda d: f"lines of {d.core.l2.line if d.core.l2 else 0} B are shorter than those of the first level",
         lambda d: "use lines at least as long",
+    ),
+    Rule(
+        "core.hart.tlb.entries",
+        lambda d: _tlb_sets(d) not in {2**n for n in range(17)},
+        lambda d: f"entries / ways = {_tlb_sets(d):g} sets is not a power of two",
+        lambda d: "change entries or ways",
     ),
     Rule(
         "core.hart.ports",

@@ -10,7 +10,7 @@ from typing import Any
 
 from archsim.design.energy import EnergyTable, load_energy
 from archsim.design.fields import count, cycles, file, flag, measure, names, nbytes, numbers, section, text
-from archsim.design.hart import Cache, Hart, SecondCache
+from archsim.design.hart import Cache, Hart, InstructionCache, SecondCache
 from archsim.design.memory import MemoryDevice, load_device
 from archsim.design.noc import Noc
 from archsim.isa.vector_facts import KINDS
@@ -214,8 +214,10 @@ class Core:
 
     hart: Hart = section(Hart, "scalar pipeline")
     l1d: Cache = section(Cache, "L1 data cache")
-    l1i: Cache | None = section(Cache, "L1 instruction cache (left out: instructions are there at once)", default=None)
-    l2: SecondCache | None = section(SecondCache, "private second-level cache", default=None)
+    l1i: InstructionCache | None = section(
+        InstructionCache, "L1 instruction cache (left out: instructions are there at once)", default=None
+    )
+    l2: SecondCache | None = section(SecondCache, "second-level cache, private or shared by all cores", default=None)
     scratchpad: Scratchpad = section(Scratchpad, "private on-chip memory", default=NO_SCRATCHPAD)
     tile_lsu: TileLsu = section(TileLsu, "tile loads and stores", default=NO_TILES)
     matrix: Matrix = section(Matrix, "matrix unit", default=NO_MATRIX)

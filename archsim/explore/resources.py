@@ -91,6 +91,8 @@ RESOURCES = (
     Resource("L1 data cache misses on their way", ("core.l1d.mshrs",)),
     Resource("L1 instruction cache size", ("core.l1i.size",)),
     Resource("L2 cache size", ("core.l2.size",)),
+    Resource("L2 cache misses on their way", ("core.l2.mshrs",)),
+    Resource("data TLB entries", ("core.hart.tlb.entries",)),
     Resource("L2 cache latency", ("core.l2.latency",), less=True),
     Resource("scratchpad latency", ("core.scratchpad.latency",), less=True),
     Resource("scratchpad bandwidth", ("core.scratchpad.banks",)),

@@ -1,123 +1,46 @@
-"""Caches of a core in time: L1 data, a private second level, and what is behind them.
+"""Behind the first level of a core's caches, in time: the second level, and DRAM.
 
-Write-back, write-allocate, least recently used: ways stand in recency order, way 0 is the most recent. A line is in its
-cache at once, with the time at which its data will have come: who asks before that waits for it. The dispatch loop
-looks at way 0 itself and calls here for the rest.
+A line is in its cache at once, with the time at which its data will have come: who asks before that waits for it, and
+takes no other miss register.
 """
 
 from __future__ import annotations
 
-from archsim.isa.program import SCRATCHPAD_BASE
+from archsim.machine.cache_sets import install, invalidate, touch
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (
-    EVENT_L1_MISS,
+    CHIP,
+    CHIP_CONTEXTS,
+    CHIP_HARTS,
+    EVENT_BACK,
     EVENT_L2_HIT,
     EVENT_L2_MISS,
-    EVENT_SPAD_READ,
-    EVENT_WRITEBACK,
+    EVENT_L2_WRITEBACK,
+    EVENT_PASSED_ON,
+    EVENT_USELESS,
     EVENTS,
-    H_STORE_HEAD,
-    H_STORE_LAST,
-    H_STORE_SLOTS,
-    H_STORES,
-    HELD,
-    INFLIGHT,
-    K_FIRST,
+    K_INCLUSIVE,
     K_LATENCY,
-    K_SETS,
+    K_LEFT,
+    K_MSHR_AT,
+    K_SHARED,
     K_SHIFT,
-    K_WAYS,
     L1D,
+    L1I,
     L2,
-    MISS_WAIT,
-    MSHRS,
-    SERVED,
-    STALL_DRAM,
-    STALL_L2,
-    STALL_STORE_BUFFER,
-    U_LATENCY,
-    UNIT,
 )
-from archsim.machine.layout import UNIT_ID as _UNIT_ID
 from archsim.machine.memory_calls import line_of_memory
 
-_LOAD = _UNIT_ID["load"]
-
 
 @njit
-def l1_access(ctx, address, time, write):
-    """Cycles beyond a hit that an access at `time` takes.
-
-    Sets SERVED to the stall cause of who waits for it, and MISS_WAIT to the cycles until a miss register was free.
-    """
-    ctx[MISS_WAIT] = 0
-    if address >= SCRATCHPAD_BASE:
-        pointer_int64(ctx[EVENTS])[EVENT_SPAD_READ] += 8
-        ctx[SERVED] = _LOAD
-        return pointer_int64(ctx[UNIT])[U_LATENCY]
-    cache = pointer_int64(ctx[L1D])
-    line = address >> cache[K_SHIFT]
-    found = touch(cache, line, write)
-    if found >= 0:
-        arrival = cache[found]
-    else:
-        pointer_int64(ctx[EVENTS])[EVENT_L1_MISS] += 1
-        slot, begin = _free_mshr(ctx, time)
-        ctx[MISS_WAIT] = begin - time
-        size = 1 << cache[K_SHIFT]
-        arrival = fetch_line(ctx, line * size, size, begin)
-        if slot >= 0:
-            pointer_int64(ctx[MSHRS])[slot] = arrival >> 1
-        ctx[INFLIGHT] = max(ctx[INFLIGHT], arrival >> 1)
-        victim = install(cache, line, write, arrival)
-        if victim >= 0 and victim & 1:
-            pointer_int64(ctx[EVENTS])[EVENT_WRITEBACK] += 1
-            _write_back(ctx, (victim >> 1) * size, size, begin)
-    ctx[SERVED] = STALL_DRAM if arrival & 1 else STALL_L2
-    return max(0, (arrival >> 1) - time)
-
-
-@njit
-def touch(cache, line, write):
-    """Make a line the most recent of its set; the place of its time of arrival, or -1 if the cache lacks it."""
-    ways = cache[K_WAYS]
-    first = K_FIRST + (line & (cache[K_SETS] - 1)) * ways
-    times = cache[K_SETS] * ways
-    for way in range(ways):
-        if cache[first + way] >> 1 == line:
-            entry, arrival = cache[first + way] | write, cache[first + way + times]
-            for other in range(first + way, first, -1):
-                cache[other] = cache[other - 1]
-                cache[other + times] = cache[other + times - 1]
-            cache[first], cache[first + times] = entry, arrival
-            return first + times
-    return -1
-
-
-@njit
-def install(cache, line, write, arrival):
-    """Put a line in front of its set; the entry that leaves (negative: none)."""
-    ways = cache[K_WAYS]
-    first = K_FIRST + (line & (cache[K_SETS] - 1)) * ways
-    times = cache[K_SETS] * ways
-    victim = cache[first + ways - 1]
-    for other in range(first + ways - 1, first, -1):
-        cache[other] = cache[other - 1]
-        cache[other + times] = cache[other + times - 1]
-    cache[first], cache[first + times] = line << 1 | write, arrival
-    return victim
-
-
-@njit
-def _free_mshr(ctx, time):
+def free_register(registers, time):
     """The miss register that is free first, and when the miss can begin; -1 where there is no bound."""
-    mshrs = pointer_int64(ctx[MSHRS])
     best = 1
-    for slot in range(1, mshrs[0] + 1):
-        if mshrs[slot] < mshrs[best]:
+    for slot in range(1, registers[0] + 1):
+        if registers[slot] < registers[best]:
             best = slot
-    return (best, max(time, mshrs[best])) if mshrs[0] else (-1, time)
+    return (best, max(time, registers[best])) if registers[0] else (-1, time)
 
 
 @njit
@@ -135,15 +58,54 @@ def fetch_line(ctx, address, size, time):
         return arrival << 1 | (cache[found] & 1 if arrival > time + cache[K_LATENCY] else 0)
     events[EVENT_L2_MISS] += 1
     own = 1 << cache[K_SHIFT]
-    arrival = line_of_memory(ctx, line * own, own, time + cache[K_LATENCY], 0) << 1 | 1
-    victim = install(cache, line, 0, arrival)
-    if victim >= 0 and victim & 1:
-        line_of_memory(ctx, (victim >> 1) * own, own, time, 1)
-    return arrival
+    registers = pointer_int64(ctx[L2] + 8 * cache[K_MSHR_AT])
+    slot, begin = free_register(registers, time + cache[K_LATENCY])
+    cycle = line_of_memory(ctx, line * own, own, begin, 0)
+    if slot >= 0:
+        registers[slot] = cycle
+    victim = install(cache, line, 0, cycle << 1 | 1)
+    if victim >= 0:
+        if cache[K_INCLUSIVE]:
+            victim |= _back_invalidate(ctx, cache, (victim >> 1) * own, own)
+        if victim & 1:
+            events[EVENT_L2_WRITEBACK] += 1
+            line_of_memory(ctx, (victim >> 1) * own, own, time, 1)
+    return cycle << 1 | 1
 
 
 @njit
-def _write_back(ctx, address, size, time):
+def _back_invalidate(ctx, cache, address, size):
+    """Take out of the first level what leaves an inclusive second one; 1 if any of it was modified."""
+    if cache[K_SHARED] == 0:
+        return _take_out(ctx, address, size)
+    chip = pointer_int64(ctx[CHIP])
+    contexts = pointer_int64(chip[CHIP_CONTEXTS])
+    dirty = 0
+    for hart in range(chip[CHIP_HARTS]):
+        dirty |= _take_out(pointer_int64(contexts[hart]), address, size)
+    return dirty
+
+
+@njit
+def _take_out(ctx, address, size):
+    """Take an address range out of a hart's first level; 1 if any of it was modified."""
+    events = pointer_int64(ctx[EVENTS])
+    dirty = 0
+    for first in (ctx[L1D], ctx[L1I]):
+        if first == 0:
+            continue
+        cache = pointer_int64(first)
+        for line in range(address >> cache[K_SHIFT], (address + size - 1 >> cache[K_SHIFT]) + 1):
+            entry = invalidate(cache, line)
+            if entry >= 0:
+                events[EVENT_BACK] += 1
+                events[EVENT_USELESS] += cache[K_LEFT] < 0
+                dirty |= entry & 1
+    return dirty
+
+
+@njit
+def write_back(ctx, address, size, time):
     """A modified line leaves the first level: to the second one if it holds the line, else to DRAM."""
     if ctx[L2] != 0:
         cache = pointer_int64(ctx[L2])
@@ -153,17 +115,16 @@ def _write_back(ctx, address, size, time):
 
 
 @njit
-def store_wait(ctx, h, time, extra):
-    """Cycles that a store waits for an entry of the store buffer; entries are written in order, one per cycle.
+def pass_on(ctx, address, time):
+    """A store goes on to the next level by itself, eight bytes: cycle << 1 | 1 if to DRAM, at which it is there.
 
-    Args:
-        extra: cycles until the store's line has come.
+    A second level that lacks the line fetches it.
     """
-    entries = pointer_int64(h[H_STORES])
-    slot = h[H_STORE_HEAD] % h[H_STORE_SLOTS]
-    wait = max(0, entries[slot] - time)
-    h[H_STORE_LAST] = max(h[H_STORE_LAST], time + wait + extra) + 1
-    entries[slot] = h[H_STORE_LAST]
-    h[H_STORE_HEAD] += 1
-    ctx[HELD] = STALL_STORE_BUFFER
-    return wait
+    pointer_int64(ctx[EVENTS])[EVENT_PASSED_ON] += 1
+    word = address & ~7
+    if ctx[L2] == 0:
+        return line_of_memory(ctx, word, 8, time, 1) << 1 | 1
+    arrival = fetch_line(ctx, word, 8, time)
+    cache = pointer_int64(ctx[L2])
+    touch(cache, word >> cache[K_SHIFT], 1)
+    return arrival

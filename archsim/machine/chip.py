@@ -12,7 +12,7 @@ from archsim.isa.lower import state_layout
 from archsim.machine import layout as at
 from archsim.machine.compiled import CodeTables
 from archsim.machine.csr_table import csr_table, csr_values
-from archsim.machine.hart_state import cache_block, hart_state
+from archsim.machine.hart_state import cache_block, hart_state, sees_all, tlb_block
 from archsim.machine.interconnect import send
 from archsim.machine.jit import address_of
 from archsim.machine.main_memory import MainMemoryControllers
@@ -55,6 +55,7 @@ class Chip:
         self.design, self.tables, self.code, self.memory = design, tables, code, memory
         self.harts = design.cores
         self.keep: dict[int, np.ndarray] = {}
+        self.second = 0
         self.timeline = self.array(len(at.LEVELS) * TIMELINE_BUCKETS).reshape(len(at.LEVELS), TIMELINE_BUCKETS)
         self.chip = self.array(at.CHIP_SIZE)
         self.main = MainMemoryControllers(design) if timed else None
@@ -65,13 +66,10 @@ class Chip:
         self.chip[at.CHIP_CONTEXTS] = pointers.ctypes.data
         if self.main is not None:
             self.chip[at.CHIP_DRAM] = self.main.address
-            for slot, function in (
-                (at.CHIP_STEP, step),
-                (at.CHIP_LINE, line),
-                (at.CHIP_ROWS, rows),
-                (at.CHIP_VECTOR, turn),
-            ):
+            for slot, function in ((at.CHIP_STEP, step), (at.CHIP_LINE, line), (at.CHIP_ROWS, rows)):
                 self.chip[slot] = address_of(function)
+            if any(instruction.unit == "vector" for instruction in tables.coded.isa.instructions.values()):
+                self.chip[at.CHIP_VECTOR] = address_of(turn)
         self.chip[at.CHIP_TX] = design.memory.device.tx_bytes
         noc = design.interconnect.noc
         self.noc = None if noc is None else noc_block(noc, design.cores, design.memory.channels, self.array)
@@ -190,9 +188,12 @@ class Chip:
         for slot, cache in ((at.L1D, core.l1d), (at.L1I, core.l1i), (at.L2, core.l2)):
             if cache is not None:
                 point(slot, cache_block(cache, self.array))
-        mshrs = self.array(1 + core.l1d.mshrs)
-        mshrs[0] = core.l1d.mshrs
-        point(at.MSHRS, mshrs)
+        if core.l2 is not None and core.l2.shared:
+            context[at.L2] = self.second = self.second or int(context[at.L2])
+        if core.hart.tlb is not None:
+            point(at.DTLB, tlb_block(core.hart.tlb, self.array))
+        if sees_all(core):
+            context[at.INFLIGHT] = at.INFINITY
         scratchpad = core.scratchpad
         shift = scratchpad.granule.bit_length() - 1
         granules = (scratchpad.size >> shift) + 1

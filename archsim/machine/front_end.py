@@ -8,7 +8,8 @@ issue: the stages in between shift all of them alike.
 
 from __future__ import annotations
 
-from archsim.machine.cache import fetch_line, install, touch
+from archsim.machine.cache import fetch_line
+from archsim.machine.cache_sets import install, touch
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ _GROUP = {
 }  # fmt: skip
 _PERFECT_LINE_SHIFT = 62
 """All instructions lie in one line, where there is no instruction cache."""
+_SEED = 88172645463325252
+"""State of the random replacement's generator at the start (Marsaglia's own example)."""
 
 
 def hart_state(core: Any, array: Array) -> np.ndarray:
@@ -95,11 +98,47 @@ def _window(h: np.ndarray, window: Any, array: Array) -> None:
 
 
 def cache_block(cache: Any, array: Array) -> np.ndarray:
-    """An empty cache: int64 [K_FIRST + 2 x lines]."""
+    """An empty cache: int64, flat; see the layout's K_.
+
+    Args:
+        cache: a Cache, InstructionCache or SecondCache of a design, or what else has their size, line and ways.
+        array: see Array.
+    """
     sets = cache.size // (cache.line * cache.ways)
-    lines = sets * cache.ways
-    block = array(at.K_FIRST + 2 * lines)
+    lines, ordered = sets * cache.ways, cache.replacement == "lru"
+    mshrs, prefetcher = getattr(cache, "mshrs", 0), getattr(cache, "prefetcher", None)
+    streams = prefetcher.entries if prefetcher is not None and prefetcher.kind == "stride" else 0
+    way_at = at.K_FIRST + 2 * lines
+    tree_at = way_at + (0 if ordered else lines)
+    mshr_at = tree_at + (0 if ordered else sets)
+    stream_at = mshr_at + 1 + mshrs
+    block = array(stream_at + streams * at.STREAM_FIELDS)
     block[at.K_SETS], block[at.K_WAYS], block[at.K_SHIFT] = sets, cache.ways, cache.line.bit_length() - 1
     block[at.K_LATENCY] = getattr(cache, "latency", 0)
+    block[at.K_POLICY], block[at.K_RANDOM] = at.POLICIES.index(cache.replacement), _SEED
+    block[at.K_WAY_AT], block[at.K_TREE_AT], block[at.K_MSHR_AT], block[mshr_at] = way_at, tree_at, mshr_at, mshrs
+    block[at.K_THROUGH] = int(getattr(cache, "write", "back") == "through")
+    block[at.K_ALLOCATE] = int(getattr(cache, "allocate", True))
+    if prefetcher is not None:
+        block[at.K_PREFETCH], block[at.K_DEGREE] = at.PREFETCHERS.index(prefetcher.kind), prefetcher.degree
+        block[at.K_STREAM_AT], block[at.K_STREAMS] = stream_at, streams
+        block[stream_at :: at.STREAM_FIELDS] = -1
+    block[at.K_INCLUSIVE] = int(getattr(cache, "inclusion", "") == "inclusive")
+    block[at.K_SHARED] = int(getattr(cache, "shared", False))
     block[at.K_FIRST : at.K_FIRST + lines] = -2
+    if not ordered:
+        block[way_at:tree_at] = np.tile(np.arange(cache.ways), sets)
     return block
+
+
+def tlb_block(tlb: Any, array: Array) -> np.ndarray:
+    """An empty TLB: a cache of as many bytes as its pages have, least recently used."""
+    pages = SimpleNamespace(
+        size=tlb.entries * tlb.page, line=tlb.page, ways=tlb.ways or tlb.entries, latency=tlb.walk, replacement="lru"
+    )
+    return cache_block(pages, array)
+
+
+def sees_all(core: Any) -> bool:
+    """Whether a core's first level must be called for every access, hits of what was touched last included."""
+    return bool(core.l1d.write == "through" or core.l1d.prefetcher.kind != "none" or core.hart.tlb is not None)

@@ -11,7 +11,7 @@ from __future__ import annotations
     MARK_COUNT, MARK_LIMIT, RECORD_INDEX, RECORD_VALUE, RECORD_COUNT, RECORD_LIMIT, TRACE_INDEX, TRACE_VALUE,
     TRACE_COUNT, TRACE_POSITION, ARRAY, ACCOUNTS, FINISHED, SYNC_WAITING, CONFLICT_CYCLES, FFLAGS,
     VXSAT, RESERVATION, COLUMN, LMUL_LOG2, VL, VSTART, VSCRATCH, PRIVILEGE, FLOAT_OFF, WAITING, HART_STATE, PARTIAL,
-    L1D, L1I, L2, MSHRS, INFLIGHT, SERVED, HELD, UNIT_BEGIN, UNIT_DONE, VIEW_LOG, VIEW_COUNT, VIEW_LIMIT, VIEW_NUMBER,
+    L1D, L1I, L2, DTLB, INFLIGHT, SERVED, HELD, UNIT_BEGIN, UNIT_DONE, VIEW_LOG, VIEW_COUNT, VIEW_LIMIT, VIEW_NUMBER,
     VIEW_STATE, TRANSFER_LOG, TRANSFER_COUNT, MISS_WAIT, CONFLICTS,
 ) = range(95)  # fmt: skip
 VECTOR = 111
@@ -61,10 +61,11 @@ STALLS_NAMES = (
     *(f"dependency_{unit}" for unit in UNITS), *(f"structural_{unit}" for unit in UNITS),
     "memory_l2", "memory_dram", "store_buffer", "branch", "fetch", "icache", "rob", "issue_queue", "load_queue",
     "store_queue", "memory_order", "queue_tile_lsu", "queue_matrix", "queue_vector", "queue_dma", "dma_wait", "sync",
-    "drain", "idle",
+    "drain", "idle", "memory_tlb",
 )  # fmt: skip
 STALL_ID = {name: index for index, name in enumerate(STALLS_NAMES)}
 STALL_STRUCTURAL, STALL_QUEUE = STALL_ID["structural_alu"], STALL_ID["queue_tile_lsu"]
+STALL_TLB = STALL_ID["memory_tlb"]
 STALL_L2, STALL_DRAM, STALL_STORE_BUFFER = STALL_ID["memory_l2"], STALL_ID["memory_dram"], STALL_ID["store_buffer"]
 STALL_BRANCH, STALL_FETCH, STALL_ICACHE = STALL_ID["branch"], STALL_ID["fetch"], STALL_ID["icache"]
 STALL_ROB, STALL_ISSUE_QUEUE = STALL_ID["rob"], STALL_ID["issue_queue"]
@@ -112,7 +113,13 @@ EVENT_NAMES = (
     "tile.read_bytes", "tile.write_bytes", "scratchpad.read_bytes", "scratchpad.write_bytes",
     "l1.misses", "l1.writebacks", "link.bytes", "scale_multiplies",
     "l1i.misses", "l2.hits", "l2.misses", "branches", "branches.wrong", "memory_order.violations",
+    "l1.hits", "l1.passed_on", "l2.writebacks", "l2.back_invalidations", "prefetch.issued", "prefetch.useful",
+    "prefetch.late", "prefetch.useless", "tlb.misses", "scratchpad.scalar",
 )  # fmt: skip
+"""l1.hits: loads and stores of harts that were neither l1.misses nor to the scratchpad (scratchpad.scalar); those that
+wait for a line on its way, or find their data in an older store, are among them. l1.passed_on: stores that went on to
+the next level themselves. prefetch.useful: lines fetched ahead that were asked for (late: while on their way);
+useless: that left without."""
 EVENT_ID = {name: index for index, name in enumerate(EVENT_NAMES)}
 EVENT_MACS, EVENT_VECTOR = EVENT_ID["macs.none"], EVENT_ID["vector.alu"]
 EVENT_TILE_READ, EVENT_TILE_WRITE = EVENT_ID["tile.read_bytes"], EVENT_ID["tile.write_bytes"]
@@ -122,6 +129,15 @@ EVENT_LINK, EVENT_SCALES = EVENT_ID["link.bytes"], EVENT_ID["scale_multiplies"]
 EVENT_L1I_MISS, EVENT_L2_HIT, EVENT_L2_MISS = EVENT_ID["l1i.misses"], EVENT_ID["l2.hits"], EVENT_ID["l2.misses"]
 EVENT_BRANCH, EVENT_WRONG = EVENT_ID["branches"], EVENT_ID["branches.wrong"]
 EVENT_VIOLATION = EVENT_ID["memory_order.violations"]
+EVENT_L1_HIT, EVENT_PASSED_ON, EVENT_SCALAR = (
+    EVENT_ID["l1.hits"],
+    EVENT_ID["l1.passed_on"],
+    EVENT_ID["scratchpad.scalar"],
+)
+EVENT_L2_WRITEBACK, EVENT_BACK = EVENT_ID["l2.writebacks"], EVENT_ID["l2.back_invalidations"]
+EVENT_PREFETCH, EVENT_USEFUL = EVENT_ID["prefetch.issued"], EVENT_ID["prefetch.useful"]
+EVENT_LATE, EVENT_USELESS = EVENT_ID["prefetch.late"], EVENT_ID["prefetch.useless"]
+EVENT_TLB_MISS = EVENT_ID["tlb.misses"]
 
 # -- what an instruction asks of its unit, filled by its pattern function
 (
@@ -184,7 +200,8 @@ ARRAY_SIZE = A_COUNTED + len(FORMATS) ** 2
     CHIP_HARTS, CHIP_CONTEXTS, CHIP_DRAM, CHIP_PERIOD_FS, CHIP_LINK_LATENCY, CHIP_LINK_WIDTH, CHIP_SYNC_LATENCY,
     CHIP_TIMELINE, CHIP_TIMELINE_SHIFT, CHIP_TIMELINE_SIZE, CHIP_LAST, CHIP_RESUME, CHIP_TX,
     CHIP_RANGES, CHIP_RANGE_COUNT, CHIP_RANGE_BYTES, CHIP_REGION_BYTES, CHIP_NOC,
-    CHIP_STEP, CHIP_LINE, CHIP_ROWS, CHIP_SEND, CHIP_VECTOR, CHIP_ADDRESS, CHIP_BYTES, CHIP_WRITE, CHIP_FIRST, CHIP_DONE,
+    CHIP_STEP, CHIP_LINE, CHIP_ROWS, CHIP_SEND, CHIP_VECTOR,
+    CHIP_ADDRESS, CHIP_BYTES, CHIP_WRITE, CHIP_FIRST, CHIP_DONE,
 ) = range(28)  # fmt: skip
 """From CHIP_STEP on: functions that are compiled by themselves and called by address, and what is handed to and fro."""
 CHIP_SIZE = 32
@@ -227,10 +244,25 @@ CONFLICT_BUCKETS = len(USERS) ** 2
 CONFLICT_FIELDS = 1 + len(USERS)
 CONFLICTS_SIZE = CONFLICT_BUCKETS + BUCKETS * CONFLICT_FIELDS
 
-# -- a cache (L1D, L1I, L2): parameters, then per way (in recency order) the tag and when its line is there
-K_SETS, K_WAYS, K_SHIFT, K_LATENCY = range(4)
-K_FIRST = 8
-"""Tags: line << 1 | dirty, -2 if empty; behind them as many times of arrival: cycle << 1 | 1 if from DRAM."""
+# -- a cache (L1D, L1I, L2, DTLB): parameters, then the tags, then as many times of arrival
+(
+    K_SETS, K_WAYS, K_SHIFT, K_LATENCY, K_POLICY, K_WAY_AT, K_TREE_AT, K_RANDOM, K_LEFT, K_MSHR_AT, K_THROUGH,
+    K_ALLOCATE, K_PREFETCH, K_DEGREE, K_STREAM_AT, K_STREAMS, K_INCLUSIVE, K_SHARED,
+) = range(18)  # fmt: skip
+K_FIRST = 24
+"""Tags of each set: line << 1 | dirty, -2 if empty; the one touched last stands first, with lru all are in the order of
+recency. Times: cycle << 1 | 1 if from DRAM; inverted while nobody has asked for a line that was fetched ahead. With
+other policies there are also the ways that the entries of a set are in, and the bits of its tree (plru). K_LEFT is the
+time of the entry that left last. At K_MSHR_AT stand miss registers: their number (0: no bound), and until when each is
+taken."""
+POLICIES = ("lru", "plru", "random")
+LRU, PLRU, RANDOM = range(len(POLICIES))
+PREFETCHERS = ("none", "next_line", "stride")
+PREFETCH_NEXT, PREFETCH_STRIDE = 1, 2
+STREAM_FIELDS = 4
+(Y_PC, Y_ADDRESS, Y_STRIDE, Y_STEADY) = range(STREAM_FIELDS)
+"""Of a load or store that a stride prefetcher remembers: its address in the program, the last address it asked for,
+the stride before that, and whether it had come twice."""
 
 # -- state of a hart's pipeline (HART_STATE)
 (

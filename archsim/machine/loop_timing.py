@@ -60,7 +60,7 @@ def clock(variant: Variant) -> str:
 
 def timing_imports(variant: Variant) -> list[str]:
     """Import lines of a timed loop."""
-    lines = ["from archsim.machine.cache import l1_access, store_wait", "from archsim.machine.issue import issue"]
+    lines = ["from archsim.machine.first_level import l1_access, store_wait", "from archsim.machine.issue import issue"]
     if variant.core == "in_order":
         lines.append("from archsim.machine.front_end import branch, instruction_line")
     elif variant.core == "out_of_order":
@@ -74,13 +74,13 @@ def timing_imports(variant: Variant) -> list[str]:
 def cache_lines(variant: Variant, address: str, store: bool) -> list[str]:
     """What the memory hierarchy adds to a load or store."""
     if variant.core == "out_of_order":
-        call = "store_access(ctxp, h" if store else "load_access(ctxp, h, pc"
+        call = f"{'store' if store else 'load'}_access(ctxp, h, pc"
         return [f"extra = {call}, {address}, start)"]
     lines = [
         f"line = {address} >> line_shift",
         "way0 = K_FIRST + (line & sets) * ways",
         "if l1d[way0] >> 1 != line or start < ctx[INFLIGHT]:",
-        f"    extra = l1_access(ctxp, {address}, start, np.int64({int(store)}))",
+        f"    extra = l1_access(ctxp, {address}, start, np.int64({int(store)}), pc)",
     ]
     if not store:
         return [

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from archsim.machine.cache import l1_access
+from archsim.machine.first_level import l1_access
 from archsim.machine.front_end import consume, fetched
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
@@ -208,7 +208,7 @@ def load_access(ctx, h, pc, address, start):
     """Cycles that a load's data comes later than a hit: from an older store that is still on its way, or the caches."""
     store = pointer_int64(h[O_STORE_TABLE] + ((address >> 3) & (STORE_TABLE - 1)) * STORE_FIELDS * 8)
     if store[0] != address >> 3 or store[3] <= start:
-        return l1_access(ctx, address, start, np.int64(0))
+        return l1_access(ctx, address, start, np.int64(0), pc)
     data, known = store[1], store[2]
     waits = pointer_int64(h[O_WAITS])
     place = (pc >> 1) & (WAIT_TABLE - 1)
@@ -223,10 +223,10 @@ def load_access(ctx, h, pc, address, start):
 
 
 @njit
-def store_access(ctx, h, address, start):
+def store_access(ctx, h, pc, address, start):
     """Cycles that a store's line comes later than a hit; its address is remembered for loads behind it."""
     h[O_ADDRESS] = address
-    return l1_access(ctx, address, start, np.int64(1))
+    return l1_access(ctx, address, start, np.int64(1), pc)
 
 
 @njit

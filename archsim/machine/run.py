@@ -246,6 +246,9 @@ def collect(chip: Chip, design: Any, fidelity: str, main: MainMemory, environmen
     result.unit_stalls = {
         name: _named(at.UNIT_CAUSES, row) for name, row in zip(at.UNITS[at.FIRST_DECOUPLED :], accounts, strict=True)
     }
+    # the dispatch loop does not count what hits
+    accesses = events[at.UNIT_ID["load"]] + events[at.UNIT_ID["store"]]
+    events[at.EVENT_L1_HIT] = accesses - events[at.EVENT_SCALAR] - events[at.EVENT_L1_MISS]
     result.events = dict(zip(at.EVENT_NAMES, (int(v) for v in events), strict=True))
     result.macs = {
         name.removeprefix("macs."): count for name, count in result.events.items() if name.startswith("macs.") and count

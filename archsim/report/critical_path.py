@@ -41,6 +41,7 @@ _LOOK_BACK = 24
 """Instructions of another unit that are looked at for what ended at some moment."""
 _OPERAND, _PORT, _HELD = 1, 2, 3
 _EXECUTED = frozenset((*at.UNITS, "branch"))
+_BEHIND_L1 = frozenset(("memory_tlb", "memory_l2", "memory_dram"))
 
 
 class Event(NamedTuple):
@@ -184,7 +185,9 @@ class Walk:
     def _executed(self, row: list[int]) -> str:
         """What an instruction was executed by: its unit, or of a load behind the first level, what served it."""
         if self.out_of_order and row[UNIT] == at.UNIT_ID["load"] and row[DONE] - row[BEGIN] > self.hit:
-            return next((cause for cause in _causes(row) if cause in ("memory_l2", "memory_dram")), "load")
+            return next(
+                (cause for cause in _causes(row) if cause in ("memory_tlb", "memory_l2", "memory_dram")), "load"
+            )
         return at.UNITS[row[UNIT]]
 
     # -- decoupled units

@@ -27,8 +27,8 @@ TREE: dict[str, tuple[str, ...]] = {
     "front end": ("fetch", "icache"),
     "bad speculation": ("branch", "memory_order"),
     "back end/memory": (
-        "dependency_load", "structural_load", "structural_store", "memory_l2", "memory_dram", "store_buffer",
-        "load_queue", "store_queue", "dependency_dma", "queue_dma", "dma_wait",
+        "dependency_load", "structural_load", "structural_store", "memory_tlb", "memory_l2", "memory_dram",
+        "store_buffer", "load_queue", "store_queue", "dependency_dma", "queue_dma", "dma_wait",
     ),
     "other": ("sync", "drain", "idle"),
 }  # fmt: skip
