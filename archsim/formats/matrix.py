@@ -10,8 +10,8 @@ import numpy as np
 from archsim.common.errors import InputError
 from archsim.formats.rounding import largest_magnitudes
 
-BLOCK_ELEMENTS = 1 << 19
-"""Weights that are worked on at a time: temporaries stay below some 10 MB, and in the second-level cache or near it."""
+BLOCK_ELEMENTS = 1 << 18
+"""Weights that are worked on at a time: temporaries take a few MB."""
 _REMEDY = "give real numbers [rows, columns]"
 
 
