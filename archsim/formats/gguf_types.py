@@ -38,3 +38,22 @@ GGUF_TYPES = {
 """Block types, by the name of their format."""
 PLAIN_TYPES = {"fp32": GgufType(0, 1, 4), "fp16": GgufType(1, 1, 2), "bf16": GgufType(30, 1, 2)}
 """Types without blocks."""
+OTHER_TYPES = {
+    "q8_1": GgufType(9, 32, 36),
+    "q8_k": GgufType(15, 256, 292),
+    "iq2_xxs": GgufType(16, 256, 66),
+    "iq2_xs": GgufType(17, 256, 74),
+    "iq3_xxs": GgufType(18, 256, 98),
+    "iq1_s": GgufType(19, 256, 50),
+    "iq3_s": GgufType(21, 256, 110),
+    "iq2_s": GgufType(22, 256, 82),
+    "iq4_xs": GgufType(23, 256, 136),
+    "int8": GgufType(24, 1, 1),
+    "int16": GgufType(25, 1, 2),
+    "int32": GgufType(26, 1, 4),
+    "int64": GgufType(27, 1, 8),
+    "fp64": GgufType(28, 1, 8),
+    "iq1_m": GgufType(29, 256, 56),
+    "gguf-nvfp4": GgufType(40, 64, 36),
+}
+"""Types that files may hold, of which no format is."""
