@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from archsim.common.errors import InputError
+from archsim.formats import half_loops
 from archsim.formats.family import Family
 from archsim.formats.format import Format, Packed, Stored
 
@@ -24,34 +25,63 @@ class CastFormat(Format):
         return {"codes": Stored((rows, columns), self.dtype)}
 
     def encode(self, block: np.ndarray, shared: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        if self.name == "bf16":
-            return {"codes": self.fitting(block, bfloat16_patterns(block), bfloat16_values)}
-        with np.errstate(over="ignore"):
-            return {"codes": self.fitting(block, block.astype(self.dtype), np.asarray)}
-
-    def fitting(self, block: np.ndarray, codes: np.ndarray, values: object) -> np.ndarray:
-        """The codes, if all are finite."""
-        if not np.isfinite(values(codes)).all():  # type: ignore[operator]
+        if self.name == "fp32":
+            return {"codes": block}
+        codes, fits = to_float16(block) if self.name == "fp16" else to_bfloat16(block)
+        if not fits:
             largest = np.abs(block).max()
             raise InputError(f"a weight of {largest:.6g} does not fit {self.name}", remedy="use fp32")
-        return codes
+        return {"codes": codes}
 
     def decode(self, arrays: Mapping[str, np.ndarray], out: np.ndarray) -> None:
-        out[...] = bfloat16_values(arrays["codes"]) if self.name == "bf16" else arrays["codes"]
+        codes = arrays["codes"]
+        if self.name == "fp32":
+            out[...] = codes
+        else:
+            (from_float16 if self.name == "fp16" else from_bfloat16)(codes, out)
 
     def read_codes(self, packed: Packed) -> np.ndarray:
         return packed.packed
 
 
-def bfloat16_patterns(values: np.ndarray) -> np.ndarray:
-    """The upper halves of finite float32, rounded with ties to even: uint16."""
-    bits = values.view(np.uint32)
-    return ((bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)).astype(np.uint16)
+def to_float16(values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """float16 of values without NaN, first made float32, ties to even; and whether none is too large, hence infinite."""
+    flat = np.ascontiguousarray(values, np.float32).reshape(-1)
+    patterns = np.empty(flat.shape, np.uint16)
+    top = half_loops.to_half(flat, flat.view(np.int32), patterns)
+    return patterns.view(np.float16).reshape(values.shape), top < 0x7C00
 
 
-def bfloat16_values(patterns: np.ndarray) -> np.ndarray:
-    """float32 of bfloat16 patterns."""
-    return (patterns.astype(np.uint32) << np.uint32(16)).view(np.float32)
+def to_bfloat16(values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """bfloat16 patterns (uint16) of finite float32, ties to even; and whether none is too large, hence infinite."""
+    flat = np.ascontiguousarray(values).reshape(-1)
+    patterns = np.empty(flat.shape, np.uint16)
+    top = half_loops.to_bfloat(flat.view(np.int32), patterns)
+    return patterns.reshape(values.shape), top < 0x7F80
+
+
+def from_float16(values: np.ndarray, out: np.ndarray) -> None:
+    """float32 of float16."""
+    flat = _flat(out)
+    half_loops.from_half(np.ascontiguousarray(values).reshape(-1).view(np.uint16), flat.view(np.int32), flat)
+    _into(flat, out)
+
+
+def from_bfloat16(patterns: np.ndarray, out: np.ndarray) -> None:
+    """float32 of bfloat16 patterns (uint16)."""
+    flat = _flat(out)
+    half_loops.from_bfloat(np.ascontiguousarray(patterns).reshape(-1), flat.view(np.int32))
+    _into(flat, out)
+
+
+def _flat(out: np.ndarray) -> np.ndarray:
+    """The array itself in one dimension where it is contiguous, else one as large."""
+    return out.reshape(-1) if out.flags.c_contiguous else np.empty(out.size, np.float32)
+
+
+def _into(flat: np.ndarray, out: np.ndarray) -> None:
+    if not out.flags.c_contiguous:
+        out[...] = flat.reshape(out.shape)
 
 
 _FORMATS = {

@@ -23,6 +23,7 @@ IQ4_NL_LEVELS = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 3
 _MXFP4_LEVELS = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], np.float32)
 """Twice the E2M1 numbers; scales are half as large, and code 8 is 0, not -0."""
 LEVEL_ROUNDS = 4
+_ONES = (np.uint32(1) << np.arange(32, dtype=np.uint32)).view(np.int32)
 
 
 @cache
@@ -45,40 +46,45 @@ def _encode_symmetric(x: np.ndarray, bits: int) -> np.ndarray:
     """Q4_0, Q5_0: the weight of largest magnitude becomes the lowest code."""
     middle = 1 << (bits - 1)
     scales = loops.largest_signed(x, 32) / np.float32(-middle)
-    codes = np.empty(x.shape, np.uint8)
-    zero, top = np.zeros_like(scales), np.int32(2 * middle - 1)
-    loops.truncated_codes(x, zero, inverse(scales), np.float32(middle + 0.5), top, codes, 32)
-    return _blocks([half_bytes(scales)], codes, bits)
+    return _encode(x, np.zeros_like(scales), scales, middle + 0.5, [half_bytes(scales)], bits)
 
 
 def _encode_affine(x: np.ndarray, bits: int) -> np.ndarray:
     """Q4_1, Q5_1: lowest weight and step."""
     low, high = loops.ranges(x, 32)
-    top = (1 << bits) - 1
-    scales = (high - low) / np.float32(top)
-    codes = np.empty(x.shape, np.uint8)
-    loops.truncated_codes(x, low, inverse(scales), np.float32(0.5), np.int32(top), codes, 32)
-    return _blocks([half_bytes(scales), half_bytes(low + np.float32(0))], codes, bits)
+    scales = (high - low) / np.float32((1 << bits) - 1)
+    # which of +0 and -0 is the lowest depends on the order of comparisons: +0 is written
+    return _encode(x, low, scales, 0.5, [half_bytes(scales), half_bytes(low + np.float32(0))], bits)
 
 
-def _blocks(heads: list[np.ndarray], codes: np.ndarray, bits: int) -> np.ndarray:
-    """Scales, fifth bits if there are any, and nibbles."""
-    first = 2 * len(heads)
-    nibbles = first + 4 * (bits == 5)
-    blocks = np.empty((len(codes), nibbles + 16), np.uint8)
+def _encode(
+    x: np.ndarray, low: np.ndarray, scales: np.ndarray, offset: float, heads: list[np.ndarray], bits: int
+) -> np.ndarray:
+    """Heads and codes int((x - low) / scale + offset)."""
+    if bits == 4:
+        blocks = _blocks(heads, 16)
+        loops.truncated_nibbles(x, low, inverse(scales), np.float32(offset), blocks, 2 * len(heads), 16)
+        return blocks
+    blocks, codes = _blocks(heads, 20), np.empty(x.shape, np.uint8)
+    loops.truncated_codes(x, low, inverse(scales), np.float32(offset), np.int32(31), codes, 32)
+    loops.pack_fifth_bits(codes.view(np.uint64), blocks, 2 * len(heads))
+    loops.pack_nibbles(codes, blocks, 2 * len(heads) + 4, 16)
+    return blocks
+
+
+def _blocks(heads: list[np.ndarray], rest: int) -> np.ndarray:
+    """Blocks that start with these float16, with room for so many bytes."""
+    blocks = np.empty((len(heads[0]), 2 * len(heads) + rest), np.uint8)
     for at, head in enumerate(heads):
-        blocks[:, 2 * at : 2 * at + 2] = head
-    if bits == 5:
-        loops.pack_fifth_bits(codes.view(np.uint64), blocks, first)
-    loops.pack_nibbles(codes, blocks, nibbles, 16)
+        # pairs of bytes at a time
+        blocks.view(np.uint16)[:, at] = head.view(np.uint16)[:, 0]
     return blocks
 
 
 def _encode_bytes(x: np.ndarray) -> np.ndarray:
     """Q8_0."""
     scales = rounding.largest_magnitudes(x, 1)[:, 0] / np.float32(127)
-    blocks = np.empty((len(x), 34), np.uint8)
-    blocks[:, :2] = half_bytes(scales)
+    blocks = _blocks([half_bytes(scales)], 32)
     loops.rounded_codes(x, inverse(scales), blocks[:, 2:].view(np.int8), 32)
     return blocks
 
@@ -120,7 +126,9 @@ def _encode_iq4_nl(x: np.ndarray) -> np.ndarray:
     scales = half(gguf_super_loops.fit_level_steps(x, IQ4_NL_LEVELS, between[0], LEVEL_ROUNDS)).astype(np.float32)
     ratios = x * inverse(scales)[:, None]
     codes = rounding.nearest_levels(ratios, np.ones((len(x), 1), np.float32), between)
-    return _blocks([half_bytes(scales)], codes, 4)
+    blocks = _blocks([half_bytes(scales)], 16)
+    loops.pack_nibbles(codes, blocks, 2, 16)
+    return blocks
 
 
 def _decode_iq4_nl(blocks: np.ndarray, out: np.ndarray) -> None:
@@ -162,11 +170,11 @@ CODECS: dict[str, tuple[Encode, Decode]] = {
     ),
     "q5_0": (
         lambda x: _encode_symmetric(x, 5),
-        lambda blocks, out: loops.read_five_bits(blocks, halves(), 2, np.int32(16), out, 16),
+        lambda blocks, out: loops.read_five_bits(blocks, halves(), _ONES, 2, np.int32(16), out, 16),
     ),
     "q5_1": (
         lambda x: _encode_affine(x, 5),
-        lambda blocks, out: loops.read_five_bits(blocks, halves(), 4, np.int32(0), out, 16),
+        lambda blocks, out: loops.read_five_bits(blocks, halves(), _ONES, 4, np.int32(0), out, 16),
     ),
     "q8_0": (_encode_bytes, lambda blocks, out: loops.read_bytes(blocks, halves(), out, 32)),
     "iq4_nl": (_encode_iq4_nl, _decode_iq4_nl),

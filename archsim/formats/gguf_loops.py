@@ -12,18 +12,24 @@ import numpy as np
 from archsim.formats.compiled import compiled, compiled_without_nan
 
 
-@compiled_without_nan
+@compiled
 def largest_signed(x, width):
     """The first weight of largest magnitude of each block, with its sign."""
     result = np.empty(x.shape[0], np.float32)
+    bits = x.view(np.int32)
     for block in range(x.shape[0]):
-        low, high = np.float32(0), np.float32(0)
+        # patterns of positive numbers have their order, those of negative ones the opposite order and lie apart
+        positive, negative = np.int32(0), np.int32(-0x80000000)
         for i in range(width):
-            low, high = min(low, x[block, i]), max(high, x[block, i])
-        largest = high if high > -low else low
-        if high == -low:
+            positive = max(positive, bits[block, i])
+            negative = max(negative, np.int32(bits[block, i] ^ np.int32(-0x80000000)))
+        opposite = np.int32(negative & np.int32(0x7FFFFFFF)) if negative >= 0 else np.int32(0)
+        largest = np.int32(positive).view(np.float32)
+        if opposite > positive:
+            largest = -np.int32(opposite).view(np.float32)
+        elif opposite == positive:
             for i in range(width):
-                if abs(x[block, i]) == high:
+                if abs(x[block, i]) == largest:
                     largest = x[block, i]
                     break
         result[block] = largest
@@ -37,7 +43,8 @@ def ranges(x, width):
     for block in range(x.shape[0]):
         least, most = x[block, 0], x[block, 0]
         for i in range(width):
-            least, most = min(least, x[block, i]), max(most, x[block, i])
+            least = x[block, i] if x[block, i] < least else least
+            most = x[block, i] if x[block, i] > most else most
         low[block], high[block] = least, most
     return low, high
 
@@ -49,6 +56,18 @@ def truncated_codes(x, low, inverse, offset, top, codes, width):
         least, factor = low[block], inverse[block]
         for i in range(width):
             codes[block, i] = np.uint8(min(np.int32((x[block, i] - least) * factor + offset), top))
+
+
+@compiled
+def truncated_nibbles(x, low, inverse, offset, blocks, first, width):
+    """truncated_codes of four bits, packed: byte i takes codes i and i + width."""
+    for block in range(x.shape[0]):
+        least, factor = low[block], inverse[block]
+        target = blocks[block, first : first + width]
+        for i in range(width):
+            even = min(np.int32((x[block, i] - least) * factor + offset), np.int32(15))
+            odd = min(np.int32((x[block, i + width] - least) * factor + offset), np.int32(15))
+            target[i] = np.uint8(np.int32(even) | np.int32(np.int32(odd) << np.int32(4)))
 
 
 @compiled
@@ -68,8 +87,10 @@ def pack_nibbles(codes, blocks, first, width):
     """Byte i takes the low nibbles of codes i and i + width."""
     for block in range(codes.shape[0]):
         for i in range(width):
-            low, high = codes[block, i] & np.uint8(15), codes[block, i + width] & np.uint8(15)
-            blocks[block, first + i] = np.uint8(low | np.uint8(high << np.uint8(4)))
+            low = np.int32(codes[block, i]) & np.int32(15)
+            blocks[block, first + i] = np.uint8(
+                np.int32(low) | np.int32(np.int32(codes[block, i + width]) << np.int32(4))
+            )
 
 
 @compiled
@@ -88,22 +109,27 @@ def pack_trits_two_bits(codes, blocks, width):
     for block in range(codes.shape[0]):
         for part in range(2):
             for i in range(width):
-                byte = np.int32(0)
-                for k in range(4):
-                    byte |= (np.int32(codes[block, 128 * part + 32 * k + i]) + np.int32(1)) << np.int32(2 * k)
-                blocks[block, 32 * part + i] = np.uint8(byte)
+                first = 128 * part + i
+                low = np.int32(codes[block, first]) + np.int32(codes[block, first + 32]) * np.int32(4)
+                high = np.int32(codes[block, first + 64]) + np.int32(codes[block, first + 96]) * np.int32(4)
+                # all four plus 1
+                blocks[block, 32 * part + i] = np.uint8(np.int32(low) + np.int32(high) * np.int32(16) + np.int32(0x55))
 
 
 @compiled
 def pack_trits_base_three(codes, blocks, code, count, stride, byte):
-    """TQ1_0: bytes of `count` trits `stride` codes apart, the first weighing 81; v is stored as ceil(256 v / 243)."""
+    """TQ1_0: bytes of 5 or 4 trits `stride` codes apart, the first weighing 81; v is stored as ceil(256 v / 243)."""
+    fifth, least = (4 * stride, np.int32(1)) if count == 5 else (0, np.int32(0))
     for block in range(codes.shape[0]):
+        source, target = codes[block, code : code + count * stride], blocks[block, byte : byte + stride]
         for i in range(stride):
-            value, weight = np.int32(0), np.int32(81)
-            for k in range(count):
-                value += weight * (np.int32(codes[block, code + stride * k + i]) + np.int32(1))
-                weight //= np.int32(3)
-            blocks[block, byte + i] = np.uint8((value * np.int32(256) + np.int32(242)) // np.int32(243))
+            high = np.int32(source[i]) * np.int32(81) + np.int32(source[i + stride]) * np.int32(27)
+            low = np.int32(source[i + 2 * stride]) * np.int32(9) + np.int32(source[i + 3 * stride]) * np.int32(3)
+            last = np.int32(source[i + fifth]) * least
+            value = np.int32(np.int32(high) + np.int32(low) + np.int32(last) + np.int32(120) + least)
+            # v + ceil(13 v / 243), exact for the 243 values there are
+            part = np.int32(np.int32(value * np.int32(877)) + np.int32(16383)) >> np.int32(14)
+            target[i] = np.uint8(value + np.int32(part))
 
 
 @compiled
@@ -130,23 +156,22 @@ def read_nibbles_affine(blocks, halves, out, width):
 
 
 @compiled
-def read_five_bits(blocks, halves, at, shift, out, width):
-    """Q5_0 and Q5_1: d (q - shift) + m; d, m where at is 4, fifth bits, then nibbles."""
+def read_five_bits(blocks, halves, ones, at, shift, out, width):
+    """Q5_0 and Q5_1: d (q - shift) + m; d, m where at is 4, fifth bits, then nibbles. ones: 1 << i, int32 [32]."""
     for block in range(blocks.shape[0]):
         scale = halves[np.int64(blocks[block, 0]) | np.int64(blocks[block, 1]) << 8]
         low = halves[np.int64(blocks[block, 2]) | np.int64(blocks[block, 3]) << 8] if at == 4 else np.float32(-0.0)
-        word = np.uint32(0)
-        for i in range(4):
-            word |= np.uint32(blocks[block, at + i]) << np.uint32(8 * i)
-        bits = np.int32(word)
+        head, nibbles = blocks[block, at : at + 4], blocks[block, at + 4 : at + 4 + width]
+        bits = np.int32(head[0]) | np.int32(head[1]) << 8 | np.int32(head[2]) << 16 | np.int32(head[3]) << 24
+        bits = np.int32(bits)
         for i in range(width):
-            q = np.int32(blocks[block, at + 4 + i]) & np.int32(15)
-            q |= ((bits >> np.int32(i)) & np.int32(1)) << np.int32(4)
-            out[block, i] = np.float32(q - shift) * scale + low
+            fifth = np.int32(16) if np.int32(bits & ones[i]) != np.int32(0) else np.int32(0)
+            q = np.int32(np.int32(nibbles[i] & np.uint8(15)) | fifth)
+            out[block, i] = np.float32(np.int32(q - shift)) * scale + low
         for i in range(width):
-            q = np.int32(blocks[block, at + 4 + i]) >> np.int32(4)
-            q |= ((bits >> np.int32(i + width)) & np.int32(1)) << np.int32(4)
-            out[block, i + width] = np.float32(q - shift) * scale + low
+            fifth = np.int32(16) if np.int32(bits & ones[i + width]) != np.int32(0) else np.int32(0)
+            q = np.int32(np.int32(nibbles[i] >> np.uint8(4)) | fifth)
+            out[block, i + width] = np.float32(np.int32(q - shift)) * scale + low
 
 
 @compiled
@@ -186,10 +211,11 @@ def read_trits_base_three(blocks, halves, code, count, stride, byte, out):
     """TQ1_0: d (trit - 1); trit k of a byte is the highest one of byte x 3**k modulo 256."""
     for block in range(blocks.shape[0]):
         scale = halves[np.int64(blocks[block, 52]) | np.int64(blocks[block, 53]) << 8]
-        power = np.int32(1)
+        source, power = blocks[block, byte : byte + stride], np.int32(1)
         for k in range(count):
+            target = out[block, code + stride * k : code + stride * (k + 1)]
             for i in range(stride):
-                rest = (np.int32(blocks[block, byte + i]) * power) & np.int32(255)
-                trit = (rest * np.int32(3)) >> np.int32(8)
-                out[block, code + stride * k + i] = np.float32(trit - np.int32(1)) * scale
-            power *= np.int32(3)
+                rest = np.int32(np.int32(np.int32(source[i]) * power) & np.int32(255))
+                trit = np.int32(np.int32(rest * np.int32(3)) >> np.int32(8))
+                target[i] = np.float32(np.int32(trit - np.int32(1))) * scale
+            power = np.int32(power * np.int32(3))

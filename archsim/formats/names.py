@@ -30,5 +30,6 @@ def parse_format(name: str) -> Format:
         if form is not None:
             return form
     near = difflib.get_close_matches(text.lower(), list(chain(*(f.examples for f in FAMILIES))), n=3, cutoff=0.6)
-    guess = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-    raise InputError(f"unknown format {text!r}", remedy=f"{guess}`archsim formats list` shows all")
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    others = f"also near: {', '.join(near[1:])}; " if near[1:] else ""
+    raise InputError(f"unknown format {text!r}", remedy=f"{guess}{others}`archsim formats list` shows all")

@@ -16,14 +16,14 @@ def largest_magnitudes(x, groups):
     rows, columns = x.shape
     width = columns // groups
     result = np.empty((rows, groups), np.float32)
-    bits = x.view(np.uint32)
+    bits = x.view(np.int32)
     for row in range(rows):
         for group in range(groups):
             # without its sign, a float's pattern has the order of its magnitude; integers are compared in vectors
-            top = np.uint32(0)
-            for i in range(group * width, (group + 1) * width):
-                top = max(top, bits[row, i] & np.uint32(0x7FFFFFFF))
-            result[row, group] = np.uint32(top).view(np.float32)
+            part, top = bits[row, group * width : (group + 1) * width], np.int32(0)
+            for i in range(width):
+                top = max(top, np.int32(part[i] & np.int32(0x7FFFFFFF)))
+            result[row, group] = np.int32(top).view(np.float32)
     return result
 
 
@@ -77,21 +77,26 @@ def squared_errors(x, scales, zeros, low, high):
 def nearest_levels(x, scales, thresholds):
     """Number of thresholds below x / scale; scale 0 is taken as 1. thresholds: float32 [rows or 1, levels - 1]."""
     rows, columns = x.shape
-    width = columns // scales.shape[1]
-    codes = np.empty((rows, columns), np.uint8)
+    groups = scales.shape[1]
+    width = columns // groups
+    codes = np.zeros((rows, columns), np.uint8)
+    ratios = np.empty(width, np.float32)
     for row in range(rows):
         own = thresholds[row % thresholds.shape[0]]
-        for i in range(columns):
-            scale = scales[row, i // width]
-            value = x[row, i] / scale if scale > 0 else x[row, i]
-            low, high = 0, own.shape[0]
-            while low < high:
-                middle = (low + high) // 2
-                if value > own[middle]:
-                    low = middle + 1
-                else:
-                    high = middle
-            codes[row, i] = low
+        for group in range(groups):
+            first, scale = group * width, scales[row, group]
+            divisor = scale if scale > 0 else np.float32(1)
+            for i in range(width):
+                ratios[i] = x[row, first + i] / divisor
+            # a few thresholds are counted in vectors, many are searched
+            if own.shape[0] < 16:
+                for k in range(own.shape[0]):
+                    threshold = own[k]
+                    for i in range(width):
+                        codes[row, first + i] += np.uint8(ratios[i] > threshold)
+            else:
+                for i in range(width):
+                    codes[row, first + i] = np.searchsorted(own, ratios[i])
     return codes
 
 

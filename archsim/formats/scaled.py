@@ -10,6 +10,7 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.formats import rounding
+from archsim.formats.cast import to_float16
 from archsim.formats.format import Format, Packed, Stored
 from archsim.formats.matrix import Matrix
 from archsim.formats.packing import pack_bits, packed_bytes, unpack_bits
@@ -116,9 +117,8 @@ def half(scales: np.ndarray) -> np.ndarray:
     Raises:
         InputError: one is beyond float16.
     """
-    with np.errstate(over="ignore"):
-        rounded = scales.astype(np.float16)
-    if not np.isfinite(rounded).all():
+    rounded, fits = to_float16(scales)
+    if not fits:
         largest = np.abs(scales).max()
         raise InputError(f"a scale of {largest:.6g} does not fit float16", remedy="divide the weights by a constant")
     return rounded

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from archsim.common.errors import InputError
-from archsim.formats.cast import bfloat16_values
+from archsim.formats.cast import from_bfloat16
 from archsim.formats.minifloat import MINIFLOATS
 from archsim.models.tensor_file import Bytes, check_apart, map_file
 
@@ -75,7 +75,9 @@ class SafeTensorsFile:
         raw = self.raw(name)
         dtype = self.tensors[name].dtype
         if dtype == "BF16":
-            return bfloat16_values(raw)
+            values = np.empty(raw.shape, np.float32)
+            from_bfloat16(raw, values)
+            return values
         return MINIFLOATS[_MINIFLOATS[dtype]].levels()[raw] if dtype in _MINIFLOATS else raw.astype(np.float32)
 
 

@@ -89,9 +89,9 @@ def test_every_example_is_a_format_of_that_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("int4-G128", f"unknown format 'int4-G128'; did you mean 'int4-g128' or 'int8-g128' or 'int7-g128'? {LIST}"),
-        ("int9-g128", f"unknown format 'int9-g128'; did you mean 'int8-g128' or 'int7-g128' or 'int6-g128'? {LIST}"),
-        ("mxfp5", f"unknown format 'mxfp5'; did you mean 'mxfp4' or 'mxfp8-e5m2'? {LIST}"),
+        ("int4-G128", f"unknown format 'int4-G128'; did you mean 'int4-g128'? also near: int8-g128, int7-g128; {LIST}"),
+        ("int9-g128", f"unknown format 'int9-g128'; did you mean 'int8-g128'? also near: int7-g128, int6-g128; {LIST}"),
+        ("mxfp5", f"unknown format 'mxfp5'; did you mean 'mxfp4'? also near: mxfp8-e5m2; {LIST}"),
         ("zzz", f"unknown format 'zzz'; {LIST}"),
         ("", f"unknown format ''; {LIST}"),
         (
