@@ -45,7 +45,7 @@ class CastFormat(Format):
 
 
 def to_float16(values: np.ndarray) -> tuple[np.ndarray, bool]:
-    """float16 of values without NaN, first made float32, ties to even; and whether none is too large, hence infinite."""
+    """float16 of values without NaN (as float32), ties to even; and whether none is too large, hence infinite."""
     flat = np.ascontiguousarray(values, np.float32).reshape(-1)
     patterns = np.empty(flat.shape, np.uint16)
     top = half_loops.to_half(flat, flat.view(np.int32), patterns)
@@ -63,7 +63,7 @@ def to_bfloat16(values: np.ndarray) -> tuple[np.ndarray, bool]:
 def from_float16(values: np.ndarray, out: np.ndarray) -> None:
     """float32 of float16."""
     flat = _flat(out)
-    half_loops.from_half(np.ascontiguousarray(values).reshape(-1).view(np.uint16), flat.view(np.int32), flat)
+    half_loops.from_half(np.ascontiguousarray(values).reshape(-1).view(np.uint16), flat.view(np.int32))
     _into(flat, out)
 
 

@@ -18,7 +18,7 @@ from archsim.formats.scaled import CodedFormat, ScaledFormat, half, spread
 from archsim.formats.scope import GRAMMAR, PATTERN, parse_scope
 
 SAMPLE = 1 << 20
-"""Most weights, in evenly spaced rows, from which a codebook is learned."""
+"""Weights from which a table that the whole tensor shares is learned, or up to twice as many."""
 CODEBOOK_ROUNDS, SCALE_ROUNDS = 12, 3
 
 
@@ -31,6 +31,9 @@ class KMeansFormat(ScaledFormat):
 
     def scale_storage(self, rows: int, groups: int) -> dict[str, Stored]:
         return {"levels": Stored((rows, groups << self.bits), np.float16)}
+
+    def learn(self, matrix: Matrix) -> dict[str, np.ndarray]:
+        return self.fit(sampled(matrix).reshape(1, -1), 1) if self.scope == "tensor" else {}
 
     def fit(self, block: np.ndarray, groups: int) -> dict[str, np.ndarray]:
         levels = lloyd.levels_of_rows(block.reshape(len(block) * groups, -1), 1 << self.bits, lloyd.ROUNDS)
@@ -72,9 +75,8 @@ class CodebookFormat(CodedFormat):
         return {"scales": Stored((rows, groups), np.float16), "levels": Stored((1, 1 << self.bits), np.float16)}
 
     def learn(self, matrix: Matrix) -> dict[str, np.ndarray]:
-        rows, columns = matrix.shape
-        sample = matrix.rows(slice(None, None, max(1, rows * columns // SAMPLE)))
-        scales = rounding.largest_magnitudes(sample, self.sharing.groups(columns))
+        sample = sampled(matrix)
+        scales = rounding.largest_magnitudes(sample, self.sharing.groups(sample.shape[1]))
         scaled = sample / np.repeat(np.where(scales > 0, scales, 1), self.group, axis=1)
         levels = lloyd.levels_of_rows(scaled.reshape(1, -1), 1 << self.bits, lloyd.ROUNDS)[0]
         for _ in range(CODEBOOK_ROUNDS):
@@ -98,6 +100,12 @@ class CodebookFormat(CodedFormat):
 
     def table(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
         return arrays["levels"].astype(np.float32)
+
+
+def sampled(matrix: Matrix) -> np.ndarray:
+    """Evenly spaced rows that hold some SAMPLE weights; all where there are no more."""
+    rows, columns = matrix.shape
+    return matrix.rows(slice(None, None, max(1, rows * columns // SAMPLE)))
 
 
 def _quotient(above: np.ndarray, below: np.ndarray, otherwise: np.ndarray) -> np.ndarray:

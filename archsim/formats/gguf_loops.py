@@ -63,11 +63,12 @@ def truncated_nibbles(x, low, inverse, offset, blocks, first, width):
     """truncated_codes of four bits, packed: byte i takes codes i and i + width."""
     for block in range(x.shape[0]):
         least, factor = low[block], inverse[block]
+        left, right = x[block, :width], x[block, width : 2 * width]
         target = blocks[block, first : first + width]
         for i in range(width):
-            even = min(np.int32((x[block, i] - least) * factor + offset), np.int32(15))
-            odd = min(np.int32((x[block, i + width] - least) * factor + offset), np.int32(15))
-            target[i] = np.uint8(np.int32(even) | np.int32(np.int32(odd) << np.int32(4)))
+            even = np.int32(min(np.int32((left[i] - least) * factor + offset), np.int32(15)))
+            odd = np.int32(min(np.int32((right[i] - least) * factor + offset), np.int32(15)))
+            target[i] = np.uint8(even | np.int32(odd << np.int32(4)))
 
 
 @compiled
@@ -86,11 +87,11 @@ def rounded_codes(x, inverse, codes, width):
 def pack_nibbles(codes, blocks, first, width):
     """Byte i takes the low nibbles of codes i and i + width."""
     for block in range(codes.shape[0]):
+        low, high = codes[block, :width], codes[block, width : 2 * width]
+        target = blocks[block, first : first + width]
         for i in range(width):
-            low = np.int32(codes[block, i]) & np.int32(15)
-            blocks[block, first + i] = np.uint8(
-                np.int32(low) | np.int32(np.int32(codes[block, i + width]) << np.int32(4))
-            )
+            four = np.int32(low[i]) & np.int32(15)
+            target[i] = np.uint8(np.int32(four) | np.int32(np.int32(high[i]) << np.int32(4)))
 
 
 @compiled
@@ -137,10 +138,12 @@ def read_nibbles(blocks, halves, shift, out, width):
     """Q4_0: d (q - shift). d, then nibbles."""
     for block in range(blocks.shape[0]):
         scale = halves[np.int64(blocks[block, 0]) | np.int64(blocks[block, 1]) << 8]
+        nibbles = blocks[block, 2 : 2 + width]
+        left, right = out[block, :width], out[block, width : 2 * width]
         for i in range(width):
-            out[block, i] = np.float32((np.int32(blocks[block, 2 + i]) & np.int32(15)) - shift) * scale
+            left[i] = np.float32(np.int32(np.int32(nibbles[i] & np.uint8(15)) - shift)) * scale
         for i in range(width):
-            out[block, i + width] = np.float32((np.int32(blocks[block, 2 + i]) >> np.int32(4)) - shift) * scale
+            right[i] = np.float32(np.int32(np.int32(nibbles[i] >> np.uint8(4)) - shift)) * scale
 
 
 @compiled
@@ -149,10 +152,12 @@ def read_nibbles_affine(blocks, halves, out, width):
     for block in range(blocks.shape[0]):
         scale = halves[np.int64(blocks[block, 0]) | np.int64(blocks[block, 1]) << 8]
         low = halves[np.int64(blocks[block, 2]) | np.int64(blocks[block, 3]) << 8]
+        nibbles = blocks[block, 4 : 4 + width]
+        left, right = out[block, :width], out[block, width : 2 * width]
         for i in range(width):
-            out[block, i] = np.float32(np.int32(blocks[block, 4 + i]) & np.int32(15)) * scale + low
+            left[i] = np.float32(np.int32(nibbles[i] & np.uint8(15))) * scale + low
         for i in range(width):
-            out[block, i + width] = np.float32(np.int32(blocks[block, 4 + i]) >> np.int32(4)) * scale + low
+            right[i] = np.float32(np.int32(nibbles[i] >> np.uint8(4))) * scale + low
 
 
 @compiled

@@ -31,17 +31,16 @@ def to_half(values, bits, patterns):
 
 
 @compiled
-def from_half(patterns, bits, values):
-    """float32 of float16 patterns, by way of their bits as int32 in the same memory as `values`."""
+def from_half(patterns, bits):
+    """float32, as int32, of float16 patterns."""
     for i in range(patterns.shape[0]):
         pattern = np.int32(patterns[i])
-        bits[i] = np.int32(np.int32(pattern & np.int32(0x7FFF)) << np.int32(13))
-    for i in range(patterns.shape[0]):
-        values[i] *= np.float32(2.0**112)
-    for i in range(patterns.shape[0]):
-        pattern = np.int32(patterns[i])
+        # as the upper bits of a float32 it is 2**112 too small, subnormal or not
+        small = np.int32(np.int32(pattern & np.int32(0x7FFF)) << np.int32(13)).view(np.float32)
+        exact = np.float32(small * np.float32(2.0**112)).view(np.int32)
         special = np.int32(0x7F800000) if (pattern & np.int32(0x7C00)) == np.int32(0x7C00) else np.int32(0)
-        bits[i] |= np.int32(special | np.int32(np.int32(pattern & np.int32(0x8000)) << np.int32(16)))
+        sign = np.int32(np.int32(pattern & np.int32(0x8000)) << np.int32(16))
+        bits[i] = np.int32(np.int32(exact | special) | sign)
 
 
 @compiled

@@ -10,7 +10,7 @@ import numpy as np
 from archsim.common.errors import InputError
 from archsim.formats.rounding import largest_magnitudes
 
-BLOCK_ELEMENTS = 1 << 17
+BLOCK_ELEMENTS = 1 << 18
 """Weights that are worked on at a time: temporaries take a few MB."""
 _REMEDY = "give real numbers [rows, columns]"
 
