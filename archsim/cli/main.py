@@ -13,6 +13,7 @@ from archsim.cli import (
     compare,
     design,
     explain,
+    formats,
     gemm,
     isa,
     isa_export,
@@ -20,6 +21,7 @@ from archsim.cli import (
     isa_test,
     isa_write,
     model,
+    model_memory,
     replay,
     run,
     simulate,
@@ -43,9 +45,11 @@ for module in (run, explain, simulate, compare, gemm, bandwidth, sweep, replay, 
 for module in (isa_export, isa_lint, isa_test, isa_write):
     # they add their commands to it
     assert module.app is isa.app
+assert model_memory.app is model.app
 app.add_typer(isa.app, name="isa")
 app.add_typer(design.app, name="design")
 app.add_typer(model.app, name="model")
+app.add_typer(formats.app, name="formats")
 
 
 def main() -> None:

@@ -1,95 +1,149 @@
-"""Symmetric integer quantisation with shared scales."""
+"""Integers of one to eight bits: symmetric, or with a zero point."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from archsim.common.errors import InputError
-from archsim.formats.names import Format, parse_format
-from archsim.formats.nibbles import pack_int4
+from archsim.formats import rounding
+from archsim.formats.family import Family
+from archsim.formats.format import Packed, Stored
+from archsim.formats.packing import pack_bits, packed_bytes, sign_extend, unpack_bits
+from archsim.formats.scaled import ScaledFormat, half, spread
+from archsim.formats.scope import GRAMMAR, PATTERN, parse_scope
+from archsim.formats.sign import SignFormat
+
+CLIP_RATIOS = np.linspace(1, 0.5, 26, dtype=np.float32)
+"""Tried by a clipping search; the first of equals is taken, so that what is on the grid stays there."""
 
 
 @dataclass(frozen=True)
-class Packed:
-    """A quantised matrix.
+class IntegerFormat(ScaledFormat):
+    """Symmetric integers: code x scale, code from -maximum to maximum.
 
-    Attributes:
-        format: of the matrix.
-        codes: int8 [rows, columns].
-        scales: float16 [rows, groups]; one group per row where the format has none.
-    """
-
-    format: Format
-    codes: np.ndarray
-    scales: np.ndarray
-
-    @property
-    def packed(self) -> np.ndarray:
-        """The codes as stored: uint8 [rows, format.code_bytes(columns)], of int4 the low nibble first."""
-        return pack_int4(self.codes) if self.format.bits == 4 else self.codes.view(np.uint8)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of storage, scales included."""
-        rows, columns = self.codes.shape
-        return int(rows * self.format.row_bytes(columns))
-
-    @property
-    def bits_per_weight(self) -> float:
-        """Bits of storage per weight, scales included."""
-        return self.format.bits_per_weight(self.codes.shape[1])
-
-    def dequantize(self) -> np.ndarray:
-        """float32 [rows, columns]: code x scale."""
-        return self.codes.astype(np.float32) * _spread(self.scales, self.format, self.codes.shape[1])
-
-
-def quantize(weights: np.ndarray, name: str | Format) -> Packed:
-    """Round each weight to the nearest code of its group.
-
-    A group's scale is its largest magnitude over the largest code, rounded to float16; codes are
+    The scale is the group's largest magnitude over the largest code, rounded to float16; codes are
     clip(rint(weight / scale)) with ties to even, and 0 where the scale is 0.
 
-    Args:
-        weights: real [rows, columns]; taken as float32.
-        name: a format, such as "int4-g128".
-
-    Raises:
-        InputError: the format is unknown, the weights are no finite matrix, or a scale does not fit float16.
+    Attributes:
+        clip: scales are `CLIP_RATIOS` times as large, whichever gives the group the least squared error.
     """
-    form = parse_format(name) if isinstance(name, str) else name
-    weights = _checked(weights)
-    columns = weights.shape[1]
-    starts = np.arange(0, columns, form.group or columns)
-    exact = np.maximum.reduceat(np.abs(weights), starts, axis=1) / np.float32(form.maximum)
-    if exact.max() > np.finfo(np.float16).max:
-        raise InputError(
-            f"a scale of {exact.max():.6g} does not fit float16", remedy="divide the weights by a constant"
-        )
-    scales = exact.astype(np.float16)
-    divisor = _spread(scales, form, columns)
-    ratio = np.divide(weights, divisor, out=np.zeros_like(weights), where=divisor > 0)
-    codes = np.clip(np.rint(ratio), -form.maximum, form.maximum).astype(np.int8)
-    return Packed(form, codes, scales)
+
+    clip: bool = False
+
+    @property
+    def maximum(self) -> int:
+        """Largest code (int8: 127, int4: 7)."""
+        return (1 << (self.bits - 1)) - 1
+
+    def fit(self, block: np.ndarray, groups: int) -> dict[str, np.ndarray]:
+        exact = rounding.largest_magnitudes(block, groups) / np.float32(self.maximum)
+        return self._best(block, [{"scales": half(exact * ratio)} for ratio in self.ratios])
+
+    @property
+    def ratios(self) -> np.ndarray:
+        return CLIP_RATIOS if self.clip else CLIP_RATIOS[:1]
+
+    @property
+    def limits(self) -> tuple[np.float32, np.float32]:
+        """Smallest and largest code."""
+        return np.float32(-self.maximum), np.float32(self.maximum)
+
+    def _best(self, block: np.ndarray, candidates: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """For each group the arrays that give it the least squared error."""
+        best = {name: values.copy() for name, values in candidates[0].items()}
+        if len(candidates) == 1:
+            return best
+        least = self._errors(block, best)
+        for candidate in candidates[1:]:
+            errors = self._errors(block, candidate)
+            better = errors < least
+            least = np.where(better, errors, least)
+            for name, values in candidate.items():
+                best[name][better] = values[better]
+        return best
+
+    def _errors(self, block: np.ndarray, fitted: Mapping[str, np.ndarray]) -> np.ndarray:
+        scales = spread(fitted["scales"], len(block))
+        zeros = fitted.get("zeros", np.zeros(scales.shape)).astype(np.float32)
+        return rounding.squared_errors(block, scales, zeros, *self.limits)
+
+    def round(self, block: np.ndarray, fitted: Mapping[str, np.ndarray]) -> np.ndarray:
+        scales, zeros = self.scales(fitted, len(block)), self.zeros(fitted, len(block))
+        return rounding.round_to_codes(block, scales, zeros, *self.limits).astype(np.uint8)
+
+    def table(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        return sign_extend(np.arange(1 << self.bits, dtype=np.uint8), self.bits).astype(np.float32)[None]
+
+    def read_codes(self, packed: Packed) -> np.ndarray:
+        return sign_extend(super().read_codes(packed), self.bits)
 
 
-def _spread(scales: np.ndarray, form: Format, columns: int) -> np.ndarray:
-    """The scale of each code: float32 [rows, columns]."""
-    return np.repeat(scales.astype(np.float32), form.group or columns, axis=1)[:, :columns]
+@dataclass(frozen=True)
+class AsymmetricFormat(IntegerFormat):
+    """Integers with a zero point: (code - zero) x scale, code and zero from 0 to 2**bits - 1.
+
+    Of a group's range, widened to hold 0, the scale is its extent over the largest code, rounded to float16, and the
+    zero point rint(-lowest / scale), as GPTQ and AWQ do it; zero points take `bits` bits each.
+    """
+
+    @property
+    def maximum(self) -> int:
+        """Largest code."""
+        return (1 << self.bits) - 1
+
+    @property
+    def limits(self) -> tuple[np.float32, np.float32]:
+        return np.float32(0), np.float32(self.maximum)
+
+    def scale_storage(self, rows: int, groups: int) -> dict[str, Stored]:
+        zeros = Stored((rows, packed_bytes(groups, self.bits)), np.uint8)
+        return {"scales": Stored((rows, groups), np.float16), "zeros": zeros}
+
+    def fit(self, block: np.ndarray, groups: int) -> dict[str, np.ndarray]:
+        low, high = rounding.extents(block, groups)
+        best = self._best(block, [self._of_range(ratio * low, ratio * high) for ratio in self.ratios])
+        return {"scales": best["scales"], "zeros": pack_bits(best["zeros"], self.bits)}
+
+    def _of_range(self, low: np.ndarray, high: np.ndarray) -> dict[str, np.ndarray]:
+        # a half each: the extent itself may be beyond float32
+        scales = half((high / 2 - low / 2) / np.float32(self.maximum / 2))
+        wide = scales.astype(np.float32)
+        ratio = np.divide(-low, wide, out=np.zeros_like(low), where=wide > 0)
+        return {"scales": scales, "zeros": np.clip(np.rint(ratio), 0, self.maximum).astype(np.uint8)}
+
+    def zeros(self, arrays: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
+        return spread(unpack_bits(arrays["zeros"], self.bits, arrays["scales"].shape[1]), rows)
+
+    def table(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+        return np.arange(1 << self.bits, dtype=np.float32)[None]
+
+    def read_codes(self, packed: Packed) -> np.ndarray:
+        return unpack_bits(packed.packed, self.bits, packed.shape[1])
 
 
-def _checked(weights: np.ndarray) -> np.ndarray:
-    try:
-        # what is finite in float64 may be infinite in float32: reported below, not warned about
-        with np.errstate(over="ignore"):
-            matrix = np.asarray(weights).astype(np.float32)
-    except (TypeError, ValueError):
-        raise InputError("the weights are no numbers", remedy="give real numbers [rows, columns]") from None
-    if matrix.ndim != 2 or not matrix.size:
-        raise InputError(f"weights of shape {matrix.shape} are no matrix", remedy="give real numbers [rows, columns]")
-    if not np.isfinite(matrix).all():
-        row, column = np.argwhere(~np.isfinite(matrix))[0]
-        raise InputError(f"weight [{row}, {column}] is {matrix[row, column]}", remedy="give finite float32 numbers")
-    return matrix
+_NAME = re.compile(rf"int([1-8]){PATTERN}(-asym)?(-clip)?")
+
+
+def _parse(name: str) -> ScaledFormat | None:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    bits, scope = int(match[1]), parse_scope(match[2], name)
+    if match[3]:
+        return AsymmetricFormat(name, bits, scope, bool(match[4]))
+    if bits > 1:
+        return IntegerFormat(name, bits, scope, bool(match[4]))
+    return None if match[4] else SignFormat(name, 1, scope)
+
+
+_ENDINGS = [f"-{kind}" for kind in ("g128", "g64", "g32", "g256", "channel", "token", "tensor")]
+_ENDINGS = ["", *_ENDINGS, "-g128-asym", "-g64-asym", "-g128-clip", "-g128-asym-clip"]
+FAMILY = Family(
+    f"int1 ... int8 {GRAMMAR} [-asym] [-clip]",
+    "integers; -asym: with a zero point; -clip: range searched for the least squared error; int1: signs",
+    tuple(f"int{bits}{end}" for bits in (8, 4, 3, 2, 5, 6, 7) for end in _ENDINGS),
+    _parse,
+)

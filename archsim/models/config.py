@@ -48,6 +48,7 @@ class TransformerConfig:
             ...); they change angles, not ops.
         norm_eps: RMSNorm adds it to the mean square.
         tied: the head is the embedding table.
+        fused: checkpoints hold q, k and v as one matrix, and gate and up as another.
         window: keys that sliding-window attention looks back on, or None for all.
     """
 
@@ -64,6 +65,7 @@ class TransformerConfig:
     tied: bool = False
     window: int | None = None
     rope_type: str = "default"
+    fused: bool = False
 
     @property
     def max_context(self) -> int:
@@ -121,22 +123,27 @@ class _Reader:
             **self.heads(sizes["hidden"], sizes["heads"]),
             norm_eps=self.real("rms_norm_eps", self.tree, 1e-6),
             tied=self.flag("tie_word_embeddings"),
+            fused=self.architecture() == "Phi3ForCausalLM",
             window=self.size("sliding_window") if "sliding_window" in self.tree else None,
             **self.rope(),
         )
 
-    def check_architecture(self) -> None:
-        """Refuse what the graph would get wrong."""
+    def architecture(self) -> Any:
+        """The name of the architecture."""
         field = "architectures" if "architectures" in self.tree else "model_type"
         names = self.tree.get(field)
         if names is None:
             raise self.missing("architectures")
         name = names[0] if isinstance(names, list) and names else names
-        if field == "model_type":
-            name = _ARCHITECTURES.get(str(name), name)
+        return _ARCHITECTURES.get(str(name), name) if field == "model_type" else name
+
+    def check_architecture(self) -> None:
+        """Refuse what the graph would get wrong."""
+        name = self.architecture()
         if name not in _ARCHITECTURES.values():
             reason = self.difference(str(name))
             known = ", ".join(_ARCHITECTURES.values())
+            field = "architectures" if "architectures" in self.tree else "model_type"
             raise self.error(field, f"architecture {name!r}{reason} is not supported", f"supported: {known}")
         if self.tree.get("hidden_act", "silu") != "silu":
             raise self.error("hidden_act", f"hidden_act {self.tree['hidden_act']!r} is not supported", "only silu is")

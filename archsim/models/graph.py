@@ -35,9 +35,9 @@ def weight_matrix(name: str, out_features: int, in_features: int, form: str) -> 
     """A quantised matrix [out_features, in_features] with its scales.
 
     Raises:
-        InputError: the format is unknown.
+        InputError: the format is unknown, or does not divide the rows.
     """
-    nbytes = out_features * parse_format(form).row_bytes(in_features)
+    nbytes = parse_format(form).nbytes(out_features, in_features)
     return Tensor(name, (out_features, in_features), form, nbytes)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archsim.common.errors import InputError
 from archsim.common.resources import find, shipped
-from archsim.formats import Format, parse_format
+from archsim.formats import Format, IntegerFormat, parse_format
 from archsim.models.config import TransformerConfig, read_config
 from archsim.models.decoder import build_graph
 from archsim.models.graph import Graph
@@ -45,7 +45,8 @@ def load_model(name: str | Path, weights: str = "int4-g128", activations: str = 
 
     Args:
         name: a shipped model, a config.json under any name, or a folder that holds config.json.
-        weights: format of the weights: int8 or int4, per channel or in groups.
+        weights: format of the weights, of any family; a simulation has kernels for int8 and int4, per channel or in
+            groups.
         activations: format of activations: int8, per token.
         kv: format of the KV cache: int8, per token and head.
 
@@ -53,12 +54,12 @@ def load_model(name: str | Path, weights: str = "int4-g128", activations: str = 
         InputError: unknown model or format, a format that is not for that use, or a malformed configuration.
     """
     forms = parse_format(weights), parse_format(activations), parse_format(kv)
-    if forms[0].scope == "token":
+    if isinstance(forms[0], IntegerFormat) and forms[0].scope == "token":
         raise InputError(
             f"format {weights!r} is not for weights", remedy="use int4-g128, or another of groups or channels"
         )
     for use, form in (("activations", forms[1]), ("the KV cache", forms[2])):
-        if form.bits != 8 or form.scope not in ("row", "token"):
+        if type(form) is not IntegerFormat or form.bits != 8 or form.scope not in ("row", "token"):
             raise InputError(f"format {form.name!r} is not supported for {use}", remedy="use int8 or int8-token")
     path = _config_file(str(name))
     # not resolve(): a download cache links config.json to a file in another folder

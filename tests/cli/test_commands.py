@@ -103,3 +103,26 @@ def test_isa_and_design_commands(capsys, monkeypatch, tmp_path: Path) -> None:
     assert "Time and energy on edge-npu" in priced.out and "cycles to the next: 128" in priced.out
     ops = printed(capsys, monkeypatch, "model", "show", "llama-3-8b", "--json")
     assert [op["op"] for op in ops if op["kind"] == "matmul"] == ["qkv", "out", "gate_up", "down", "lm_head"]
+
+
+def test_model_memory_by_class_of_tensor(capsys, monkeypatch) -> None:
+    arguments = ("--weights", "q4_k_m", "--kv", "int8", "--context", 4096, "--batch", 2, "--json")
+    result = printed(capsys, monkeypatch, "model", "memory", "llama-2-70b", *arguments)
+    assert sum(entry["bytes"] for entry in result["classes"]) == result["total_memory"]["bytes"]
+    assert result["kv_cache_memory"]["fp16_bytes"] == 2 * 4096 * 327_680
+    assert result["weights_memory"]["elements"] == 68_976_648_192
+    assert result["weights_memory"]["compression"] == pytest.approx(16 / result["weights_memory"]["bits_per_element"])
+    outcome = archsim("model", "memory", "llama-2-7b", "--weights", "q4_k_x", capsys=capsys, monkeypatch=monkeypatch)
+    assert outcome.code == 2 and "unknown format 'q4_k_x'; did you mean" in outcome.err
+
+
+def test_formats_are_listed_and_shown(capsys, monkeypatch) -> None:
+    examples = [
+        name for family in printed(capsys, monkeypatch, "formats", "list", "--json") for name in family["examples"]
+    ]
+    assert {"int4-g128", "ternary", "fp8-e4m3", "mxfp4", "nvfp4", "nf4-g64", "kmeans4", "q4_k", "bf16"} <= set(examples)
+    shown = printed(capsys, monkeypatch, "formats", "show", "int4-g128-asym", "--json")
+    assert shown["bits_per_weight"] == 4.15625
+    assert sum(array["bytes"] for array in shown["arrays"]) == shown["bytes"]
+    outcome = archsim("formats", "show", "q4_k", "--columns", 100, capsys=capsys, monkeypatch=monkeypatch)
+    assert outcome.code == 2 and "do not divide rows of 100" in outcome.err

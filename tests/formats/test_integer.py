@@ -1,4 +1,4 @@
-"""Group quantisation: the nearest codes, the promised error, the promised size."""
+"""Integers: the nearest codes, the promised error, the promised size; zero points; clipping."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import archsim
 from archsim.common.errors import InputError
 from archsim.formats import Packed, parse_format, quantize, unpack_int4
 
-NAMES = ("int4-g8", "int4-g32", "int8-g16", "int4", "int8", "int4-channel", "int8-token")
-SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=70)
+NAMES = ("int4-g8", "int4-g16", "int8-g8", "int3-g8", "int2-g8", "int6", "int4", "int8", "int4-channel", "int8-token")
+SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 4).map(lambda n: 16 * n))
 # a scale above 65504 does not fit float16
-WEIGHTS = SHAPES.flatmap(lambda s: hnp.arrays(np.float32, s, elements=st.floats(-4e5, 4e5, width=32)))
+WEIGHTS = SHAPES.flatmap(lambda s: hnp.arrays(np.float32, s, elements=st.floats(-6e4, 6e4, width=32)))
 
 
 def expected_scales(weights: np.ndarray, group: int, maximum: int) -> np.ndarray:
@@ -76,21 +76,22 @@ def test_size_is_that_of_the_stored_arrays(weights: np.ndarray, name: str) -> No
     assert packed.nbytes == packed.packed.nbytes + packed.scales.nbytes
     assert packed.bits_per_weight * weights.size == pytest.approx(8 * packed.nbytes, rel=1e-12)
     columns = weights.shape[1]
-    stored = unpack_int4(packed.packed, columns) if packed.format.bits == 4 else packed.packed.view(np.int8)
-    assert np.array_equal(stored, packed.codes)
+    assert packed.packed.shape[1] == -(-columns * packed.format.bits // 8)
+    if packed.format.bits == 4:
+        assert np.array_equal(unpack_int4(packed.packed, columns), packed.codes)
 
 
 def test_a_known_matrix() -> None:
-    """By hand: scales 14/7 = 2 and 0.875/7 = 1/8; ties go to even, the last group has two codes."""
-    weights = np.zeros((1, 10), np.float32)
-    weights[0] = [14, -14, 1, 3, 5, -1.5, 0, 0.9, 0.875, -0.3125]
+    """By hand: scales 14/7 = 2 and 0.875/7 = 1/8; ties go to even."""
+    weights = np.zeros((1, 16), np.float32)
+    weights[0, :10] = [14, -14, 1, 3, 5, -1.5, 0, 0.9, 0.875, -0.3125]
     packed = archsim.quantize(weights, "int4-g8")
     assert packed.scales.tolist() == [[2.0, 0.125]]
-    assert packed.codes.tolist() == [[7, -7, 0, 2, 2, -1, 0, 0, 7, -2]]
-    assert packed.packed.tobytes() == bytes.fromhex("9720f200e7")
-    assert packed.nbytes == 9
-    assert packed.bits_per_weight == 7.2
-    assert packed.dequantize().tolist() == [[14, -14, 0, 4, 4, -2, 0, 0, 0.875, -0.25]]
+    assert packed.codes.tolist() == [[7, -7, 0, 2, 2, -1, 0, 0, 7, -2, 0, 0, 0, 0, 0, 0]]
+    assert packed.packed.tobytes() == bytes.fromhex("9720f200e7000000")
+    assert packed.nbytes == 12
+    assert packed.bits_per_weight == 6
+    assert packed.dequantize().tolist() == [[14, -14, 0, 4, 4, -2, 0, 0, 0.875, -0.25, 0, 0, 0, 0, 0, 0]]
 
 
 def test_real_size() -> None:
@@ -106,7 +107,7 @@ def test_real_size() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_zeros_and_vanishing_weights_become_zero(name: str) -> None:
-    weights = np.full((3, 40), 1e-9, np.float32)
+    weights = np.full((3, 48), 1e-9, np.float32)
     weights[1] = 0
     assert not quantize(weights, name).dequantize().any()
 
@@ -116,13 +117,65 @@ def test_zeros_and_vanishing_weights_become_zero(name: str) -> None:
     [
         (np.zeros(4), "weights of shape (4,) are no matrix; give real numbers [rows, columns]"),
         (np.zeros((4, 0)), "weights of shape (4, 0) are no matrix; give real numbers [rows, columns]"),
-        (np.array([[1, np.nan]]), "weight [0, 1] is nan; give finite float32 numbers"),
-        (np.array([[1], [1e39]]), "weight [1, 0] is inf; give finite float32 numbers"),
+        (np.array([[1, np.nan] * 4]), "weight [0, 1] is nan; give finite float32 numbers"),
+        (np.array([[1] * 8, [1e39] * 8]), "weight [1, 0] is inf; give finite float32 numbers"),
         (np.array([["a"]]), "the weights are no numbers; give real numbers [rows, columns]"),
-        (np.array([[7e5]]), "a scale of 100000 does not fit float16; divide the weights by a constant"),
+        (np.array([[1j]]), "the weights are no numbers; give real numbers [rows, columns]"),
+        (np.full((2, 8), None), "weight [0, 0] is nan; give finite float32 numbers"),
+        (np.zeros((2, 8, 8)), "weights of shape (2, 8, 8) are no matrix; give real numbers [rows, columns]"),
+        ([[1, 2], [3]], "the weights are no matrix; give real numbers [rows, columns]"),
+        (np.full((1, 8), 7e5), "a scale of 100000 does not fit float16; divide the weights by a constant"),
+        (np.ones((2, 12)), "groups of 8 do not divide rows of 12; use a group that does, or one scale per channel"),
     ],
 )
-def test_what_cannot_be_quantised_is_refused(weights: np.ndarray, message: str) -> None:
+def test_what_cannot_be_quantised_is_refused(weights: object, message: str) -> None:
     with pytest.raises(InputError) as error:
         quantize(weights, "int4-g8")
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize("name", ["int4-g16-asym", "int2-g16-asym", "int8-asym", "int1-g16-asym", "int3-tensor-asym"])
+@given(weights=WEIGHTS)
+def test_a_zero_point_halves_the_step_and_represents_zero(name: str, weights: np.ndarray) -> None:
+    weights = weights / 2  # a range of 1.2e5 in one step does not fit float16
+    packed = quantize(weights, name)
+    (rows, columns), group = weights.shape, packed.format.group or weights.shape[1]
+    parts = weights.reshape(1, 1, -1) if "tensor" in name else weights.reshape(rows, -1, group)
+    low, high = np.minimum(parts.min(2), 0).astype(np.float64), np.maximum(parts.max(2), 0).astype(np.float64)
+    exact = (high - low) / packed.format.maximum
+    # float32 arithmetic before the rounding to float16, which has 11 bits, or steps of 2**-24
+    assert (np.abs(packed.scales - exact) <= exact * (2**-11 + 1e-6) + 2**-25).all()
+    steps = np.repeat(packed.scales.astype(np.float64), columns if "tensor" in name else group, axis=1)
+    error = np.abs(packed.dequantize().astype(np.float64) - weights)
+    # half a step for the code and half for the zero point; what rounding took off the scale, at both ends
+    slack = np.repeat(exact, columns if "tensor" in name else group, axis=1) * 2**-10 + 2**-24
+    assert (error <= steps + packed.format.maximum * slack + 1e-6 * np.abs(weights)).all()
+    assert not quantize(0 * weights, name).dequantize().any()
+
+
+@given(st.integers(1, 8), st.integers(-10, 8), st.data())
+def test_an_asymmetric_grid_comes_back_exactly(bits: int, power: int, data: st.DataObject) -> None:
+    top = 2**bits - 1
+    codes = data.draw(hnp.arrays(np.int32, (3, 32), elements=st.integers(0, top)))
+    codes[:, ::16], codes[:, 1::16] = 0, top
+    zero = data.draw(st.integers(0, top))
+    weights = (codes - zero).astype(np.float32) * np.float32(2.0**power)
+    packed = quantize(weights, f"int{bits}-g16-asym")
+    assert np.array_equal(packed.codes, codes)
+    assert np.array_equal(packed.dequantize(), weights)
+
+
+@pytest.mark.parametrize("name", ["int4-g64", "int3-g64", "int2-g64", "int4-g64-asym", "int2-channel", "int3-tensor"])
+def test_clipping_never_adds_error_in_any_group(name: str) -> None:
+    weights = np.random.default_rng(3).standard_t(4, (16, 256)).astype(np.float32)
+    plain, clipped = quantize(weights, name), quantize(weights, f"{name}-clip")
+    errors = [np.square(p.dequantize().astype(np.float64) - weights).reshape(16, -1, 64) for p in (plain, clipped)]
+    if "-g" in name:
+        assert (errors[1].sum(2) <= errors[0].sum(2) * (1 + 1e-9)).all()
+    assert errors[1].sum() < (0.98 if name != "int4-g64-asym" else 1) * errors[0].sum()
+    assert clipped.nbytes == plain.nbytes
+
+
+def test_one_bit_integers_are_signs() -> None:
+    weights = np.random.default_rng(3).normal(size=(4, 64)).astype(np.float32)
+    assert np.array_equal(quantize(weights, "int1-g64").dequantize(), quantize(weights, "binary-g64").dequantize())

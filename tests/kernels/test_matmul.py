@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archsim.formats import quantize
+from archsim.formats import IntegerFormat, parse_format, quantize
 from archsim.kernels import reference
 from archsim.kernels.alone import run_alone, write_alone
 from archsim.kernels.layout import pack_weights
@@ -19,15 +19,21 @@ FORMATS = ("int4-g128", "int4-g32", "int4-g256", "int4-channel", "int8", "int8-g
 
 def compare(name: str, rows: int, depth: int, columns: int, form: str, tiling: Tiling | None = None) -> None:
     random = np.random.default_rng(rows * depth * columns)
-    weights = quantize(random.normal(size=(columns, depth)).astype(np.float32), form)
-    group = weights.format.group or 0
-    kernel = MatMul("matmul", target(name), rows, depth, columns, weights.format.bits, group)
+    shape = parse_format(form)
+    assert isinstance(shape, IntegerFormat)
+    bits, group = shape.bits, shape.group
+    # a format's groups divide rows, a kernel's need not: zeros fill the last group, and are cut off
+    filled = np.zeros((columns, -(-depth // (group or depth)) * (group or depth)), np.float32)
+    filled[:, :depth] = random.normal(size=(columns, depth))
+    weights = quantize(filled, form)
+    integers = weights.codes[:, :depth]
+    kernel = MatMul("matmul", target(name), rows, depth, columns, bits, group)
     tiling = tiling or write_alone(kernel).tiling
     layout = kernel.layout(tiling.steps)
     codes = random.integers(-127, 128, (rows, depth)).astype(np.int8)
     scales = random.random(rows).astype(np.float32)
-    packed = np.frombuffer(pack_weights(weights.codes, weights.scales, layout), np.uint8)
-    out = reference.matmul(codes, scales, weights.codes, weights.scales, group, layout.step)
+    packed = np.frombuffer(pack_weights(integers, weights.scales, layout), np.uint8)
+    out = reference.matmul(codes, scales, integers, weights.scales, group, layout.step)
     check(kernel, design_of(name), {"codes": codes, "scales": scales, "weights": packed}, {"out": out}, tiling)
 
 

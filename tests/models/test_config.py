@@ -63,7 +63,7 @@ def test_null_is_absent_and_absent_is_the_default(tmp_path: Path) -> None:
 
 
 def test_head_dim_may_differ_from_hidden_over_heads(tmp_path: Path) -> None:
-    graph = load_model(write(tmp_path, {"head_dim": 24})).graph("decode", 1, 7)
+    graph = load_model(write(tmp_path, {"head_dim": 24}), weights="int4-g16").graph("decode", 1, 7)
     sizes = {op.name: op.attributes for op in graph.layer}
     assert sizes["qkv"]["out_features"] == (6 + 2 * 2) * 24
     assert sizes["attn_quant"]["features"] == sizes["out"]["in_features"] == 6 * 24
