@@ -21,7 +21,7 @@ def bandwidth(
     ),
     pattern: Annotated[
         list[str] | None,
-        typer.Option(help="apart: a part of memory each; together: one behind the other; same: all the same bytes."),
+        typer.Option(help="apart, staggered (a row further each), together, or same (all one stream)."),
     ] = None,
     size: Annotated[str, typer.Option(help="Bytes that each core streams.")] = "4 MiB",
     write: Annotated[bool, typer.Option("--write", help="Write instead of read.")] = False,

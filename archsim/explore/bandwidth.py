@@ -13,27 +13,32 @@ from archsim.kernels.stream import TABLE, stream_text
 if TYPE_CHECKING:
     from archsim.design.spec import Design
 
-PATTERNS = ("apart", "together", "same")
+PATTERNS = ("apart", "staggered", "together", "same")
 _FIRST = 16 << 20
 """Address of the first stream."""
 _BUFFERS = 4
 
 
-def stream_addresses(pattern: str, cores: int, size: int, room: int) -> list[int]:
+def stream_addresses(pattern: str, design: Design, size: int) -> list[int]:
     """Where each core's stream begins.
 
     Args:
-        pattern: "apart": in equal parts of memory; "together": one behind the other; "same": all read the same bytes.
+        pattern: "apart": in equal parts of memory, so that all begin in the same bank; "staggered": each a row of all
+            channels further; "together": one behind the other; "same": all read the same bytes.
+        design: how many cores, and their memory.
         size: bytes of a stream.
-        room: bytes of memory.
 
     Raises:
         InputError: the pattern is unknown, or memory has no room.
     """
     if pattern not in PATTERNS:
         raise InputError(f"unknown pattern {pattern!r}", remedy=f"use one of {', '.join(PATTERNS)}")
-    apart = {"apart": (room - _FIRST) // cores & ~((1 << 20) - 1), "together": size, "same": 0}[pattern]
-    if _FIRST + (cores - 1) * apart + size > room or (pattern == "apart" and apart < size):
+    cores, memory = design.cores, design.memory
+    device, room = memory.device, memory.size
+    parts = 1 << ((room - _FIRST) // cores).bit_length() - 1
+    row = device.row_bytes * device.pseudo_channels * memory.channels
+    apart = {"apart": parts, "staggered": parts + row, "together": size, "same": 0}[pattern]
+    if _FIRST + (cores - 1) * apart + size > room or (parts < size and pattern in ("apart", "staggered")):
         raise InputError(
             f"{cores} streams of {size} B do not fit {room} B of memory", remedy="stream less, or raise memory.size"
         )
@@ -116,7 +121,7 @@ def sweep_interleave(
     rows = []
     for text in sizes:
         design = load_design(name, {**(overrides or {}), "memory.interleave": text})
-        addresses = stream_addresses(pattern, design.cores, size, design.memory.size)
+        addresses = stream_addresses(pattern, design, size)
         row = measure_bandwidth(design, addresses, size, write=write)
         rows.append({"design": design.name, "interleave_bytes": design.memory.interleave, "pattern": pattern, **row})
     return rows

@@ -1,6 +1,7 @@
 """The way between cores and memory channels: the network on chip, where there is one, and what lies behind it.
 
-A read sends its address and gets data back; a write sends both and gets word that they have been taken.
+A read sends its address and gets data back; a write sends both and gets word that they have been taken. What stands
+beside data (address, identity, last) has wires of its own, as in AXI.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from archsim.machine.layout import CHIP_HARTS, CHIP_LINK_LATENCY, CHIP_NOC, CHIP
 from archsim.machine.noc import noc_send
 
 HEADER_BYTES = 8
-"""Of a packet: address and what is asked (choice: a 48-bit address and 16 bits of command, length and identity)."""
+"""Of a packet without data: address and what is asked (choice: a 48-bit address and 16 bits of command, length and identity)."""
 
 
 def send(n, time, packet):
@@ -35,7 +36,7 @@ def _packet(chip, time, source, destination, size):
 def to_memory(chip, hart, channel, time, size, write):
     """The cycle at which a core's request of `time` is at a channel's controller."""
     if chip[CHIP_NOC]:
-        time = _packet(chip, time, hart, chip[CHIP_HARTS] + channel, HEADER_BYTES + size * write)
+        time = _packet(chip, time, hart, chip[CHIP_HARTS] + channel, size if write else HEADER_BYTES)
     return time + chip[CHIP_LINK_LATENCY]
 
 
@@ -44,5 +45,5 @@ def from_memory(chip, hart, channel, time, size, write):
     """The cycle at which the answer that a channel has at `time` is at its core."""
     time += chip[CHIP_LINK_LATENCY]
     if chip[CHIP_NOC]:
-        time = _packet(chip, time, chip[CHIP_HARTS] + channel, hart, HEADER_BYTES + size * (1 - write))
+        time = _packet(chip, time, chip[CHIP_HARTS] + channel, hart, HEADER_BYTES if write else size)
     return time
