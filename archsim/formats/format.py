@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from archsim.common.errors import InputError
 from archsim.formats.matrix import Matrix, row_blocks
 
 
@@ -137,12 +138,24 @@ class Packed:
 
     @property
     def codes(self) -> np.ndarray:
-        """Codes one by one: int8 or uint8 [rows, columns]."""
+        """Codes one by one: int8 or uint8 [rows, columns]; of plain floating point, the numbers or their patterns.
+
+        Raises:
+            InputError: they lie in blocks with the scales.
+        """
         return self.format.read_codes(self)
 
     @property
     def scales(self) -> np.ndarray:
-        """Scales as stored: [rows, groups], or [1, 1] of a format with one per tensor."""
+        """Scales as stored: [rows, groups], or [1, 1] of a format with one per tensor.
+
+        Raises:
+            InputError: the format has none, or they lie in blocks with the codes.
+        """
+        if "scales" not in self.arrays:
+            raise InputError(
+                f"format {self.format.name!r} has no array of scales", remedy=f"it has {', '.join(self.arrays)}"
+            )
         return self.arrays["scales"]
 
     def dequantize(self, out: np.ndarray | None = None) -> np.ndarray:

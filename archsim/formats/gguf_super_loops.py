@@ -174,7 +174,7 @@ def fit_signed_steps(x, low, high, rounds):
 
 @compiled
 def fit_level_steps(x, levels, thresholds, rounds):
-    """Step s of each row, so that s times the nearest of `levels` is close to x."""
+    """Step s of each row, so that s times the nearest of 16 `levels` is close to x."""
     rows, width = x.shape
     steps = np.empty(rows, np.float32)
     for row in range(rows):
@@ -191,7 +191,11 @@ def fit_level_steps(x, levels, thresholds, rounds):
                     break
                 error, sqq, sxq = 0.0, 0.0, 0.0
                 for i in range(width):
-                    level = float(levels[np.searchsorted(thresholds, x[row, i] / step)])
+                    ratio, code = x[row, i] / step, 0
+                    for half in (8, 4, 2, 1):
+                        if ratio > thresholds[code + half - 1]:
+                            code += half
+                    level = float(levels[code])
                     error += (step * level - x[row, i]) ** 2
                     sqq += level * level
                     sxq += x[row, i] * level
