@@ -59,7 +59,7 @@ class Format(ABC):
 
     @abstractmethod
     def decode(self, arrays: Mapping[str, np.ndarray], out: np.ndarray) -> None:
-        """Values of some rows into float32 `out` [rows, columns]; `arrays` holds the shared ones whole."""
+        """Values of some rows into contiguous float32 `out` [rows, columns]; `arrays` has the shared ones whole."""
 
     @abstractmethod
     def read_codes(self, packed: Packed) -> np.ndarray:
@@ -98,12 +98,21 @@ class Format(ABC):
         return Packed(self, matrix.shape, arrays)
 
     def dequantize(self, packed: Packed, out: np.ndarray | None = None) -> np.ndarray:
-        """float32 [rows, columns], into `out` where given."""
-        rows, columns = packed.shape
+        """float32 [rows, columns], into `out` where given.
+
+        Raises:
+            InputError: `out` is of another shape or type.
+        """
         values = np.empty(packed.shape, np.float32) if out is None else out
-        for block in row_blocks(rows, columns):
+        if values.shape != packed.shape or values.dtype != np.float32:
+            raise InputError(f"out is no float32 array of shape {packed.shape}", remedy="make it one, or leave it out")
+        for block in row_blocks(*packed.shape):
             parts = {n: a if n in self.shared else a[block] for n, a in packed.arrays.items()}
-            self.decode(parts, values[block])
+            target = values[block]
+            contiguous = target if target.flags.c_contiguous else np.empty(target.shape, np.float32)
+            self.decode(parts, contiguous)
+            if contiguous is not target:
+                target[...] = contiguous
         return values
 
 
