@@ -61,27 +61,13 @@ def to_bfloat16(values: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def from_float16(values: np.ndarray, out: np.ndarray) -> None:
-    """float32 of float16."""
-    flat = _flat(out)
-    half_loops.from_half(np.ascontiguousarray(values).reshape(-1).view(np.uint16), flat.view(np.int32))
-    _into(flat, out)
+    """float32 of float16, into contiguous `out` of the same shape."""
+    half_loops.from_half(np.ascontiguousarray(values).reshape(-1).view(np.uint16), out.reshape(-1).view(np.int32))
 
 
 def from_bfloat16(patterns: np.ndarray, out: np.ndarray) -> None:
-    """float32 of bfloat16 patterns (uint16)."""
-    flat = _flat(out)
-    half_loops.from_bfloat(np.ascontiguousarray(patterns).reshape(-1), flat.view(np.int32))
-    _into(flat, out)
-
-
-def _flat(out: np.ndarray) -> np.ndarray:
-    """The array itself in one dimension where it is contiguous, else one as large."""
-    return out.reshape(-1) if out.flags.c_contiguous else np.empty(out.size, np.float32)
-
-
-def _into(flat: np.ndarray, out: np.ndarray) -> None:
-    if not out.flags.c_contiguous:
-        out[...] = flat.reshape(out.shape)
+    """float32 of bfloat16 patterns (uint16), into contiguous `out` of the same shape."""
+    half_loops.from_bfloat(np.ascontiguousarray(patterns).reshape(-1), out.reshape(-1).view(np.int32))
 
 
 _FORMATS = {

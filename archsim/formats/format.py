@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from archsim.common.errors import InputError
 from archsim.formats.matrix import Matrix, row_blocks
 
 
@@ -58,7 +59,7 @@ class Format(ABC):
 
     @abstractmethod
     def decode(self, arrays: Mapping[str, np.ndarray], out: np.ndarray) -> None:
-        """Values of some rows into float32 `out` [rows, columns]; `arrays` holds the shared ones whole."""
+        """Values of some rows into contiguous float32 `out` [rows, columns]; `arrays` has the shared ones whole."""
 
     @abstractmethod
     def read_codes(self, packed: Packed) -> np.ndarray:
@@ -97,12 +98,21 @@ class Format(ABC):
         return Packed(self, matrix.shape, arrays)
 
     def dequantize(self, packed: Packed, out: np.ndarray | None = None) -> np.ndarray:
-        """float32 [rows, columns], into `out` where given."""
-        rows, columns = packed.shape
+        """float32 [rows, columns], into `out` where given.
+
+        Raises:
+            InputError: `out` is of another shape or type.
+        """
         values = np.empty(packed.shape, np.float32) if out is None else out
-        for block in row_blocks(rows, columns):
+        if values.shape != packed.shape or values.dtype != np.float32:
+            raise InputError(f"out is no float32 array of shape {packed.shape}", remedy="make it one, or leave it out")
+        for block in row_blocks(*packed.shape):
             parts = {n: a if n in self.shared else a[block] for n, a in packed.arrays.items()}
-            self.decode(parts, values[block])
+            target = values[block]
+            contiguous = target if target.flags.c_contiguous else np.empty(target.shape, np.float32)
+            self.decode(parts, contiguous)
+            if contiguous is not target:
+                target[...] = contiguous
         return values
 
 
@@ -137,12 +147,24 @@ class Packed:
 
     @property
     def codes(self) -> np.ndarray:
-        """Codes one by one: int8 or uint8 [rows, columns]."""
+        """Codes one by one: int8 or uint8 [rows, columns]; of plain floating point, the numbers or their patterns.
+
+        Raises:
+            InputError: they lie in blocks with the scales.
+        """
         return self.format.read_codes(self)
 
     @property
     def scales(self) -> np.ndarray:
-        """Scales as stored: [rows, groups], or [1, 1] of a format with one per tensor."""
+        """Scales as stored: [rows, groups], or [1, 1] of a format with one per tensor.
+
+        Raises:
+            InputError: the format has none, or they lie in blocks with the codes.
+        """
+        if "scales" not in self.arrays:
+            raise InputError(
+                f"format {self.format.name!r} has no array of scales", remedy=f"it has {', '.join(self.arrays)}"
+            )
         return self.arrays["scales"]
 
     def dequantize(self, out: np.ndarray | None = None) -> np.ndarray:

@@ -39,12 +39,7 @@ class GgufFormat(Format):
     def decode(self, arrays: Mapping[str, np.ndarray], out: np.ndarray) -> None:
         _, decode = _CODECS[self.name]
         blocks = np.ascontiguousarray(arrays["codes"]).reshape(-1, self.kind.nbytes)
-        if out.flags.c_contiguous:
-            decode(blocks, out.reshape(-1, self.kind.block))
-        else:
-            values = np.empty((len(blocks), self.kind.block), np.float32)
-            decode(blocks, values)
-            out[...] = values.reshape(out.shape)
+        decode(blocks, out.reshape(-1, self.kind.block))
 
     def read_codes(self, packed: Packed) -> np.ndarray:
         raise InputError(

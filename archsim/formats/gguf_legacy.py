@@ -123,7 +123,10 @@ def _decode_tq1_0(blocks: np.ndarray, out: np.ndarray) -> None:
 
 def _encode_iq4_nl(x: np.ndarray) -> np.ndarray:
     between = thresholds(IQ4_NL_LEVELS[None])
-    scales = half(gguf_super_loops.fit_level_steps(x, IQ4_NL_LEVELS, between[0], LEVEL_ROUNDS)).astype(np.float32)
+    # thresholds are multiples of 1/2
+    nearest = IQ4_NL_LEVELS[np.searchsorted(between[0], np.arange(512) / 2 - 127.75)]
+    ends = IQ4_NL_LEVELS[[0, -1]]
+    scales = half(gguf_super_loops.fit_level_steps(x, ends, nearest, LEVEL_ROUNDS)).astype(np.float32)
     ratios = x * inverse(scales)[:, None]
     codes = rounding.nearest_levels(ratios, np.ones((len(x), 1), np.float32), between)
     blocks = _blocks([half_bytes(scales)], 16)

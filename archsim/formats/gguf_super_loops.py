@@ -173,8 +173,11 @@ def fit_signed_steps(x, low, high, rounds):
 
 
 @compiled
-def fit_level_steps(x, levels, thresholds, rounds):
-    """Step s of each row, so that s times the nearest of `levels` is close to x."""
+def fit_level_steps(x, ends, nearest, rounds):
+    """Step s of each row, so that s times the nearest of some levels is close to x.
+
+    `ends` are the first and last level; `nearest` has 512 of them, that of i being the one nearest to i / 2 - 127.75.
+    """
     rows, width = x.shape
     steps = np.empty(rows, np.float32)
     for row in range(rows):
@@ -184,14 +187,15 @@ def fit_level_steps(x, levels, thresholds, rounds):
                 largest = float(x[row, i])
         steps[row] = 0
         for start in range(6):
-            end = levels[0] if start < 3 else levels[-1]
+            end = ends[0] if start < 3 else ends[1]
             step = largest / (end * (1 - 0.06 * (start % 3)))
             for _ in range(rounds):
                 if step == 0:
                     break
                 error, sqq, sxq = 0.0, 0.0, 0.0
                 for i in range(width):
-                    level = float(levels[np.searchsorted(thresholds, x[row, i] / step)])
+                    ratio = min(max(x[row, i] / step, -127.5), 127.5)
+                    level = float(nearest[int(2 * ratio + 256)])
                     error += (step * level - x[row, i]) ** 2
                     sqq += level * level
                     sxq += x[row, i] * level

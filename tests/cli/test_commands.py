@@ -126,3 +126,10 @@ def test_formats_are_listed_and_shown(capsys, monkeypatch) -> None:
     assert sum(array["bytes"] for array in shown["arrays"]) == shown["bytes"]
     outcome = archsim("formats", "show", "q4_k", "--columns", 100, capsys=capsys, monkeypatch=monkeypatch)
     assert outcome.code == 2 and "do not divide rows of 100" in outcome.err
+
+
+def test_a_format_without_a_kernel_is_refused(capsys, monkeypatch) -> None:
+    arguments = ("simulate", "tiny-llama-test", "--design", "edge-npu", "--context", 16, "--weights", "mxfp4")
+    outcome = archsim(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+    assert outcome.code == 2
+    assert "no kernel multiplies weights of format 'mxfp4'; use int8 or int4" in outcome.err

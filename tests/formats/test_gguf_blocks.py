@@ -133,5 +133,7 @@ def test_rows_and_codes_are_refused_clearly() -> None:
         assert str(error.value) == message
     with pytest.raises(InputError, match="codes and scales of format 'q4_0' lie together in blocks"):
         _ = quantize(np.ones((2, 32)), "q4_0").codes
+    with pytest.raises(InputError, match="format 'q4_0' has no array of scales; it has codes"):
+        _ = quantize(np.ones((2, 32)), "q4_0").scales
     with pytest.raises(InputError, match="does not fit float16"):
         quantize(np.full((2, 32), 1e9), "q4_0")
