@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archsim.common.errors import InputError
-from archsim.kernels.stream import TABLE, stream_text
+from archsim.kernels.stream import stream_text
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -76,9 +76,8 @@ def measure_bandwidth(
             remedy="use shorter transfers",
         )
     rounds = -(-size // (_BUFFERS * block))
-    program = isa.assemble(stream_text(block, _BUFFERS, rounds * _BUFFERS, write=write), "stream.s")
-    table = np.array(addresses, np.int64)
-    result = run(program, design, isa=isa, fidelity="addresses", memory={TABLE: table})
+    program = isa.assemble(stream_text(addresses, block, _BUFFERS, rounds * _BUFFERS, write=write), "stream.s")
+    result = run(program, design, isa=isa, fidelity="addresses")
     moved = rounds * _BUFFERS * block
     ends = [hart["cycles"] - hart["stalls"].get("idle", 0) for hart in result.harts]
     rates = np.array([moved * design.clock / end for end in ends])

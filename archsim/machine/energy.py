@@ -31,6 +31,8 @@ def energy_of(events: dict[str, int], dram_bytes: int, activates: int, seconds: 
     accesses = events["instructions.load"] + events["instructions.store"]
     pad = core.scratchpad
     dram = f"dram.{design.memory.device.energy}"
+    # what a bit takes at full rate, and of it what standby and refresh take in any case
+    background = table.value(f"{dram}.background")
     reads = events["scratchpad.read_bytes"] / pad.width
     writes = events["scratchpad.write_bytes"] / pad.width
     components = {
@@ -44,7 +46,9 @@ def energy_of(events: dict[str, int], dram_bytes: int, activates: int, seconds: 
         "interconnect": events["noc.byte_hops"] * table.value("noc.byte_hop")
         if "noc.byte_hops" in events
         else events["link.bytes"] * table.value("interconnect.byte"),
-        "dram": dram_bytes * 8 * table.value(dram) + activates * table.value(f"{dram}.activate"),
+        "dram": dram_bytes * 8 * (table.value(dram) - background)
+        + design.memory.peak_bytes_per_s * seconds * 8 * background
+        + activates * table.value(f"{dram}.activate"),
         "leakage": seconds * cores * (table.sram_leakage(pad.size) + table.sram_leakage(l1.size, low_standby=False)),
     }
     return Energy(components)

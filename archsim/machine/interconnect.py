@@ -14,7 +14,7 @@ from archsim.machine.layout import CHIP_HARTS, CHIP_LINK_LATENCY, CHIP_NOC, CHIP
 from archsim.machine.noc import noc_send
 
 HEADER_BYTES = 8
-"""Of a packet without data: address and what is asked (choice: a 48-bit address and 16 bits of command, length and identity)."""
+"""Of a packet without data (choice: an address of 48 bits, and 16 of command, length and identity)."""
 
 
 def send(n, time, packet):

@@ -152,36 +152,50 @@ def transfer(ctx, user, access, start, interval):
 @njit
 def take(ctx, user, size, start, interval):
     """Take `size` bytes of bandwidth for a unit; extra cycles beyond `interval`."""
-    extra = take_from(pointer_int64(ctx[BANDWIDTH]), size, start, interval)
+    end = take_from(pointer_int64(ctx[BANDWIDTH]), size, start)
     note_traffic(pointer_int64(ctx[CHIP]), LEVEL_SCRATCHPAD, start, size)
-    own = user - FIRST_DECOUPLED
-    table = pointer_int64(ctx[CONFLICTS])
-    bucket = start >> BUCKET_SHIFT
-    at = CONFLICT_BUCKETS + (bucket & (BUCKETS - 1)) * CONFLICT_FIELDS
-    if table[at] != bucket:
-        table[at] = bucket
-        for other in range(len(USERS)):
-            table[at + 1 + other] = 0
+    extra = max(0, end - (start + interval))
+    first, last = start >> BUCKET_SHIFT, max(start, end - 1) >> BUCKET_SHIFT
+    table, own = pointer_int64(ctx[CONFLICTS]), user - FIRST_DECOUPLED
     if extra > 0:
         ctx[CONFLICT_CYCLES] += extra
-        table[own * len(USERS) + _rival(table, at + 1, own)] += extra
-    table[at + 1 + own] += size
+        table[own * len(USERS) + _rival(table, first, last, own)] += extra
+    share = size // (last - first + 1)
+    for bucket in range(first, last + 1):
+        at = _shares(table, bucket)
+        if table[at] != bucket:
+            table[at] = bucket
+            for other in range(len(USERS)):
+                table[at + 1 + other] = 0
+        table[at + 1 + own] += share
     return extra
 
 
 @njit
-def _rival(table, at, own):
-    """Who else took most of a bucket; the unit itself where nobody did."""
+def _shares(table, bucket):
+    """Where the bytes that each unit took of a bucket are kept."""
+    return CONFLICT_BUCKETS + (bucket & (BUCKETS - 1)) * CONFLICT_FIELDS
+
+
+@njit
+def _rival(table, first, last, own):
+    """Which other unit took most of some buckets; the unit itself where none did."""
     best, most = own, 0
     for other in range(len(USERS)):
-        if other != own and table[at + other] > most:
-            best, most = other, table[at + other]
+        taken = 0
+        for bucket in range(first, last + 1):
+            at = _shares(table, bucket)
+            if table[at] == bucket:
+                taken += table[at + 1 + other]
+        if other != own and taken > most:
+            best, most = other, taken
     return best
 
 
 @njit
-def take_from(pool, size, start, interval):
-    """Take `size` from a pool of so much per cycle (W_CAPACITY per bucket); extra cycles beyond `interval`."""
+def take_from(pool, size, start):
+    """Take `size` from a pool of so much per cycle (W_CAPACITY per bucket); the cycle by which it is taken, `start` if
+    at once."""
     capacity = pool[W_CAPACITY]
     bucket = start >> BUCKET_SHIFT
     left = size
@@ -191,7 +205,7 @@ def take_from(pool, size, start, interval):
         if pool[slot] != bucket:
             if pool[slot] > bucket:
                 # older than the ring remembers: nothing else ran then that could matter
-                return 0
+                return start
             pool[slot] = bucket
             pool[slot + 1] = 0
         free = min(capacity - pool[slot + 1], left)
@@ -200,9 +214,8 @@ def take_from(pool, size, start, interval):
         used_up = pool[slot + 1]
         bucket += 1
     if bucket - 1 == start >> BUCKET_SHIFT:
-        return 0
-    finish = ((bucket - 1) << BUCKET_SHIFT) + (used_up << BUCKET_SHIFT) // capacity
-    return max(0, finish - (start + interval))
+        return start
+    return max(start, ((bucket - 1) << BUCKET_SHIFT) + (used_up << BUCKET_SHIFT) // capacity)
 
 
 @njit

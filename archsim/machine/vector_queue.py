@@ -265,7 +265,8 @@ def _bank_conflicts(ctx, v, info, parameters, entry, begin, cycles):
         return 0
     size = entry[Q_WORK + WORK_ELEMENTS] * entry[Q_WORK + WORK_BITS] // 8
     words = (size + parameters[U_WIDTH] - 1) // parameters[U_WIDTH]
-    return take_from(pointer_int64(ctx[VECTOR] + V_BANK_POOL * 8), words * bank_accesses(info), begin, cycles)
+    taken = take_from(pointer_int64(ctx[VECTOR] + V_BANK_POOL * 8), words * bank_accesses(info), begin)
+    return max(0, taken - (begin + cycles))
 
 
 @njit
