@@ -8,7 +8,7 @@ queue is full or there are no reads. Writes end a tick after they came (posted).
 
 from __future__ import annotations
 
-from archsim.machine.dram_controller import bind, note, ready
+from archsim.machine.dram_commands import note
 from archsim.machine.dram_layout import (
     A_BANK,
     A_CHANNEL,
@@ -39,6 +39,7 @@ from archsim.machine.dram_layout import (
     WR,
 )
 from archsim.machine.dram_source import block_of, locate
+from archsim.machine.dram_times import bind, ready
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
 from archsim.machine.layout import INFINITY

@@ -154,7 +154,8 @@ class Controllers:
         head[at.H_BANKS], head[at.H_SLOTS] = self.banks, slots
         head[at.H_READY] = at.K_FIRST
         head[at.H_HISTORY] = head[at.H_READY] + nodes * at.COMMAND_SLOTS
-        head[at.H_BANK] = head[at.H_HISTORY] + self.ranks * at.COMMAND_SLOTS
+        head[at.H_LISTS] = head[at.H_HISTORY] + self.ranks * at.COMMAND_SLOTS
+        head[at.H_BANK] = head[at.H_LISTS] + self.banks * at.LISTS
         head[at.H_SLOT] = head[at.H_BANK] + self.banks * at.BANK_FIELDS
         head[at.H_DONE] = head[at.H_SLOT] + slots * at.SLOT_FIELDS
         head[at.H_STRIDE] = head[at.H_DONE] + 2 * at.DONE_SLOTS
@@ -201,7 +202,8 @@ class Controllers:
         place = at.H_RULES
         for command, rules in enumerate(compile_rules(device)):
             head[at.H_RULE_START + command] = place
-            for rule in rules:
+            head[at.H_RULE_OTHERS + command] = place + at.RULE_FIELDS * sum(rule[at.R_KIND] == at.OWN for rule in rules)
+            for rule in sorted(rules):
                 head[place : place + at.RULE_FIELDS] = rule
                 place += at.RULE_FIELDS
         head[at.H_RULE_START + len(at.COMMANDS)] = place
@@ -213,7 +215,7 @@ class Controllers:
         block[at.K_STALE] = 1
         block[at.K_REF_BANK] = 0 if head[at.H_PER_BANK] else -1
         block[at.K_BUS_ROW] = block[at.K_BUS_COLUMN] = block[at.K_FLOOR] = 1
-        history = block[head[at.H_HISTORY] : head[at.H_BANK]].reshape(-1, at.COMMAND_SLOTS)
+        history = block[head[at.H_HISTORY] : head[at.H_LISTS]].reshape(-1, at.COMMAND_SLOTS)
         history[:, :4] = NEVER
         banks = block[head[at.H_BANK] : head[at.H_SLOT]].reshape(-1, at.BANK_FIELDS)
         banks[:] = -1

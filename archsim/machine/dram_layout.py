@@ -24,12 +24,14 @@ R_KIND, R_LEVEL, R_FOLLOWING, R_LATENCY = range(RULE_FIELDS)
     H_LOW, H_REFI, H_PER_BANK, H_AAD, H_WCK, H_CL, H_CWL, H_BL, H_CLOSED, H_TRACE, H_TRACE_COUNT, H_TRACE_LIMIT,
     H_STRIDE, H_BLOCKS, H_SEGMENTS, H_SEGMENT_COUNT, H_HASHES, H_HASH_COUNT, H_INTERLEAVE_SHIFT, H_TX_SHIFT, H_PATH,
     H_STACKS_PER_RANK, H_READY, H_HISTORY, H_BANK, H_SLOT,
-    H_DONE, H_SLOTS, H_RANKS_PER_HALF, H_BANKS_PER_RANK, H_ALTERNATE,
-) = range(42)  # fmt: skip
+    H_DONE, H_SLOTS, H_RANKS_PER_HALF, H_BANKS_PER_RANK, H_ALTERNATE, H_LISTS,
+) = range(43)  # fmt: skip
 H_BUS = 48
 """Ticks that a command takes on its bus, by command."""
 H_RULE_START = H_BUS + COMMAND_SLOTS
-H_RULES = H_RULE_START + COMMAND_SLOTS + 1
+H_RULE_OTHERS = H_RULE_START + COMMAND_SLOTS + 1
+"""Where a command's rules begin, and among them those of other kinds than OWN."""
+H_RULES = H_RULE_OTHERS + COMMAND_SLOTS
 MAXIMUM_RULES = 64
 H_CHIP = H_RULES + MAXIMUM_RULES * RULE_FIELDS
 """What a chip adds, whose time is cycles of its own clock (memory_channel)."""
@@ -42,24 +44,28 @@ HEAD_SIZE = H_CHIP + 24
 
 # -- a channel's block
 (
-    K_FLOOR, K_BUS_ROW, K_BUS_COLUMN, K_MODE, K_READS, K_WRITES, K_ACTIVE, K_REF_DUE, K_REF_LEFT, K_ACT2, K_DEADLINE,
-    K_WCK, K_SEQUENCE, K_PICK_TIME, K_PICK, K_PICK_BANK, K_PICK_SLOT, K_FREE, K_LIVE_READ, K_LIVE_WRITE,
+    K_FLOOR, K_BUS_ROW, K_BUS_COLUMN, K_MODE, K_READS, K_WRITES, K_REF_DUE, K_REF_LEFT, K_ACT2, K_DEADLINE,
+    K_WCK, K_SEQUENCE, K_PICK_TIME, K_PICK, K_PICK_BANK, K_PICK_SLOT, K_FREE,
     K_DONE_HEAD, K_DONE_TAIL, K_REF_BANK,
     K_N_ACT, K_N_PRE, K_N_RD, K_N_WR, K_N_PREA, K_N_REF, K_N_REFB, K_N_ACT2, K_N_CAS,
     K_HITS, K_MISSES, K_CONFLICTS, K_FORWARDED, K_COALESCED, K_LATENCY, K_LAST, K_STALE,
-    K_ROW_TIME, K_CLOCK, K_IN_HEAD, K_IN_TAIL, K_IN_ASKS, K_BLOCKED, K_AHEAD,
-) = range(47)  # fmt: skip
-K_FIRST = 48
+    K_ROW_TIME, K_CLOCK, K_IN_HEAD, K_IN_TAIL, K_IN_ASKS, K_BLOCKED, K_AHEAD, K_ACTIVE,
+) = range(45)  # fmt: skip
+LISTS = 7
+(L_ACTIVE, L_OPEN, L_CLOSE, L_COLUMN, L_OPEN_W, L_CLOSE_W, L_COLUMN_W) = range(LISTS)
+"""Lists of banks by what they wait for, in no order: the column command of the request that opened the row; and per
+mode (reads, writes) an activate, a precharge, a column command to the open row. K_ACTIVE counts the first list's banks,
+the words after it the others'."""
+MODE_LISTS = L_OPEN_W - L_OPEN
+K_FIRST = K_ACTIVE + LISTS
 """Behind the fields: times from which commands are allowed, by node and command; times of the last four activates of
-each rank; banks; slots of requests; a ring of times at which reads end."""
-BANK_FIELDS = 16
+each rank; lists of banks; banks; slots of requests; a ring of times at which reads end."""
 (
-    Q_ROW, Q_ACTIVE, Q_HEAD, Q_TAIL, Q_HIT, Q_MISS, Q_LIVE_AT, Q_HEAD_W, Q_TAIL_W, Q_HIT_W, Q_MISS_W, Q_LIVE_AT_W,
-    Q_ACTIVE_AT, Q_LIVE, Q_LIVE_W, Q_ACTIVES,
-) = range(BANK_FIELDS)  # fmt: skip
+    Q_ROW, Q_ACTIVE, Q_HEAD, Q_TAIL, Q_HIT, Q_MISS, Q_HEAD_W, Q_TAIL_W, Q_HIT_W, Q_MISS_W, Q_PLACE,
+) = range(11)  # fmt: skip
+BANK_FIELDS = Q_PLACE + LISTS
 """Open row (negative: none), request that opened it and still waits for its data; per mode (reads, writes): first and
-last request, first one that hits the open row and first one that does not, place in the list of banks with requests.
-Q_LIVE, Q_LIVE_W and Q_ACTIVES are no fields of a bank: they hold the lists themselves, one entry in each bank."""
+last request, first one that hits the open row and first one that does not; place in each list (negative: not in it)."""
 MODE_FIELDS = Q_HEAD_W - Q_HEAD
 SLOT_FIELDS = 8
 (S_ROW, S_COLUMN, S_SEQUENCE, S_ARRIVAL, S_NEXT, S_PREVIOUS, S_WRITE, S_COUNTED) = range(SLOT_FIELDS)

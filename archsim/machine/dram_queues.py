@@ -9,24 +9,32 @@ from __future__ import annotations
 from archsim.machine.dram_layout import (
     BANK_FIELDS,
     H_BANK,
+    H_BANKS,
+    H_HIGH,
+    H_LISTS,
     H_READS,
     H_SLOT,
+    K_ACTIVE,
     K_COALESCED,
     K_FLOOR,
     K_FORWARDED,
     K_FREE,
     K_LATENCY,
-    K_LIVE_READ,
+    K_MODE,
     K_READS,
     K_SEQUENCE,
     K_STALE,
     K_WRITES,
+    L_CLOSE,
+    L_COLUMN,
+    L_OPEN,
     MODE_FIELDS,
+    MODE_LISTS,
+    Q_ACTIVE,
     Q_HEAD,
     Q_HIT,
-    Q_LIVE,
-    Q_LIVE_AT,
     Q_MISS,
+    Q_PLACE,
     Q_ROW,
     Q_TAIL,
     S_ARRIVAL,
@@ -87,17 +95,14 @@ def put(h, k, bank, row, column, write, arrival):
         k[slots + last * SLOT_FIELDS + S_NEXT] = s
     else:
         k[m + Q_HEAD] = s
-        place = k[K_LIVE_READ + write]
-        k[h[H_BANK] + place * BANK_FIELDS + Q_LIVE + write] = bank
-        k[m + Q_LIVE_AT] = place
-        k[K_LIVE_READ + write] = place + 1
-    if k[q + Q_ROW] == row:
-        if k[m + Q_HIT] < 0:
-            k[m + Q_HIT] = s
-    elif k[m + Q_MISS] < 0:
-        k[m + Q_MISS] = s
     k[K_FLOOR] = max(k[K_FLOOR], arrival + 1)
-    k[K_STALE] = 1
+    first = Q_HIT if k[q + Q_ROW] == row else Q_MISS
+    if k[m + first] < 0:
+        k[m + first] = s
+        list_mode(h, k, bank, write)
+        k[K_STALE] |= write == k[K_MODE]
+    # reads and writes may take turns
+    k[K_STALE] |= k[K_MODE] != write and (write == 0 or k[K_WRITES] > h[H_HIGH])
     return QUEUED
 
 
@@ -111,10 +116,11 @@ def take_out(h, k, bank, s):
     q = h[H_BANK] + bank * BANK_FIELDS
     m = q + write * MODE_FIELDS
     before, after = k[at + S_PREVIOUS], k[at + S_NEXT]
-    if k[m + Q_HIT] == s:
-        k[m + Q_HIT] = _next_of(k, slots, after, k[q + Q_ROW], 1)
-    elif k[m + Q_MISS] == s:
-        k[m + Q_MISS] = _next_of(k, slots, after, k[q + Q_ROW], 0)
+    first = Q_HIT if k[m + Q_HIT] == s else Q_MISS
+    if k[m + first] == s:
+        k[m + first] = _next_of(k, slots, after, k[q + Q_ROW], first == Q_HIT)
+        if k[m + first] < 0:
+            list_mode(h, k, bank, write)
     if before >= 0:
         k[slots + before * SLOT_FIELDS + S_NEXT] = after
     else:
@@ -123,20 +129,12 @@ def take_out(h, k, bank, s):
         k[slots + after * SLOT_FIELDS + S_PREVIOUS] = before
     else:
         k[m + Q_TAIL] = before
-    if k[m + Q_HEAD] < 0:
-        # the last of the banks with requests takes this one's place
-        count = k[K_LIVE_READ + write] - 1
-        k[K_LIVE_READ + write] = count
-        lists = h[H_BANK] + Q_LIVE + write
-        moved, place = k[lists + count * BANK_FIELDS], k[m + Q_LIVE_AT]
-        k[lists + place * BANK_FIELDS] = moved
-        k[h[H_BANK] + moved * BANK_FIELDS + write * MODE_FIELDS + Q_LIVE_AT] = place
 
 
 @njit
 def _next_of(k, slots, s, row, hit):
-    """The first request from `s` on that hits a row (or, where `hit` is 0, does not); -1 if there is none."""
-    while s >= 0 and (k[slots + s * SLOT_FIELDS + S_ROW] == row) != (hit == 1):
+    """The first request from `s` on that hits a row (or, unless `hit`, does not); -1 if there is none."""
+    while s >= 0 and (k[slots + s * SLOT_FIELDS + S_ROW] == row) != hit:
         s = k[slots + s * SLOT_FIELDS + S_NEXT]
     return s
 
@@ -148,5 +146,59 @@ def set_row(h, k, bank, row):
     k[q + Q_ROW] = row
     for m in range(q, q + 2 * MODE_FIELDS, MODE_FIELDS):
         head = k[m + Q_HEAD]
-        k[m + Q_HIT] = _next_of(k, h[H_SLOT], head, row, 1)
-        k[m + Q_MISS] = _next_of(k, h[H_SLOT], head, row, 0)
+        k[m + Q_HIT] = _next_of(k, h[H_SLOT], head, row, True)
+        k[m + Q_MISS] = _next_of(k, h[H_SLOT], head, row, False)
+    list_bank(h, k, bank)
+
+
+# -- lists of banks by what they wait for
+
+
+@njit
+def list_bank(h, k, bank):
+    """Put a bank in the lists where it belongs now, and in no others."""
+    list_mode(h, k, bank, 0)
+    list_mode(h, k, bank, 1)
+
+
+@njit
+def list_mode(h, k, bank, mode):
+    """As list_bank, for reads (0) or writes (1)."""
+    q = h[H_BANK] + bank * BANK_FIELDS
+    m = q + mode * MODE_FIELDS
+    lists = mode * MODE_LISTS
+    closed, missed = k[q + Q_ROW] < 0, k[m + Q_MISS] >= 0
+    _keep(h, k, lists + L_OPEN, bank, closed and missed)
+    _keep(h, k, lists + L_CLOSE, bank, not closed and missed and k[q + Q_ACTIVE] < 0)
+    _keep(h, k, lists + L_COLUMN, bank, k[m + Q_HIT] >= 0)
+
+
+@njit
+def _keep(h, k, kind, bank, belongs):
+    if belongs != (k[h[H_BANK] + bank * BANK_FIELDS + Q_PLACE + kind] >= 0):
+        if belongs:
+            add(h, k, kind, bank)
+        else:
+            remove(h, k, kind, bank)
+
+
+@njit
+def add(h, k, kind, bank):
+    """Put a bank in a list."""
+    count = k[K_ACTIVE + kind]
+    k[h[H_LISTS] + kind * h[H_BANKS] + count] = bank
+    k[h[H_BANK] + bank * BANK_FIELDS + Q_PLACE + kind] = count
+    k[K_ACTIVE + kind] = count + 1
+
+
+@njit
+def remove(h, k, kind, bank):
+    """Take a bank out of a list: the last one takes its place."""
+    places = h[H_BANK] + Q_PLACE + kind
+    count, place = k[K_ACTIVE + kind] - 1, k[places + bank * BANK_FIELDS]
+    begin = h[H_LISTS] + kind * h[H_BANKS]
+    moved = k[begin + count]
+    k[begin + place] = moved
+    k[places + moved * BANK_FIELDS] = place
+    k[places + bank * BANK_FIELDS] = -1
+    k[K_ACTIVE + kind] = count

@@ -23,6 +23,7 @@ from archsim.machine.dram_layout import (
     H_HASH_COUNT,
     H_HASHES,
     H_INTERLEAVE_SHIFT,
+    H_READS,
     H_SEGMENT_COUNT,
     H_SEGMENTS,
     H_STRIDE,
@@ -32,6 +33,7 @@ from archsim.machine.dram_layout import (
     K_DONE_TAIL,
     K_LAST,
     K_PICK_TIME,
+    K_READS,
     K_STALE,
     SEGMENT_FIELDS,
 )
@@ -105,6 +107,7 @@ def serve(head, addresses, writes, period, step, count, until, window, sends, so
         z[Z_CLOCK], z[Z_SENT], z[Z_ENDED], z[Z_FLYING], z[Z_FORWARDED], z[Z_LAST],
     )  # fmt: skip
     rounds, inside, located = sent // period, sent % period, False
+    blocked = False
     while sent < until:
         more = sends
         full = False
@@ -113,8 +116,13 @@ def serve(head, addresses, writes, period, step, count, until, window, sends, so
                 locate(h, where[inside] + rounds * step, place)
                 located = True
             k = block_of(h, place[A_CHANNEL])
+            if blocked and k[K_READS + write[inside]] == h[H_READS + write[inside]]:
+                # nothing has left the queue since
+                full = True
+                break
             outcome = put(h, k, place[A_BANK], place[A_ROW], place[A_COLUMN], write[inside], clock)
-            if outcome == FULL:
+            blocked = outcome == FULL
+            if blocked:
                 full = True
                 break
             located = False

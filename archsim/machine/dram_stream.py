@@ -146,7 +146,7 @@ def _key(controllers: Controllers, source: np.ndarray, rows: int, sent: int) -> 
         parts += [int(block[field]) for field in (at.K_MODE, at.K_REF_LEFT, at.K_REF_BANK, at.K_ACT2)]
         parts += [int(block[at.K_REF_DUE]) - clock, int(block[at.K_DEADLINE]) - clock if block[at.K_ACT2] >= 0 else 0]
         arrays.append(np.maximum(block[head[at.H_READY] : head[at.H_HISTORY]] - clock, 0))
-        for ring in block[head[at.H_HISTORY] : head[at.H_BANK]].reshape(-1, at.COMMAND_SLOTS):
+        for ring in block[head[at.H_HISTORY] : head[at.H_LISTS]].reshape(-1, at.COMMAND_SLOTS):
             # what lies further back than any window says nothing
             arrays.append(np.maximum(np.roll(ring[:4], -int(ring[4])) - clock, -(1 << 20)))
         ends = np.arange(block[at.K_DONE_HEAD], block[at.K_DONE_TAIL]) & at.DONE_SLOTS - 1
@@ -199,7 +199,7 @@ def _skip(
     blocks[:, at.K_STALE] = 1
     blocks[:, head[at.H_READY] : head[at.H_HISTORY]] += time
     for block in blocks:
-        history = block[head[at.H_HISTORY] : head[at.H_BANK]].reshape(-1, at.COMMAND_SLOTS)
+        history = block[head[at.H_HISTORY] : head[at.H_LISTS]].reshape(-1, at.COMMAND_SLOTS)
         history[:, :4][history[:, :4] > NEVER] += time
         banks = block[head[at.H_BANK] : head[at.H_SLOT]].reshape(-1, at.BANK_FIELDS)
         banks[banks[:, at.Q_ROW] >= 0, at.Q_ROW] += further * rows
