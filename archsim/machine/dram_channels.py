@@ -155,7 +155,7 @@ class Controllers:
         head[at.H_READY] = at.K_FIRST
         head[at.H_HISTORY] = head[at.H_READY] + nodes * at.COMMAND_SLOTS
         head[at.H_LISTS] = head[at.H_HISTORY] + self.ranks * at.COMMAND_SLOTS
-        head[at.H_BANK] = head[at.H_LISTS] + self.banks * at.LISTS
+        head[at.H_BANK] = head[at.H_LISTS] + self.banks * at.LISTS * at.LINK_FIELDS
         head[at.H_SLOT] = head[at.H_BANK] + self.banks * at.BANK_FIELDS
         head[at.H_DONE] = head[at.H_SLOT] + slots * at.SLOT_FIELDS
         head[at.H_STRIDE] = head[at.H_DONE] + 2 * at.DONE_SLOTS
@@ -217,6 +217,7 @@ class Controllers:
         block[at.K_BUS_ROW] = block[at.K_BUS_COLUMN] = block[at.K_FLOOR] = 1
         history = block[head[at.H_HISTORY] : head[at.H_LISTS]].reshape(-1, at.COMMAND_SLOTS)
         history[:, :4] = NEVER
+        block[at.K_LIST_FIRST : at.K_FIRST] = block[head[at.H_LISTS] : head[at.H_BANK]] = -1
         banks = block[head[at.H_BANK] : head[at.H_SLOT]].reshape(-1, at.BANK_FIELDS)
         banks[:] = -1
         slots = block[head[at.H_SLOT] : head[at.H_DONE]].reshape(-1, at.SLOT_FIELDS)

@@ -29,6 +29,7 @@ from archsim.machine.dram_layout import (
     H_TRACE_LIMIT,
     H_WCK,
     K_ACT2,
+    K_ACTIVE,
     K_BUS_COLUMN,
     K_BUS_ROW,
     K_CONFLICTS,
@@ -72,7 +73,7 @@ from archsim.machine.dram_layout import (
     TRACE_FIELDS,
     WR,
 )
-from archsim.machine.dram_queues import add, list_bank, remove, set_row, take_out
+from archsim.machine.dram_queues import enlist, list_bank, set_row, take_out
 from archsim.machine.dram_times import bind, ready
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
@@ -110,7 +111,7 @@ def perform(h, k, channel):
         if h[H_AAD]:
             k[K_ACT2], k[K_DEADLINE] = bank, tick + h[H_AAD]
         else:
-            add(h, k, L_ACTIVE, bank)
+            _wait_for_data(h, k, bank)
     elif command == PRE:
         set_row(h, k, bank, -1)
     elif command == PREA:
@@ -126,12 +127,18 @@ def perform(h, k, channel):
 
 
 @njit
+def _wait_for_data(h, k, bank):
+    """A row is open: its request waits for its column command before all others."""
+    k[K_ACTIVE] += 1
+    enlist(h, k, L_ACTIVE, bank, k[h[H_BANK] + bank * BANK_FIELDS + Q_ACTIVE])
+
+
+@njit
 def _second_half(h, k, channel, tick):
     bank = k[K_ACT2]
     k[K_ACT2] = -1
     k[K_N_ACT2] += 1
-    # its request waits for its column command before all others
-    add(h, k, L_ACTIVE, bank)
+    _wait_for_data(h, k, bank)
     k[K_BUS_ROW] = k[K_BUS_COLUMN] = k[K_FLOOR] = tick + 1
     if h[H_TRACE]:
         note(h, channel, ACT2, bank, tick, 0)
@@ -157,7 +164,8 @@ def _transfer(h, k, channel, command, bank, s, tick):
         k[K_HITS] += 1
     if k[q + Q_ACTIVE] == s:
         k[q + Q_ACTIVE] = -1
-        remove(h, k, L_ACTIVE, bank)
+        k[K_ACTIVE] -= 1
+        enlist(h, k, L_ACTIVE, bank, -1)
         list_bank(h, k, bank)
     else:
         take_out(h, k, bank, s)

@@ -29,11 +29,11 @@ from archsim.machine.dram_layout import (
     H_SLOT,
     H_SPLIT,
     K_ACT2,
-    K_ACTIVE,
     K_BUS_COLUMN,
     K_BUS_ROW,
     K_DEADLINE,
     K_FLOOR,
+    K_LIST_FIRST,
     K_MODE,
     K_PICK,
     K_PICK_BANK,
@@ -46,16 +46,18 @@ from archsim.machine.dram_layout import (
     K_ROW_TIME,
     K_STALE,
     K_WRITES,
+    L_ACTIVE,
     L_CLOSE,
     L_COLUMN,
+    L_NEXT,
     L_OPEN,
-    MODE_FIELDS,
+    L_SEQUENCE,
+    L_SLOT,
+    LINK_FIELDS,
     MODE_LISTS,
     PRE,
     PREA,
     Q_ACTIVE,
-    Q_HIT,
-    Q_MISS,
     Q_ROW,
     RD,
     REF,
@@ -95,10 +97,13 @@ def decide(h, k):
     row_floor = max(k[K_FLOOR], k[K_BUS_ROW])
     first = min(column_floor, row_floor)
     soonest_row, pick, pick_bank, pick_slot = INFINITY, -1, -1, -1
-    key, bank = _first_active(h, k, path, column_floor, edge, first)
+    key, slots = NOTHING, h[H_SLOT]
+    # a request whose row was opened for it
+    time, bank = _first_active(h, k, path, column_floor, edge)
     if bank >= 0:
         pick_bank, pick_slot = bank, k[banks + bank * BANK_FIELDS + Q_ACTIVE]
-        pick = RD + k[h[H_SLOT] + pick_slot * SLOT_FIELDS + S_WRITE]
+        at = slots + pick_slot * SLOT_FIELDS
+        key, pick = (time - first) << TIME_SHIFT | k[at + S_SEQUENCE], RD + k[at + S_WRITE]
     reserved = -1
     if k[K_REF_LEFT] > 0:
         soonest_row, command, bank = _refresh_command(h, k, row_floor)
@@ -110,25 +115,31 @@ def decide(h, k):
     if k[K_REF_LEFT] == 0 or h[H_PER_BANK]:
         mode, halves = k[K_MODE], k[K_ACT2]
         lists = mode * MODE_LISTS
-        miss = Q_MISS + mode * MODE_FIELDS
+        kind, limit = lists + L_COLUMN, first + (key >> TIME_SHIFT)
+        bank = -1
+        if k[K_LIST_FIRST + kind] >= 0:
+            time, bank = _first_of(h, k, path, kind, RD + mode, column_floor, edge, halves, limit)
+        if bank >= 0:
+            own = (time - first) << TIME_SHIFT | COLUMN_CLASS << ORDER_BITS | _link(h, k, kind, bank, L_SEQUENCE)
+            if own < key:
+                key, pick, pick_bank, pick_slot = own, RD + mode, bank, _link(h, k, kind, bank, L_SLOT)
         row_class = (COLUMN_CLASS + h[H_SPLIT]) << ORDER_BITS
-        if k[K_ACTIVE + lists + L_COLUMN]:
-            hit = Q_HIT + mode * MODE_FIELDS
-            offset = (COLUMN_CLASS << ORDER_BITS) - (first << TIME_SHIFT)
-            own, bank = _first_of(h, k, path, lists + L_COLUMN, RD + mode, hit, column_floor, edge, halves, offset)
-            if own < key:
-                key, pick, pick_bank, pick_slot = own, RD + mode, bank, k[banks + bank * BANK_FIELDS + hit]
-        offset = row_class - (first << TIME_SHIFT)
-        if k[K_ACTIVE + lists + L_CLOSE] and not _later(h, k, PRE, row_floor, first, key):
-            own, bank = _first_of(h, k, path, lists + L_CLOSE, PRE, miss, row_floor, 0, halves, offset)
-            soonest_row = min(soonest_row, first + (own >> TIME_SHIFT))
-            if own < key:
-                key, pick, pick_bank, pick_slot = own, PRE, bank, k[banks + bank * BANK_FIELDS + miss]
-        if k[K_ACTIVE + lists + L_OPEN] and halves < 0 and not _later(h, k, ACT, row_floor, first, key):
-            own, bank = _first_of(h, k, path, lists + L_OPEN, ACT, miss, row_floor, edge, reserved, offset)
-            soonest_row = min(soonest_row, first + (own >> TIME_SHIFT))
-            if own < key:
-                key, pick, pick_bank, pick_slot = own, ACT, bank, k[banks + bank * BANK_FIELDS + miss]
+        if k[K_LIST_FIRST + lists + L_CLOSE] >= 0:
+            kind, limit = lists + L_CLOSE, first + (key >> TIME_SHIFT)
+            time, bank = _first_of(h, k, path, kind, PRE, row_floor, 0, halves, limit)
+            if bank >= 0:
+                soonest_row = min(soonest_row, time)
+                own = (time - first) << TIME_SHIFT | row_class | _link(h, k, kind, bank, L_SEQUENCE)
+                if own < key:
+                    key, pick, pick_bank, pick_slot = own, PRE, bank, _link(h, k, kind, bank, L_SLOT)
+        if k[K_LIST_FIRST + lists + L_OPEN] >= 0 and halves < 0:
+            kind, limit = lists + L_OPEN, first + (key >> TIME_SHIFT)
+            time, bank = _first_of(h, k, path, kind, ACT, row_floor, edge, reserved, limit)
+            if bank >= 0:
+                soonest_row = min(soonest_row, time)
+                own = (time - first) << TIME_SHIFT | row_class | _link(h, k, kind, bank, L_SEQUENCE)
+                if own < key:
+                    key, pick, pick_bank, pick_slot = own, ACT, bank, _link(h, k, kind, bank, L_SLOT)
     best = first + (key >> TIME_SHIFT) if pick >= 0 else INFINITY
     if k[K_ACT2] >= 0 and (best > row_floor or row_floor >= k[K_DEADLINE]):
         # an activate's second half goes where nothing else does, or when it must
@@ -141,47 +152,42 @@ def decide(h, k):
 
 
 @njit
-def _first_active(h, k, path, floor, edge, first):
-    """Of requests whose row was opened for them, the one that goes first: its key and its bank."""
-    slots = h[H_SLOT]
-    key, chosen = NOTHING, -1
-    for i in range(h[H_LISTS], h[H_LISTS] + k[K_ACTIVE]):
-        bank = k[i]
-        at = slots + k[h[H_BANK] + bank * BANK_FIELDS + Q_ACTIVE] * SLOT_FIELDS
-        time = max(ready(k, path, bank, RD + k[at + S_WRITE]), floor) | edge
-        own = (time - first) << TIME_SHIFT | k[at + S_SEQUENCE]
-        if own < key:
-            key, chosen = own, bank
-    return key, chosen
+def _first_active(h, k, path, floor, edge):
+    """Of requests whose row was opened for them, the one that goes first: its tick and its bank (-1: none)."""
+    best, chosen = INFINITY, -1
+    bank = k[K_LIST_FIRST + L_ACTIVE]
+    while bank >= 0 and best > floor:
+        write = k[h[H_SLOT] + _link(h, k, L_ACTIVE, bank, L_SLOT) * SLOT_FIELDS + S_WRITE]
+        time = max(ready(k, path, bank, RD + write), floor) | edge
+        if time < best:
+            best, chosen = time, bank
+        bank = _link(h, k, L_ACTIVE, bank, L_NEXT)
+    return best, chosen
 
 
 @njit
-def _first_of(h, k, path, kind, command, field, floor, edge, without, offset):
-    """Of a list of banks, but for one, the one whose command goes first: its key and the bank.
-
-    Args:
-        field: of the bank, where the request stands that wants the command.
-        offset: class of the command, less the first tick.
-    """
-    slots, fields = h[H_SLOT], h[H_BANK] + field
-    key, chosen = NOTHING, -1
-    begin = h[H_LISTS] + kind * h[H_BANKS]
-    for i in range(begin, begin + k[K_ACTIVE + kind]):
-        bank = k[i]
-        time = max(ready(k, path, bank, command), floor) | edge
-        own = (time << TIME_SHIFT) + offset + k[slots + k[fields + bank * BANK_FIELDS] * SLOT_FIELDS + S_SEQUENCE]
-        if own < key and bank != without:
-            key, chosen = own, bank
-    return key, chosen
+def _first_of(h, k, path, kind, command, floor, edge, without, limit):
+    """Of a list of banks, but for one, whose command goes first, if not after a tick: when, and its bank (-1: none)."""
+    # the list is in order of age: who can go as soon as any rank allows goes before all that follow
+    soonest = k[h[H_READY] + command]
+    for at in range(1, h[H_RANKS]):
+        soonest = min(soonest, k[h[H_READY] + at * COMMAND_SLOTS + command])
+    soonest = max(soonest, floor) | edge
+    best, chosen = limit + 1, -1
+    bank = k[K_LIST_FIRST + kind]
+    while bank >= 0 and best > soonest:
+        if bank != without:
+            time = max(ready(k, path, bank, command), floor) | edge
+            if time < best:
+                best, chosen = time, bank
+        bank = _link(h, k, kind, bank, L_NEXT)
+    return best, chosen
 
 
 @njit
-def _later(h, k, command, floor, first, key):
-    """Whether all ranks allow a command only after the tick of the choice so far."""
-    time = INFINITY
-    for at in range(h[H_READY] + command, h[H_READY] + h[H_RANKS] * COMMAND_SLOTS, COMMAND_SLOTS):
-        time = min(time, k[at])
-    return max(time, floor) - first > key >> TIME_SHIFT
+def _link(h, k, kind, bank, field):
+    """A field of a bank in a list."""
+    return k[h[H_LISTS] + (kind * h[H_BANKS] + bank) * LINK_FIELDS + field]
 
 
 @njit

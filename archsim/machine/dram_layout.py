@@ -53,19 +53,25 @@ HEAD_SIZE = H_CHIP + 24
 ) = range(45)  # fmt: skip
 LISTS = 7
 (L_ACTIVE, L_OPEN, L_CLOSE, L_COLUMN, L_OPEN_W, L_CLOSE_W, L_COLUMN_W) = range(LISTS)
-"""Lists of banks by what they wait for, in no order: the column command of the request that opened the row; and per
-mode (reads, writes) an activate, a precharge, a column command to the open row. K_ACTIVE counts the first list's banks,
-the words after it the others'."""
+"""Lists of banks by what they wait for: the column command of the request that opened the row (K_ACTIVE counts them);
+and per mode (reads, writes) an activate, a precharge, a column command to the open row. The bank whose request came
+first is the first of its list."""
 MODE_LISTS = L_OPEN_W - L_OPEN
-K_FIRST = K_ACTIVE + LISTS
+K_LIST_FIRST = K_ACTIVE + 1
+K_LIST_LAST = K_LIST_FIRST + LISTS
+K_FIRST = K_LIST_LAST + LISTS
+LINK_FIELDS = 4
+(L_SLOT, L_SEQUENCE, L_NEXT, L_PREVIOUS) = range(LINK_FIELDS)
+"""A bank in a list: the request it waits for (negative: it is not in the list) and that one's place in time, the banks
+after and before it."""
 """Behind the fields: times from which commands are allowed, by node and command; times of the last four activates of
 each rank; lists of banks; banks; slots of requests; a ring of times at which reads end."""
+BANK_FIELDS = 10
 (
-    Q_ROW, Q_ACTIVE, Q_HEAD, Q_TAIL, Q_HIT, Q_MISS, Q_HEAD_W, Q_TAIL_W, Q_HIT_W, Q_MISS_W, Q_PLACE,
-) = range(11)  # fmt: skip
-BANK_FIELDS = Q_PLACE + LISTS
+    Q_ROW, Q_ACTIVE, Q_HEAD, Q_TAIL, Q_HIT, Q_MISS, Q_HEAD_W, Q_TAIL_W, Q_HIT_W, Q_MISS_W,
+) = range(BANK_FIELDS)  # fmt: skip
 """Open row (negative: none), request that opened it and still waits for its data; per mode (reads, writes): first and
-last request, first one that hits the open row and first one that does not; place in each list (negative: not in it)."""
+last request, first one that hits the open row and first one that does not."""
 MODE_FIELDS = Q_HEAD_W - Q_HEAD
 SLOT_FIELDS = 8
 (S_ROW, S_COLUMN, S_SEQUENCE, S_ARRIVAL, S_NEXT, S_PREVIOUS, S_WRITE, S_COUNTED) = range(SLOT_FIELDS)

@@ -14,12 +14,13 @@ from archsim.machine.dram_layout import (
     H_LISTS,
     H_READS,
     H_SLOT,
-    K_ACTIVE,
     K_COALESCED,
     K_FLOOR,
     K_FORWARDED,
     K_FREE,
     K_LATENCY,
+    K_LIST_FIRST,
+    K_LIST_LAST,
     K_MODE,
     K_READS,
     K_SEQUENCE,
@@ -27,14 +28,18 @@ from archsim.machine.dram_layout import (
     K_WRITES,
     L_CLOSE,
     L_COLUMN,
+    L_NEXT,
     L_OPEN,
+    L_PREVIOUS,
+    L_SEQUENCE,
+    L_SLOT,
+    LINK_FIELDS,
     MODE_FIELDS,
     MODE_LISTS,
     Q_ACTIVE,
     Q_HEAD,
     Q_HIT,
     Q_MISS,
-    Q_PLACE,
     Q_ROW,
     Q_TAIL,
     S_ARRIVAL,
@@ -116,11 +121,12 @@ def take_out(h, k, bank, s):
     q = h[H_BANK] + bank * BANK_FIELDS
     m = q + write * MODE_FIELDS
     before, after = k[at + S_PREVIOUS], k[at + S_NEXT]
-    first = Q_HIT if k[m + Q_HIT] == s else Q_MISS
-    if k[m + first] == s:
-        k[m + first] = _next_of(k, slots, after, k[q + Q_ROW], first == Q_HIT)
-        if k[m + first] < 0:
-            list_mode(h, k, bank, write)
+    if k[m + Q_HIT] == s:
+        k[m + Q_HIT] = _next_of(k, slots, after, k[q + Q_ROW], True)
+        enlist(h, k, write * MODE_LISTS + L_COLUMN, bank, k[m + Q_HIT])
+    elif k[m + Q_MISS] == s:
+        k[m + Q_MISS] = _next_of(k, slots, after, k[q + Q_ROW], False)
+        list_mode(h, k, bank, write)
     if before >= 0:
         k[slots + before * SLOT_FIELDS + S_NEXT] = after
     else:
@@ -167,38 +173,39 @@ def list_mode(h, k, bank, mode):
     q = h[H_BANK] + bank * BANK_FIELDS
     m = q + mode * MODE_FIELDS
     lists = mode * MODE_LISTS
-    closed, missed = k[q + Q_ROW] < 0, k[m + Q_MISS] >= 0
-    _keep(h, k, lists + L_OPEN, bank, closed and missed)
-    _keep(h, k, lists + L_CLOSE, bank, not closed and missed and k[q + Q_ACTIVE] < 0)
-    _keep(h, k, lists + L_COLUMN, bank, k[m + Q_HIT] >= 0)
+    closed, miss = k[q + Q_ROW] < 0, k[m + Q_MISS]
+    enlist(h, k, lists + L_OPEN, bank, miss if closed else -1)
+    enlist(h, k, lists + L_CLOSE, bank, miss if not closed and k[q + Q_ACTIVE] < 0 else -1)
+    enlist(h, k, lists + L_COLUMN, bank, k[m + Q_HIT])
 
 
 @njit
-def _keep(h, k, kind, bank, belongs):
-    if belongs != (k[h[H_BANK] + bank * BANK_FIELDS + Q_PLACE + kind] >= 0):
-        if belongs:
-            add(h, k, kind, bank)
-        else:
-            remove(h, k, kind, bank)
-
-
-@njit
-def add(h, k, kind, bank):
-    """Put a bank in a list."""
-    count = k[K_ACTIVE + kind]
-    k[h[H_LISTS] + kind * h[H_BANKS] + count] = bank
-    k[h[H_BANK] + bank * BANK_FIELDS + Q_PLACE + kind] = count
-    k[K_ACTIVE + kind] = count + 1
-
-
-@njit
-def remove(h, k, kind, bank):
-    """Take a bank out of a list: the last one takes its place."""
-    places = h[H_BANK] + Q_PLACE + kind
-    count, place = k[K_ACTIVE + kind] - 1, k[places + bank * BANK_FIELDS]
-    begin = h[H_LISTS] + kind * h[H_BANKS]
-    moved = k[begin + count]
-    k[begin + place] = moved
-    k[places + moved * BANK_FIELDS] = place
-    k[places + bank * BANK_FIELDS] = -1
-    k[K_ACTIVE + kind] = count
+def enlist(h, k, kind, bank, s):
+    """Have a bank wait in a list for request `s`; negative: not any more."""
+    links = h[H_LISTS] + kind * h[H_BANKS] * LINK_FIELDS
+    at = links + bank * LINK_FIELDS
+    if k[at + L_SLOT] == s:
+        return
+    if (
+        s >= 0
+        and k[at + L_SLOT] >= 0
+        and k[at + L_NEXT] < 0
+        and k[at + L_SEQUENCE] < k[h[H_SLOT] + s * SLOT_FIELDS + S_SEQUENCE]
+    ):
+        # it stays the last one
+        k[at + L_SLOT], k[at + L_SEQUENCE] = s, k[h[H_SLOT] + s * SLOT_FIELDS + S_SEQUENCE]
+        return
+    if k[at + L_SLOT] >= 0:
+        before, after = k[at + L_PREVIOUS], k[at + L_NEXT]
+        k[links + before * LINK_FIELDS + L_NEXT if before >= 0 else K_LIST_FIRST + kind] = after
+        k[links + after * LINK_FIELDS + L_PREVIOUS if after >= 0 else K_LIST_LAST + kind] = before
+    k[at + L_SLOT] = s
+    if s >= 0:
+        sequence = k[h[H_SLOT] + s * SLOT_FIELDS + S_SEQUENCE]
+        # most often it is among the last
+        before, after = k[K_LIST_LAST + kind], -1
+        while before >= 0 and k[links + before * LINK_FIELDS + L_SEQUENCE] > sequence:
+            before, after = k[links + before * LINK_FIELDS + L_PREVIOUS], before
+        k[at + L_SEQUENCE], k[at + L_NEXT], k[at + L_PREVIOUS] = sequence, after, before
+        k[links + before * LINK_FIELDS + L_NEXT if before >= 0 else K_LIST_FIRST + kind] = bank
+        k[links + after * LINK_FIELDS + L_PREVIOUS if after >= 0 else K_LIST_LAST + kind] = bank

@@ -47,7 +47,8 @@ def bind(h, k, command, bank, tick):
         if h[i + R_KIND] == WINDOW:
             _window(h, k, at, h[i + R_FOLLOWING], h[i + R_LATENCY], tick)
         else:
-            _siblings(h, k, at, h[i + R_LEVEL], h[i + R_FOLLOWING], tick + h[i + R_LATENCY])
+            level = h[i + R_LEVEL]
+            _siblings(h, k, at, path[p], level, h[i + R_FOLLOWING], tick + h[i + R_LATENCY])
 
 
 @njit
@@ -62,11 +63,15 @@ def _window(h, k, at, following, latency, tick):
 
 
 @njit
-def _siblings(h, k, at, level, following, time):
-    """In all nodes of the same parent, but not in the one at `at`."""
-    count = h[H_STACKS_PER_RANK] if level else h[H_RANKS_PER_HALF]
-    node = (at - h[H_READY]) // COMMAND_SLOTS - level * h[H_RANKS]
-    first = at - node % count * COMMAND_SLOTS
+def _siblings(h, k, at, rank, level, following, time):
+    """In all nodes of the same parent, but not in the one at `at`; `rank` is where the times of its rank begin."""
+    node = (rank - h[H_READY]) // COMMAND_SLOTS
+    if level:
+        count = h[H_STACKS_PER_RANK]
+        first = h[H_READY] + (h[H_RANKS] + node * count) * COMMAND_SLOTS
+    else:
+        count = h[H_RANKS_PER_HALF]
+        first = rank - node % count * COMMAND_SLOTS
     for other in range(first, first + count * COMMAND_SLOTS, COMMAND_SLOTS):
         if other != at:
             k[other + following] = max(k[other + following], time)
