@@ -76,7 +76,7 @@ from archsim.machine.dram_layout import (
 from archsim.machine.dram_queues import enlist, list_bank, set_row, take_out
 from archsim.machine.dram_times import bind, ready
 from archsim.machine.host import pointer_int64
-from archsim.machine.jit import njit
+from archsim.machine.jit import njit, njit_inline
 
 BY_ITSELF = -2
 """In a trace, the row of a precharge that took no command."""
@@ -84,7 +84,7 @@ FALLS_DUE = 16
 """No command: the time at which a refresh falls due, and has to be thought of."""
 
 
-@njit
+@njit_inline
 def perform(h, k, channel):
     """Give the command that decide() chose; how many writes ended with it."""
     command, bank, s, tick = k[K_PICK], k[K_PICK_BANK], k[K_PICK_SLOT], k[K_PICK_TIME]
@@ -145,7 +145,7 @@ def _second_half(h, k, channel, tick):
     return 0
 
 
-@njit
+@njit_inline
 def _transfer(h, k, channel, command, bank, s, tick):
     """A read or write; 1 if it is a write, which ends here."""
     at = h[H_SLOT] + s * SLOT_FIELDS
@@ -192,7 +192,7 @@ def _transfer(h, k, channel, command, bank, s, tick):
     return 0
 
 
-@njit
+@njit_inline
 def _give(h, k, channel, command, bank, tick):
     """Put a command on its bus and let the rules follow from it."""
     busy = tick + h[H_BUS + command]

@@ -69,7 +69,7 @@ from archsim.machine.dram_layout import (
 )
 from archsim.machine.dram_times import ready
 from archsim.machine.host import pointer_int64
-from archsim.machine.jit import njit
+from archsim.machine.jit import njit, njit_inline
 from archsim.machine.layout import INFINITY
 
 ORDER_BITS = 38
@@ -151,7 +151,7 @@ def decide(h, k):
     return best
 
 
-@njit
+@njit_inline
 def _first_active(h, k, path, floor, edge):
     """Of requests whose row was opened for them, the one that goes first: its tick and its bank (-1: none)."""
     best, chosen = INFINITY, -1
@@ -165,7 +165,7 @@ def _first_active(h, k, path, floor, edge):
     return best, chosen
 
 
-@njit
+@njit_inline
 def _first_of(h, k, path, kind, command, floor, edge, without, limit):
     """Of a list of banks, but for one, whose command goes first, if not after a tick: when, and its bank (-1: none)."""
     # the list is in order of age: who can go as soon as any rank allows goes before all that follow
@@ -184,13 +184,13 @@ def _first_of(h, k, path, kind, command, floor, edge, without, limit):
     return best, chosen
 
 
-@njit
+@njit_inline
 def _link(h, k, kind, bank, field):
     """A field of a bank in a list."""
     return k[h[H_LISTS] + (kind * h[H_BANKS] + bank) * LINK_FIELDS + field]
 
 
-@njit
+@njit_inline
 def turn(h, k):
     """Whether reads or writes are served: writes from a full queue down to a low one, or while there are no reads."""
     if k[K_MODE] == 0:

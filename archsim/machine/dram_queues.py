@@ -53,7 +53,7 @@ from archsim.machine.dram_layout import (
     SLOT_FIELDS,
     TAG_SHIFT,
 )
-from archsim.machine.jit import njit
+from archsim.machine.jit import njit, njit_inline
 
 FULL, QUEUED, FORWARDED, COALESCED = range(4)
 
@@ -137,7 +137,7 @@ def take_out(h, k, bank, s):
         k[m + Q_TAIL] = before
 
 
-@njit
+@njit_inline
 def _next_of(k, slots, s, row, hit):
     """The first request from `s` on that hits a row (or, unless `hit`, does not); -1 if there is none."""
     while s >= 0 and (k[slots + s * SLOT_FIELDS + S_ROW] == row) != hit:
@@ -167,7 +167,7 @@ def list_bank(h, k, bank):
     list_mode(h, k, bank, 1)
 
 
-@njit
+@njit_inline
 def list_mode(h, k, bank, mode):
     """As list_bank, for reads (0) or writes (1)."""
     q = h[H_BANK] + bank * BANK_FIELDS

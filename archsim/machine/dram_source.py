@@ -39,11 +39,11 @@ from archsim.machine.dram_layout import (
 )
 from archsim.machine.dram_queues import COALESCED, FORWARDED, FULL, put
 from archsim.machine.host import pointer_int64
-from archsim.machine.jit import njit
+from archsim.machine.jit import njit, njit_inline
 from archsim.machine.layout import INFINITY
 
 
-@njit
+@njit_inline
 def block_of(h, channel):
     """A channel's block."""
     return pointer_int64(h[H_BLOCKS] + channel * h[H_STRIDE] * 8)

@@ -20,11 +20,11 @@ from archsim.machine.dram_layout import (
     WINDOW,
 )
 from archsim.machine.host import pointer_int64
-from archsim.machine.jit import njit
+from archsim.machine.jit import njit, njit_inline
 from archsim.machine.layout import NEVER
 
 
-@njit
+@njit_inline
 def ready(k, path, bank, command):
     """First tick at which the device's rules allow a command to a bank."""
     p = bank * 4
@@ -33,7 +33,7 @@ def ready(k, path, bank, command):
     )
 
 
-@njit
+@njit_inline
 def bind(h, k, command, bank, tick):
     """Move the times from which other commands are allowed."""
     path = pointer_int64(h[H_PATH])

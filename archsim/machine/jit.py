@@ -46,6 +46,11 @@ def njit(function: F) -> F:
     return _cached(numba.njit(cache=False, nogil=True, error_model="numpy"), function)
 
 
+def njit_inline(function: F) -> F:
+    """As njit, and always a part of whoever calls it: for the steps of a hot loop, where calls would cost more."""
+    return _cached(numba.njit(cache=False, nogil=True, error_model="numpy", forceinline=True), function)
+
+
 def _cached(decorate: Callable[[Any], Any], function: Any) -> Any:
     dispatcher = decorate(function)
     _enable(dispatcher)
