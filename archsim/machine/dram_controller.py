@@ -229,7 +229,7 @@ def _refresh_command(h, k, floor):
 # -- commands go
 
 
-@njit
+@njit_inline
 def advance(h, k, channel, clock):
     """Give all commands of a channel up to a tick, of which there is at least one; how many writes ended with them.
 

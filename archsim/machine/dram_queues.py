@@ -58,7 +58,7 @@ from archsim.machine.jit import njit, njit_inline
 FULL, QUEUED, FORWARDED, COALESCED = range(4)
 
 
-@njit
+@njit_inline
 def put(h, k, bank, row, column, write, arrival):
     """Hand a request to a channel at tick `arrival`; it can be served from the next tick on.
 
@@ -111,7 +111,7 @@ def put(h, k, bank, row, column, write, arrival):
     return QUEUED
 
 
-@njit
+@njit_inline
 def take_out(h, k, bank, s):
     """Remove a request from its queue; its slot stays its own."""
     slots = h[H_SLOT]
@@ -179,7 +179,7 @@ def list_mode(h, k, bank, mode):
     enlist(h, k, lists + L_COLUMN, bank, k[m + Q_HIT])
 
 
-@njit
+@njit_inline
 def enlist(h, k, kind, bank, s):
     """Have a bank wait in a list for request `s`; negative: not any more."""
     links = h[H_LISTS] + kind * h[H_BANKS] * LINK_FIELDS

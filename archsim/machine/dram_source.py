@@ -49,7 +49,7 @@ def block_of(h, channel):
     return pointer_int64(h[H_BLOCKS] + channel * h[H_STRIDE] * 8)
 
 
-@njit
+@njit_inline
 def locate(h, address, place):
     """Where a burst lies: `place` gets channel, bank of the channel, row and column."""
     channel, bank, row, column, index = 0, 0, 0, 0, address >> h[H_TX_SHIFT]
