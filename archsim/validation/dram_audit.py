@@ -13,7 +13,7 @@ import numpy as np
 
 from archsim.design.memory import MemoryDevice
 from archsim.machine.dram_channels import Controllers
-from archsim.machine.dram_controller import BY_ITSELF
+from archsim.machine.dram_commands import BY_ITSELF
 from archsim.machine.dram_layout import ACT, ACT2, CAS, PRE, PREA, RD, REF, REFB, WR
 
 NAMES = {
