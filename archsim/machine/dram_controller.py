@@ -116,13 +116,12 @@ def decide(h, k):
         mode, halves = k[K_MODE], k[K_ACT2]
         lists = mode * MODE_LISTS
         kind, limit = lists + L_COLUMN, first + (key >> TIME_SHIFT)
-        bank = -1
         if k[K_LIST_FIRST + kind] >= 0:
             time, bank = _first_of(h, k, path, kind, RD + mode, column_floor, edge, halves, limit)
-        if bank >= 0:
-            own = (time - first) << TIME_SHIFT | COLUMN_CLASS << ORDER_BITS | _link(h, k, kind, bank, L_SEQUENCE)
-            if own < key:
-                key, pick, pick_bank, pick_slot = own, RD + mode, bank, _link(h, k, kind, bank, L_SLOT)
+            if bank >= 0:
+                own = (time - first) << TIME_SHIFT | COLUMN_CLASS << ORDER_BITS | _link(h, k, kind, bank, L_SEQUENCE)
+                if own < key:
+                    key, pick, pick_bank, pick_slot = own, RD + mode, bank, _link(h, k, kind, bank, L_SLOT)
         row_class = (COLUMN_CLASS + h[H_SPLIT]) << ORDER_BITS
         if k[K_LIST_FIRST + lists + L_CLOSE] >= 0:
             kind, limit = lists + L_CLOSE, first + (key >> TIME_SHIFT)
@@ -147,6 +146,7 @@ def decide(h, k):
     if h[H_REFI] and best >= k[K_REF_DUE]:
         best, pick, pick_bank, pick_slot = k[K_REF_DUE], FALLS_DUE, 0, -1
     k[K_PICK_TIME], k[K_PICK], k[K_PICK_BANK], k[K_PICK_SLOT] = best, pick, pick_bank, pick_slot
+    # advance() only asks whether a row command may go at the tick of the pick: later ones may have been left out
     k[K_STALE], k[K_ROW_TIME] = 0, soonest_row
     return best
 

@@ -184,24 +184,20 @@ def enlist(h, k, kind, bank, s):
     """Have a bank wait in a list for request `s`; negative: not any more."""
     links = h[H_LISTS] + kind * h[H_BANKS] * LINK_FIELDS
     at = links + bank * LINK_FIELDS
-    if k[at + L_SLOT] == s:
+    held = k[at + L_SLOT]
+    if held == s:
         return
-    if (
-        s >= 0
-        and k[at + L_SLOT] >= 0
-        and k[at + L_NEXT] < 0
-        and k[at + L_SEQUENCE] < k[h[H_SLOT] + s * SLOT_FIELDS + S_SEQUENCE]
-    ):
+    k[at + L_SLOT] = s
+    sequence = k[h[H_SLOT] + s * SLOT_FIELDS + S_SEQUENCE] if s >= 0 else -1
+    if held >= 0 and k[at + L_NEXT] < 0 and k[at + L_SEQUENCE] < sequence:
         # it stays the last one
-        k[at + L_SLOT], k[at + L_SEQUENCE] = s, k[h[H_SLOT] + s * SLOT_FIELDS + S_SEQUENCE]
+        k[at + L_SEQUENCE] = sequence
         return
-    if k[at + L_SLOT] >= 0:
+    if held >= 0:
         before, after = k[at + L_PREVIOUS], k[at + L_NEXT]
         k[links + before * LINK_FIELDS + L_NEXT if before >= 0 else K_LIST_FIRST + kind] = after
         k[links + after * LINK_FIELDS + L_PREVIOUS if after >= 0 else K_LIST_LAST + kind] = before
-    k[at + L_SLOT] = s
     if s >= 0:
-        sequence = k[h[H_SLOT] + s * SLOT_FIELDS + S_SEQUENCE]
         # most often it is among the last
         before, after = k[K_LIST_LAST + kind], -1
         while before >= 0 and k[links + before * LINK_FIELDS + L_SEQUENCE] > sequence:
