@@ -52,7 +52,7 @@ def test_buffers_two_deep_overlap_and_one_deep_adds_up() -> None:
                 body += f"li s1, {SCRATCHPAD_BASE + 65536 + 32768 * number}\n"
             if buffers == 1 or step:
                 body += f"qt.bar.wait b{number}\n"
-                body += ("qt.ld t0, s1, s4\nqt.mma ac0, t0, t1\n" * 80) if work else ""
+                body += ("qt.ld t0, s1, s4\nqt.mma ac0, t0, t1\n" * 8) if work else ""
         body += "csrr s3, cycle\nqt.bar.wait b0\nqt.bar.wait b1\n"
         return int(run_transfer(body, {}, "timed").cycles)
 
@@ -118,7 +118,8 @@ def test_conflicts_are_counted_by_pair_and_add_up() -> None:
     body += f"li s0, {SCRATCHPAD_BASE}\nli s1, {SCRATCHPAD_BASE + 262144}\nli a0, 0x400000\nqt.dma.ld b0, a0, s1\n"
     body += "qt.ld t0, s0, s4\n" * 200 + "qt.bar.wait b0\nli a0, 0\nli a7, 93\necall\n"
     run = archsim.run(isa.assemble(body), archsim.load_design("edge-npu", changes), isa=isa)
-    assert run.bank_conflicts["tile_lsu by dma"] > 0
+    # who comes first is held up by nobody
+    assert run.bank_conflicts.get("tile_lsu by dma", 0) + run.bank_conflicts.get("dma by tile_lsu", 0) > 0
     assert sum(run.bank_conflicts.values()) == sum(hart["bank_conflict_cycles"] for hart in run.harts)
 
 

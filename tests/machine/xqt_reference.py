@@ -257,7 +257,8 @@ class Reference:
         bytes_ = self.sc.view(np.uint8).reshape(8, -1, 16)
         for g in range(min(-(-self.k // 32), 16)):
             part = slice(32 * g, min(32 * g + 32, self.k))
-            most = np.fmax.reduce(np.abs(a[:, part]), axis=1, initial=0)
+            # a NaN is larger than nothing
+            most = np.where(np.isnan(a[:, part]), 0, np.abs(a[:, part])).max(axis=1, initial=0)
             exponent = np.where(most >= 2.0**-126, np.frexp(most)[1] - 1, -127)
             exponent = np.where(np.isinf(most), 128, exponent)
             code = np.clip(exponent + 127 - EMAX[name], 0, 254)

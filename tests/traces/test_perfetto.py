@@ -56,7 +56,7 @@ def test_units_and_transfers_have_tracks_and_counters() -> None:
     tracks = {event["args"]["name"] for event in events if event.get("name") == "thread_name"}
     assert {"hart", "alu", "mul", "div", "load", "store", "matrix", "tile_lsu", "vector", "DMA 0"} <= tracks
     counters = {event["name"] for event in events if event["ph"] == "C"}
-    assert {"matrix utilisation (%)", "DRAM traffic, all cores (GB/s)"} <= counters
+    assert {"matrix utilisation (%)", "DRAM read, all cores (GB/s)", "scratchpad, all cores (GB/s)"} <= counters
     shares = [event["args"]["value"] for event in events if event["ph"] == "C" and "utilisation" in event["name"]]
     assert shares and min(shares) >= 0 and max(shares) <= 100
     moved = sum(one["args"]["bytes"] for one in events if one["ph"] == "X" and "bytes" in one["args"])
