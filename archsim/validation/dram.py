@@ -137,7 +137,7 @@ def _simulate(rows: list[dict[str, str]], progress: Progress) -> list[Row]:
 
 SUITE = Suite(
     name="dram",
-    about="memory controllers (chips do not use them yet) on access patterns, against Ramulator 2.1 and DRAMsim3",
+    about="memory controllers on access patterns, against Ramulator 2.1 and DRAMsim3",
     reference="dram_patterns",
     columns=("config", "channels", "mapping", "refresh", "pattern", "n_req", "window", "bw_frac", "lat_avg_ns"),
     simulate=_simulate,
