@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from archsim.common.errors import InputError
 from archsim.machine import dram_layout as at
 from archsim.machine.dram_channels import Controllers, Policy
 from archsim.machine.jit import address_of
@@ -38,7 +39,10 @@ class MainMemoryControllers:
     def __init__(self, design: Any) -> None:
         memory, dma = design.memory, design.core.dma
         self.device, self.channels = memory.device, memory.channels
-        self.controllers = Controllers(memory.device, memory.channels, policy_of(memory))
+        try:
+            self.controllers = Controllers(memory.device, memory.channels, policy_of(memory))
+        except InputError as error:
+            raise InputError(f"{design.name}: memory: {error.message}", remedy=error.remedy) from None
         parts = max(1, dma.burst // memory.device.tx_bytes)
         requests = design.cores * dma.engines * dma.outstanding * parts
         head = self.controllers.head

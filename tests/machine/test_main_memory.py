@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import archsim
+from archsim.common.errors import InputError
 from archsim.isa.program import SCRATCHPAD_BASE
 from archsim.machine.host import pointer_int64
 from archsim.machine.jit import njit
@@ -141,6 +142,20 @@ def test_reads_on_their_way_are_rate_times_latency() -> None:
 def test_a_memory_without_rows_gives_a_burst_per_burst_time() -> None:
     run = stream(archsim.load_design("systolic-128", {"core.dma.outstanding": 256}), 4 * MIB)
     assert 4 * MIB / 128 <= run.cycles <= 4 * MIB / 128 + 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("mapping", "RoBaBgRa", "memory: .* misses 6 of 6 bits of the column"),
+        ("mapping", "RoRoBaBgRaCo", "memory: .* repeats bits of the row"),
+        ("drain_below", "0.9", "memory: writes drain from 0.8 to 0.9"),
+    ],
+)
+def test_what_a_memory_cannot_be(field: str, value: str, message: str) -> None:
+    design = archsim.load_design("edge-npu", {f"memory.{field}": value})
+    with pytest.raises(InputError, match=message):
+        MainMemoryControllers(design)
 
 
 def test_timed_and_address_runs_agree_and_runs_repeat() -> None:
