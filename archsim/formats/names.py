@@ -9,12 +9,23 @@ import difflib
 from itertools import chain
 
 from archsim.common.errors import InputError
-from archsim.formats import cast, codebook, gguf_blocks, integer, microscaling, minifloat, normal_float, sign
+from archsim.formats import (
+    cast,
+    codebook,
+    gguf_blocks,
+    integer,
+    microscaling,
+    minifloat,
+    normal_float,
+    sign,
+    turboquant,
+)
 from archsim.formats.family import Family
 from archsim.formats.format import Format
 
 FAMILIES: tuple[Family, ...] = tuple(
-    module.FAMILY for module in (integer, sign, minifloat, microscaling, normal_float, codebook, gguf_blocks, cast)
+    module.FAMILY
+    for module in (integer, sign, minifloat, microscaling, normal_float, codebook, turboquant, gguf_blocks, cast)
 )
 
 
