@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from archsim.cli import (
+    accuracy,
     bandwidth,
     compare,
     design,
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 # typer has its own copy of click in some releases: its public exceptions lead to the base of all usage errors
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-for module in (run, explain, simulate, compare, gemm, bandwidth, sweep, replay, validate):
+for module in (run, explain, simulate, compare, gemm, bandwidth, sweep, replay, validate, accuracy):
     module.register(app)
 for module in (isa_export, isa_lint, isa_test, isa_write):
     # they add their commands to it

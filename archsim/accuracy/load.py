@@ -1,0 +1,149 @@
+"""Models of the Llama architecture from safetensors folders and GGUF files, and the one that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from archsim.accuracy.llama import FINAL_NORM, HEAD, LINEARS, NORMS, TABLE, Llama, layer_part
+from archsim.common.errors import InputError
+from archsim.common.resources import data_root
+from archsim.models.config import TransformerConfig, read_config
+from archsim.models.gguf_file import GgufFile, read_gguf
+from archsim.models.safetensors_file import read_safetensors
+
+REFERENCE = "reference"
+"""Name of the model that ships."""
+_GGUF_PARTS = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+}
+
+
+def reference_folder() -> Path:
+    """Of the model that ships, and its texts."""
+    return data_root() / "workloads" / "reference_model"
+
+
+def load_llama(name: str | Path) -> Llama:
+    """Load a model, all of it, as float32.
+
+    Args:
+        name: "reference"; a folder with config.json and safetensors files; or a GGUF file.
+
+    Raises:
+        InputError: there is none, it is malformed, or it computes otherwise than archsim does.
+    """
+    path = Path(name)
+    if path.is_file():
+        return _from_gguf(read_gguf(path))
+    if path.is_dir():
+        return _from_folder(path)
+    if str(name) == REFERENCE:
+        return _from_folder(reference_folder())
+    raise InputError(
+        f"no model {str(name)!r}", remedy=f"give a folder of safetensors, a GGUF file, or {REFERENCE!r}, which ships"
+    )
+
+
+def _from_folder(folder: Path) -> Llama:
+    config = read_config(folder / "config.json")
+    if config.rope_type != "default" or config.fused:
+        what = "fused q, k and v" if config.fused else f"rotary positions of type {config.rope_type!r}"
+        raise InputError(f"{what} are not supported here", file=folder / "config.json", remedy="use another model")
+    files = [read_safetensors(path) for path in sorted(folder.glob("*.safetensors"))]
+    if not files:
+        raise InputError("the folder holds no safetensors file", file=folder, remedy="give the folder of a model")
+    holders = {name: file for file in files for name in file.tensors}
+    weights = {}
+    for name, shape in _shapes(config).items():
+        full = f"{name}.weight"
+        if full not in holders:
+            raise InputError(f"no tensor {full!r}", file=folder, remedy="give all files of the model")
+        weights[name] = _checked(holders[full].values(full), full, shape, folder)
+    return Llama(config, weights)
+
+
+def _from_gguf(file: GgufFile) -> Llama:
+    config = _gguf_config(file)
+    weights = {}
+    for name, shape in _shapes(config).items():
+        own = _gguf_name(name)
+        values = file.packed(own).dequantize()
+        weights[name] = _checked(values if len(shape) == 2 else values[0], own, shape, file.path)
+    for layer in range(config.layers):
+        # llama.cpp pairs neighbours where Hugging Face pairs halves (convert_hf_to_gguf.py, LlamaModel.permute)
+        for part in ("self_attn.q_proj", "self_attn.k_proj"):
+            w = weights[layer_part(layer, part)]
+            pairs = w.reshape(-1, config.head_dim // 2, 2, w.shape[1]).swapaxes(1, 2)
+            weights[layer_part(layer, part)] = np.ascontiguousarray(pairs).reshape(w.shape)
+    return Llama(config, weights)
+
+
+def _gguf_config(file: GgufFile) -> TransformerConfig:
+    def value(key: str, default: float | None = None) -> float:
+        found = file.metadata.get(f"llama.{key}", default)
+        if isinstance(found, bool) or not isinstance(found, (int, float)) or found <= 0:
+            raise InputError(f"llama.{key} is {str(found)[:40]}", file=file.path, remedy="it must be a number above 0")
+        return found
+
+    architecture = file.metadata.get("general.architecture")
+    if architecture != "llama" or "rope_freqs.weight" in file.tensors:
+        what = "scaled rotary positions" if architecture == "llama" else f"architecture {str(architecture)[:40]!r}"
+        raise InputError(f"{what} are not supported here", file=file.path, remedy="give a Llama or Mistral model")
+    hidden, heads = int(value("embedding_length")), int(value("attention.head_count"))
+    table = file.tensors.get("token_embd.weight")
+    if table is None:
+        raise InputError("no tensor 'token_embd.weight'", file=file.path, remedy="give the whole model")
+    return TransformerConfig(
+        hidden=hidden,
+        layers=int(value("block_count")),
+        heads=heads,
+        kv_heads=int(value("attention.head_count_kv", heads)),
+        head_dim=int(value("attention.key_length", hidden // heads)),
+        ffn=int(value("feed_forward_length")),
+        vocab=table.shape[0],
+        max_positions=int(value("context_length")),
+        rope_theta=float(value("rope.freq_base", 10000.0)),
+        norm_eps=float(value("attention.layer_norm_rms_epsilon")),
+        tied="output.weight" not in file.tensors,
+    )
+
+
+def _gguf_name(name: str) -> str:
+    fixed = {TABLE: "token_embd", FINAL_NORM: "output_norm", HEAD: "output"}
+    if name in fixed:
+        return f"{fixed[name]}.weight"
+    _, _, layer, part = name.split(".", 3)
+    return f"blk.{layer}.{_GGUF_PARTS[part]}.weight"
+
+
+def _shapes(config: TransformerConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all weights."""
+    queries, cached = config.heads * config.head_dim, config.kv_heads * config.head_dim
+    hidden, ffn = config.hidden, config.ffn
+    matrices = [(queries, hidden), (cached, hidden), (cached, hidden), (hidden, queries), (ffn, hidden), (ffn, hidden),
+                (hidden, ffn)]  # fmt: skip
+    shapes: dict[str, tuple[int, ...]] = {TABLE: (config.vocab, hidden)}
+    for layer in range(config.layers):
+        shapes |= {layer_part(layer, part): shape for part, shape in zip(LINEARS, matrices, strict=True)}
+        shapes |= {layer_part(layer, part): (hidden,) for part in NORMS}
+    shapes[FINAL_NORM] = (hidden,)
+    return shapes if config.tied else {**shapes, HEAD: (config.vocab, hidden)}
+
+
+def _checked(values: np.ndarray, name: str, shape: tuple[int, ...], file: Path) -> np.ndarray:
+    if values.shape != shape:
+        message = f"tensor {name!r} has shape {list(values.shape)}, where the model's sizes make {list(shape)}"
+        raise InputError(message, file=file, remedy="give files of one model")
+    if not np.isfinite(values).all():
+        raise InputError(f"tensor {name!r} has a weight that is not finite", file=file, remedy="give another model")
+    return values

@@ -1,0 +1,104 @@
+"""archsim accuracy: what number formats do to a model's loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from archsim.accuracy.loss import Loss
+    from archsim.accuracy.measure import Experiment, Measurement
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(accuracy)
+
+
+def accuracy(
+    model: Annotated[str, typer.Argument(help="Folder of safetensors, GGUF file, or reference, which ships.")] = (
+        "reference"
+    ),
+    weights: Annotated[str, typer.Option(help="Format of all layers' matrices, or mixed:PLAN.yaml.")] = "fp16",
+    activations: Annotated[str, typer.Option(help="Format of the inputs of these matrices.")] = "fp32",
+    kv: Annotated[str, typer.Option(help="Format of the KV cache, or KEYS,VALUES.")] = "fp16",
+    method: Annotated[
+        str, typer.Option(help="rtn, gptq, awq, smoothquant, hadamard, llm-int8; joined by +, as hadamard+gptq.")
+    ] = "rtn",
+    text: Annotated[Path | None, typer.Option(help="Text to predict, or token numbers (.npy).")] = None,
+    calibration: Annotated[Path | None, typer.Option(help="Text that methods look at, likewise.")] = None,
+    outliers: Annotated[int, typer.Option(min=0, help="Channels behind each norm made 32 times as large.")] = 0,
+    plan: Annotated[
+        Path | None, typer.Option(help="Write a plan of mixed precision by sensitivity, and measure it.")
+    ] = None,
+    budget: Annotated[float, typer.Option(help="Bits per weight of the plan.")] = 4.0,
+    ladder: Annotated[
+        bool, typer.Option("--ladder", help="Many formats and methods, and whether what is published holds.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the ladder's figures to this page.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Loss with quantised weights, activations, cache. Example: archsim accuracy --weights int3-g64 --method gptq"""
+    from archsim.accuracy.experiment import load_experiment
+    from archsim.accuracy.measure import Setting
+    from archsim.cli.accuracy_ladder import print_ladder, run_ladder
+    from archsim.cli.output import print_json, print_table
+
+    experiment = load_experiment(model, text, calibration, outliers)
+    if ladder:
+        result_of_all = run_ladder(model, experiment, html)
+        print_json(result_of_all) if json else print_ladder(result_of_all)
+        return
+    if plan is not None:
+        _write_plan(experiment, plan, budget)
+        weights = f"mixed:{plan}"
+    result = experiment.measure(Setting(weights, activations, kv, method))
+    if json:
+        print_json({"model": model, "outlier_channels": outliers, **entry(result)})
+        return
+    rows = [
+        ("loss, nats per token", _interval(result.loss)),
+        ("more than at full precision", _interval(result.difference)),
+        ("perplexity", f"{result.loss.perplexity:.4f}"),
+        ("bits per token", f"{result.loss.bits:.4f}"),
+        ("bits per weight", f"{result.weight_bits:.4f}"),
+        ("bits per cached number", f"{result.kv_bits:.4f}"),
+    ]
+    title = f"{model}: weights {weights}, activations {activations}, KV cache {kv}, {method}"
+    print_table(["", f"{len(result.losses)} windows, 95 % confidence"], rows, title)
+
+
+def _write_plan(experiment: Experiment, file: Path, budget: float) -> None:
+    import sys
+
+    from archsim.accuracy.experiment import plan_mixed
+    from archsim.accuracy.mixed import write_plan
+    from archsim.cli.output import bar
+
+    with bar("sensitivity") as say:
+        formats = plan_mixed(experiment, budget, say)
+    write_plan(file, formats)
+    print(f"plan: {file}", file=sys.stderr)
+
+
+def entry(result: Measurement) -> dict[str, Any]:
+    """A measurement, for JSON; losses in nats per token."""
+    return {
+        **result.setting._asdict(),
+        "loss_nats": result.loss.mean,
+        "loss_standard_error": result.loss.error,
+        "loss_interval_95": list(result.loss.interval),
+        "difference_nats": result.difference.mean,
+        "difference_standard_error": result.difference.error,
+        "perplexity": result.loss.perplexity,
+        "bits_per_token": result.loss.bits,
+        "bits_per_weight": result.weight_bits,
+        "bits_per_cached_number": result.kv_bits,
+        "windows": len(result.losses),
+    }
+
+
+def _interval(loss: Loss) -> str:
+    low, high = loss.interval
+    return f"{loss.mean:.4f} ({low:.4f} to {high:.4f})"
