@@ -160,7 +160,7 @@ class BareMetal(Environment):
         self.slice = SHORTEST_SLICE
         self.memory.write(self.tohost, bytes(8))
         if device == _CONSOLE and command == 1:
-            self.output(1, bytes([payload & 255]))
+            self.output.write(1, bytes([payload & 255]))
         elif device == 0:
             self.host_call(payload)
 
@@ -188,7 +188,7 @@ class BareMetal(Environment):
                 descriptor, address, size = arguments[:3]
                 answer = -EBADF
                 if descriptor in (1, 2):
-                    self.output(descriptor, self.memory.read(address, size))
+                    self.output.write(descriptor, self.memory.read(address, size))
                     answer = size
             elif number == _EXIT:
                 self.finish_with(arguments[0])

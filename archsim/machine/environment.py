@@ -33,13 +33,35 @@ class Options:
     echo: bool = False
 
 
+class Output:
+    """What a program writes.
+
+    Args:
+        echo: whether it also goes to this process's standard output and error at once.
+
+    Attributes:
+        stdout, stderr: all of it.
+    """
+
+    def __init__(self, echo: bool) -> None:
+        self.stdout, self.stderr, self.echo = bytearray(), bytearray(), echo
+
+    def write(self, descriptor: int, data: bytes) -> None:
+        """The program writes to its standard output (1) or error (2)."""
+        (self.stdout if descriptor == 1 else self.stderr).extend(data)
+        if self.echo:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+
+
 class Environment:
     """The base of all environments: output, exit code, what was asked for in vain.
 
     Attributes:
         slice: instructions between two polls.
         exit_code: of the program; None while it runs.
-        stdout, stderr: what it wrote.
+        output: what it wrote.
         failed_test: number of the test that failed, of programs that say so.
         unknown: number of a system call that is not there -> how often it was made.
     """
@@ -50,7 +72,7 @@ class Environment:
     def __init__(self, chip: Chip, options: Options) -> None:
         self.chip, self.options = chip, options
         self.exit_code: int | None = None
-        self.stdout, self.stderr = bytearray(), bytearray()
+        self.output = Output(options.echo)
         self.unknown: Counter[int] = Counter()
 
     def call(self, hart: int) -> None:
@@ -69,14 +91,6 @@ class Environment:
 
     def finish(self) -> None:
         """Give back what the program held of this computer."""
-
-    def output(self, descriptor: int, data: bytes) -> None:
-        """The program writes to its standard output (1) or error (2)."""
-        (self.stdout if descriptor == 1 else self.stderr).extend(data)
-        if self.options.echo:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
 
 
 Clock = Callable[[int], int]

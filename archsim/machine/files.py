@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from archsim.machine import linux_numbers as linux
-from archsim.machine.environment import Options
+from archsim.machine.environment import Options, Output
 
 _LARGEST_READ = 1 << 24
 
@@ -47,10 +46,10 @@ class Files:
 
     Args:
         options: what the program may touch.
-        output: takes (1 or 2, bytes).
+        output: what it writes goes there.
     """
 
-    def __init__(self, options: Options, output: Callable[[int, bytes], None]) -> None:
+    def __init__(self, options: Options, output: Output) -> None:
         self.readable = [path.resolve() for path in (*options.allow, *options.allow_write)]
         self.writable = [path.resolve() for path in options.allow_write]
         self.output = output
@@ -131,7 +130,7 @@ class Files:
     def write(self, number: int, data: bytes, offset: int | None = None) -> int:
         file = self.of(number)
         if file.standard in (1, 2):
-            self.output(file.standard, data)
+            self.output.write(file.standard, data)
             return len(data)
         if file.handle < 0 or file.flags & linux.O_ACCESS == 0:
             raise Refused(linux.EBADF)

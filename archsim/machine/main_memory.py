@@ -47,7 +47,6 @@ class MainMemoryControllers:
         requests = design.cores * dma.engines * dma.outstanding * parts
         head = self.controllers.head
         pool = np.zeros((requests + self.channels * (MAXIMUM_ASKS + 1), NODE_FIELDS), np.int64)
-        pool[:, 0] = np.arange(1, len(pool) + 1) * NODE_FIELDS
         ends = np.zeros((1 << requests.bit_length(), 2), np.int64)
         following = np.full(self.channels, INFINITY, np.int64)
         head[at.H_PERIOD], head[at.H_TCK] = design.period_fs, memory.device.tck_fs

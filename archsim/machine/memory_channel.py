@@ -57,7 +57,10 @@ from archsim.machine.layout import INFINITY
 AHEAD, FLUSH, ONE_EVENT = -1, -2, -3
 NODE_FIELDS = 8
 (N_NEXT, N_ARRIVAL, N_BANK, N_ROW, N_COLUMN, N_TAG, N_WRITE) = range(7)
-"""A request on its way. Its tag: whom it belongs to (see dma); negative: it was asked for by memory_ask; 0: nobody."""
+"""A request on its way. Its tag: whom it belongs to (see dma); negative: it was asked for by memory_ask; 0: nobody.
+
+Free ones hold the distance to the next free one from the one that lies behind them, so that memory of zeros is a list.
+"""
 
 
 @njit
@@ -77,7 +80,7 @@ def enter(h, k, channel, place, tick, tag, write):
     """Send a request to a channel, where it arrives at `tick`; `place` is what locate() found."""
     pool = pointer_int64(h[H_POOL])
     n = h[H_POOL_FREE]
-    h[H_POOL_FREE] = pool[n + N_NEXT]
+    h[H_POOL_FREE] = n + NODE_FIELDS + pool[n + N_NEXT]
     tick = max(tick, k[K_CLOCK])
     pool[n + N_ARRIVAL], pool[n + N_TAG], pool[n + N_WRITE] = tick, tag, write
     pool[n + N_BANK], pool[n + N_ROW], pool[n + N_COLUMN] = place[A_BANK], place[A_ROW], place[A_COLUMN]
@@ -199,7 +202,7 @@ def _admit(h, k):
             if outcome == FORWARDED:
                 _ended(h, k, tag, clock + 1)
         if k[K_AHEAD] == 0:
-            pool[n + N_NEXT] = h[H_POOL_FREE]
+            pool[n + N_NEXT] = h[H_POOL_FREE] - n - NODE_FIELDS
             h[H_POOL_FREE] = n
 
 
