@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -46,7 +47,7 @@ class _Branch:
 class Assembly:
     """Assembly text under construction.
 
-    Constants are float32 numbers that vector instructions read: the program starts by copying them to the scratchpad.
+    Constants, float32 numbers that vector instructions read among them, are copied to the scratchpad at the start.
     """
 
     def __init__(self) -> None:
@@ -54,7 +55,7 @@ class Assembly:
         self._free = list(_POOL)
         self._numbers = count()
         self._csrs: dict[str, int] = {}
-        self._constants: dict[float, int] = {}
+        self._constants: dict[bytes, int] = {}
         self._deferred: list[Callable[[], None]] = []
 
     # -- lines
@@ -224,10 +225,27 @@ class Assembly:
 
     def constant(self, value: float) -> int:
         """Scratchpad offset of a float32 constant."""
-        offset = self._constants.setdefault(value, 4 * len(self._constants))
-        if offset >= CONSTANTS_BYTES:
-            raise RuntimeError("too many constants in one program")
-        return offset
+        return self.table((value,))
+
+    def table(self, values: Sequence[float]) -> int:
+        """Scratchpad offset of float32 constants that adjoin."""
+        return self.bytes_table(struct.pack(f"<{len(values)}f", *values))
+
+    def bytes_table(self, data: bytes) -> int:
+        """Scratchpad offset of constant bytes.
+
+        Raises:
+            RuntimeError: there is no room for them.
+        """
+        if data not in self._constants:
+            if self._constants_size + len(data) > CONSTANTS_BYTES:
+                raise RuntimeError("too many constants in one program")
+            self._constants[data] = self._constants_size
+        return self._constants[data]
+
+    @property
+    def _constants_size(self) -> int:
+        return sum(-(-len(data) // 4) * 4 for data in self._constants)
 
     def text(self) -> str:
         """The whole source: start, body, exit, data."""
@@ -235,14 +253,14 @@ class Assembly:
         if self._constants:
             start += [
                 "    csrwi qdrows, 1",
-                f"    li t0, {4 * len(self._constants)}",
+                f"    li t0, {self._constants_size}",
                 "    csrw qdrowb, t0",
                 "    la t0, constants",
                 f"    qt.dma.ld b7, t0, {PAD}",
                 "    qt.bar.wait b7",
             ]
         end = ["    li a0, 0", "    li a7, 93", "    ecall", ".data", ".balign 64", "constants:"]
-        constants = [f"    .float {value!r}" for value in self._constants]
+        constants = [line for data in self._constants for line in _data_lines(data)]
         return "\n".join([*start, *self._resolved(), *end, *constants]) + "\n"
 
     def _resolved(self) -> Iterator[str]:
@@ -255,3 +273,10 @@ class Assembly:
                 yield line
             else:
                 yield from line.lines(abs(places[line.label] - number) < _NEAR_LINES, number)
+
+
+def _data_lines(data: bytes) -> Iterator[str]:
+    """Constants for the assembler: words of 32 bits, the last filled with zeros; lone ones with their value beside."""
+    words = struct.unpack(f"<{-(-len(data) // 4)}I", data.ljust(-(-len(data) // 4) * 4, b"\0"))
+    for word in words:
+        yield f"    .word {word:#x}    # {struct.unpack('<f', struct.pack('<I', word))[0]!r}"

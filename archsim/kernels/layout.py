@@ -1,8 +1,9 @@
 """The tiled layout of packed weights: what one DMA brings is contiguous, what one instruction loads is contiguous.
 
 Output features are cut into blocks of TN, input features into steps of one tile row. A chunk is a block's next
-`chunk` steps: for each step TN rows of codes, then for each step the scales [TN][scales per step] as float16, padded
-to 64 bytes. A block's chunks follow each other, and so do the blocks. Ragged edges are zero.
+`chunk` steps: for each step TN rows of codes; then for each load of scales, which serves a step (or the steps of a
+super block), TN rows of scales, and TN of zero points; padded to 64 bytes. A block's chunks follow each other, and so do
+the blocks. Ragged edges are weights of zero.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from archsim.kernels.target import GROUPS_PER_TILE, Target
+from archsim.kernels.weight_code import SUPER_BLOCK, CodedWeights, WeightCode
 
 CHUNK_ALIGNMENT = 64
 
@@ -21,8 +23,7 @@ class WeightLayout:
     """Sizes of the tiled layout of weights [out_features, in_features].
 
     Attributes:
-        bits: of a code, 4 or 8.
-        group: codes that share a scale, a power of two; 0 for one scale per output feature.
+        code: of the weights.
         step: codes of a tile row that one multiply takes.
         chunk: steps of a chunk.
         chunks: chunks of a block.
@@ -30,8 +31,7 @@ class WeightLayout:
 
     out_features: int
     in_features: int
-    bits: int
-    group: int
+    code: WeightCode
     tn: int
     step: int
     chunk: int
@@ -43,17 +43,22 @@ class WeightLayout:
 
     @property
     def per_channel(self) -> bool:
-        return self.group == 0
+        return self.code.group == 0
 
     @property
-    def scales_per_step(self) -> int:
-        """Scales in a row of a step; a group longer than a step has its scale in each."""
-        return max(1, self.step // self.group) if self.group else 1
+    def scales_per_row(self) -> int:
+        """Scales in a tile row of one load; a group longer than a step has its scale in each."""
+        return max(1, self.step // self.code.group) if self.code.group else 1
+
+    @property
+    def scale_steps(self) -> int:
+        """Steps that a load of scales serves."""
+        return scale_steps(self.code, self.step)
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a tile row of codes."""
-        return self.step * self.bits // 8
+        return self.code.row_bytes(self.step)
 
     @property
     def step_bytes(self) -> int:
@@ -61,14 +66,19 @@ class WeightLayout:
         return self.tn * self.row_bytes
 
     @property
+    def scale_row_bytes(self) -> int:
+        """Bytes of a tile row of scales."""
+        return self.scales_per_row * self.code.scale_bytes
+
+    @property
     def scale_bytes(self) -> int:
-        """Bytes of a step's scales."""
-        return 2 * self.tn * self.scales_per_step
+        """Bytes of a load of scales, zero points included."""
+        return self.code.scale_parts * self.tn * self.scale_row_bytes
 
     @property
     def chunk_bytes(self) -> int:
-        steps_of_scales = 1 if self.per_channel else self.chunk
-        size = self.chunk * self.step_bytes + steps_of_scales * self.scale_bytes
+        loads = 1 if self.per_channel else self.chunk // self.scale_steps
+        size = self.chunk * self.step_bytes + loads * self.scale_bytes
         return -(-size // CHUNK_ALIGNMENT) * CHUNK_ALIGNMENT
 
     @property
@@ -90,57 +100,61 @@ def step_of(target: Target, group: int) -> int:
     return min(target.trowb, GROUPS_PER_TILE * group) if group else target.trowb
 
 
+def scale_steps(code: WeightCode, step: int) -> int:
+    """Steps that a load of scales serves: those of a super block, or one."""
+    return max(1, SUPER_BLOCK // step) if code.multiply == "qt.mma.k4" else 1
+
+
 def weight_layout(
-    target: Target, out_features: int, in_features: int, bits: int, group: int, most_steps: int | None = None
+    target: Target, out_features: int, in_features: int, code: WeightCode, most_steps: int | None = None
 ) -> WeightLayout:
     """The layout on a target with chunks of at most `most_steps` steps (default: a block is one chunk).
 
     Of chunks from half of that on, it takes the longest that pads least.
     """
-    step = step_of(target, group)
-    steps = -(-in_features // step)
-    most = min(steps, most_steps or steps)
-    chunk = min(range((most + 1) // 2, most + 1), key=lambda size: (-(-steps // size) * size, -size))
-    return WeightLayout(out_features, in_features, bits, group, target.tn, step, chunk, -(-steps // chunk))
+    step = step_of(target, code.group)
+    unit = scale_steps(code, step)
+    loads = -(-in_features // (step * unit))
+    most = max(1, min(loads, (most_steps or loads * unit) // unit))
+    chunk = min(range((most + 1) // 2, most + 1), key=lambda size: (-(-loads // size) * size, -size))
+    return WeightLayout(out_features, in_features, code, target.tn, step, chunk * unit, -(-loads // chunk))
 
 
-def pack_weights(codes: np.ndarray, scales: np.ndarray, layout: WeightLayout) -> bytes:
+def pack_weights(weights: CodedWeights, layout: WeightLayout) -> bytes:
     """Put quantised weights into the tiled layout.
-
-    Args:
-        codes: int8 [out_features, in_features].
-        scales: float16 [out_features, groups].
 
     Returns:
         `layout.nbytes` bytes.
     """
-    padded = np.zeros((layout.blocks * layout.tn, layout.depth), np.int8)
-    padded[: codes.shape[0], : codes.shape[1]] = codes
-    # [block, row, chunk, step, code] to [block, chunk, step, row, code]
-    tiles = padded.reshape(layout.blocks, layout.tn, layout.chunks, layout.chunk, layout.step).transpose(0, 2, 3, 1, 4)
-    stored: np.ndarray = tiles.view(np.uint8)
-    if layout.bits == 4:
-        stored = stored[..., 0::2] & 15 | stored[..., 1::2] << 4
+    rows, columns = weights.codes.shape
+    padded = np.zeros((layout.blocks * layout.tn, layout.depth), np.uint8)
+    padded[:rows] = weights.filler[:, None]
+    padded[:rows, :columns] = weights.codes
+    packed = layout.code.pack(padded.reshape(-1, layout.step))
+    # [block, row, chunk, step, byte] to [block, chunk, step, row, byte]
+    tiles = packed.reshape(layout.blocks, layout.tn, layout.chunks, layout.chunk, -1).transpose(0, 2, 3, 1, 4)
     result = np.zeros((layout.blocks, layout.chunks, layout.chunk_bytes), np.uint8)
     size = layout.chunk * layout.step_bytes
-    result[:, :, :size] = stored.reshape(layout.blocks, layout.chunks, size)
-    tail = _tile_scales(scales, layout).view(np.uint8)
+    result[:, :, :size] = tiles.reshape(layout.blocks, layout.chunks, size)
+    tail = _tile_scales(weights.scales, layout)
     result[:, :, size : size + tail.shape[2]] = tail
     return result.tobytes()
 
 
 def _tile_scales(scales: np.ndarray, layout: WeightLayout) -> np.ndarray:
-    """float16 [blocks, chunks, scales of a chunk]."""
-    rows = layout.blocks * layout.tn
+    """uint8 [blocks, chunks, bytes of a chunk's scales] of uint8 [parts, rows, groups, bytes]."""
+    parts, rows, groups, width = scales.shape
     if layout.per_channel:
-        padded = np.zeros((rows, 1), np.float16)
-        padded[: scales.shape[0]] = scales
-        return np.repeat(padded.reshape(layout.blocks, 1, layout.tn), layout.chunks, axis=1)
-    spread = np.repeat(scales, max(1, layout.group // layout.step), axis=1)
-    columns = layout.chunks * layout.chunk * layout.scales_per_step
-    padded = np.zeros((rows, columns), np.float16)
-    kept = min(columns, spread.shape[1])
-    padded[: scales.shape[0], :kept] = spread[:, :kept]
-    shape = layout.blocks, layout.tn, layout.chunks, layout.chunk, layout.scales_per_step
-    tiles = padded.reshape(shape).transpose(0, 2, 3, 1, 4)
-    return np.ascontiguousarray(tiles.reshape(layout.blocks, layout.chunks, -1))
+        loads, spread = 1, scales
+    else:
+        loads = layout.chunk // layout.scale_steps
+        spread = np.repeat(scales, max(1, layout.code.group // (layout.step * layout.scale_steps)), axis=2)
+    held = layout.scales_per_row * loads * (1 if layout.per_channel else layout.chunks)
+    padded = np.zeros((parts, layout.blocks * layout.tn, held, width), np.uint8)
+    kept = min(held, spread.shape[2])
+    padded[:, :rows, :kept] = spread[:, :, :kept]
+    shape = parts, layout.blocks, layout.tn, -1, loads, layout.scale_row_bytes
+    # [part, block, row, chunk, load, byte] to [block, chunk, load, part, row, byte]
+    tiles = padded.reshape(shape).transpose(1, 3, 4, 0, 2, 5)
+    joined = tiles.reshape(layout.blocks, tiles.shape[1], -1)
+    return np.repeat(joined, layout.chunks, axis=1) if layout.per_channel else np.ascontiguousarray(joined)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from archsim.common.errors import InputError
 from archsim.kernels.assembly import Assembly
 from archsim.kernels.base import Array, Kernel, Placement
 from archsim.kernels.layout import WeightLayout, weight_layout
 from archsim.kernels.target import Target
+from archsim.kernels.weight_code import SUPER_BLOCK, WeightCode
 
 ACCUMULATORS = 4
 
@@ -25,11 +27,14 @@ class Tiling:
 class MatMul(Kernel):
     """out float32 [rows, out_features] = codes int8 [rows, in_features] x W^T x scales float32 [rows].
 
-    W is int4 or int8 with a float16 scale per group of input features, packed by layout.pack_weights. Output features
-    are dealt to cores in blocks of TN. Sums run over groups in ascending order, in float32.
+    W is packed by layout.pack_weights. Output features are dealt to cores in blocks of TN. Sums run over groups of input
+    features in ascending order, in float32; reference.matmul says what each code's instruction adds for one.
 
     Attributes:
-        bits, group: of the weights; group 0 is one scale per output feature.
+        code: of the weights.
+
+    Raises:
+        InputError: the matrix unit cannot multiply them.
     """
 
     name: str
@@ -37,12 +42,44 @@ class MatMul(Kernel):
     rows: int
     in_features: int
     out_features: int
-    bits: int
-    group: int
+    code: WeightCode
+
+    def __post_init__(self) -> None:
+        for broken, problem, remedy in self._limits():
+            if broken:
+                raise InputError(f"op {self.name!r}: weights of format {self.code.name!r} {problem}", remedy=remedy)
+
+    def _limits(self) -> Iterator[tuple[bool, str, str]]:
+        """What a unit, a register or a row of weights cannot do: whether it is so, the words for it, the remedy."""
+        code, target, step = self.code, self.target, self.layout().step
+        unit = code.unit_format
+        yield (
+            unit not in target.formats and not code.unpackable,
+            f"need a matrix unit that multiplies {unit}",
+            f"add {unit} to core.matrix.formats, or use the design edge-npu-formats",
+        )
+        k_quant = code.multiply == "qt.mma.k4"
+        yield (k_quant and not target.k_quants, "need the extension xqk", "add xqk to the design's isa")
+        yield (
+            k_quant and not SUPER_BLOCK // 4 <= step <= SUPER_BLOCK,
+            f"need tile rows of {SUPER_BLOCK // 4} to {SUPER_BLOCK} bytes",
+            f"set parameters.TROWB to {SUPER_BLOCK // 2}",
+        )
+        yield (
+            code.multiply == "qt.mma.mx" and target.tm > target.tn,
+            "need tiles with as many weight rows as activation rows",
+            f"set parameters.TN to {target.tm}",
+        )
+        ragged = not code.group and self.in_features % step != 0
+        yield (
+            ragged and not code.has_zero,
+            f"have no zero that fills rows of {self.in_features} up to whole tiles of {step}",
+            "use one scale per group, as in binary-g64",
+        )
 
     def layout(self, steps: int | None = None) -> WeightLayout:
         """The layout of the weights with chunks of at most `steps` steps."""
-        return weight_layout(self.target, self.out_features, self.in_features, self.bits, self.group, steps)
+        return weight_layout(self.target, self.out_features, self.in_features, self.code, steps)
 
     def arrays(self) -> dict[str, Array]:
         return self.arrays_of(Tiling(self.rows, self.most_steps))
@@ -63,8 +100,8 @@ class MatMul(Kernel):
 
     @property
     def unpacks(self) -> bool:
-        """Whether int4 codes must become int8 before they are multiplied."""
-        return self.bits == 4 and not self.target.int4
+        """Whether codes must become int8 before they are multiplied."""
+        return self.code.unpackable and self.code.unit_format not in self.target.formats
 
     @property
     def most_steps(self) -> int:
@@ -93,10 +130,11 @@ class MatMul(Kernel):
     def steps_within(self, nbytes: int) -> int:
         """Largest steps per chunk whose chunk fits `nbytes`; 0 if none does."""
         layout = self.layout()
-        per_step = layout.step_bytes + (0 if layout.per_channel else layout.scale_bytes)
-        steps = min(layout.chunk, nbytes // per_step)
+        unit = layout.scale_steps
+        per_load = unit * layout.step_bytes + (0 if layout.per_channel else layout.scale_bytes)
+        steps = min(layout.chunk, nbytes // per_load * unit)
         while steps and self.layout(steps).chunk_bytes > nbytes:
-            steps -= 1
+            steps -= unit
         return steps
 
     def with_chunks(self, tiling: Tiling, nbytes: int) -> Tiling:

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archsim.kernels.assembly import Assembly
+from archsim.kernels.assembly import SCRATCH, Assembly
 from archsim.kernels.layout import WeightLayout
 from archsim.kernels.matmul import MatMul
+from archsim.kernels.weight_code import SUPER_BLOCK
 
 WHOLE_DEPTH = 15
 """log2 of a group that is longer than any tile row."""
+_SCALES_PER_HEADER = 8
+"""Numbers of 16 bits that the header of a super block fills."""
+_EXPONENT_OF_64 = 127 + 6
+"""E8M0: int8 activations of qt.mma.mx count 1/64 each, which this takes back."""
+_MX_SCALES = ("sc1", "sc3", "sc5", "sc7")
+
+
+def emit_constants(asm: Assembly, layout: WeightLayout) -> None:
+    """Load what the multiplications of a pass share: levels, or the scale of activations."""
+    code = layout.code
+    if code.levels:
+        with asm.registers("levels") as (levels,):
+            asm.pad(levels, asm.table(code.levels))
+            asm("qt.ldcb", "cb0", levels)
+    if code.multiply == "qt.mma.mx":
+        with asm.registers("powers") as (powers,):
+            asm.pad(powers, asm.bytes_table(bytes([_EXPONENT_OF_64]) * (layout.step // code.group)))
+            for register in _MX_SCALES:
+                asm("qt.ldx", register, powers, "zero")
 
 
 def emit_steps(asm: Assembly, kernel: MatMul, layout: WeightLayout, stride: int, weights: int, rows: list[str]) -> None:
@@ -21,7 +41,7 @@ def emit_steps(asm: Assembly, kernel: MatMul, layout: WeightLayout, stride: int,
         rows: registers with the address of each accumulator's activations; they go on to the next chunk's.
     """
     # few accumulators: many steps in a round, so that the loop itself costs little
-    unroll = min(layout.chunk, 4 if len(rows) == 1 else 2)
+    unroll = min(layout.chunk, max(layout.scale_steps, 4 if len(rows) == 1 else 2))
     names = "codes scales end row_bytes scale_stride stride step" + (" packed whole" if kernel.unpacks else "")
     with asm.registers(names) as (codes, scales, end, row_bytes, scale_stride, row_stride, step, *formats):
         for register, unpacked in zip(formats, (False, True), strict=False):
@@ -29,12 +49,12 @@ def emit_steps(asm: Assembly, kernel: MatMul, layout: WeightLayout, stride: int,
         asm.pad(codes, weights)
         asm.add(scales, codes, layout.chunk * layout.step_bytes)
         asm.li(row_bytes, layout.row_bytes)
-        asm.li(scale_stride, 2 * layout.scales_per_step)
+        asm.li(scale_stride, layout.scale_row_bytes)
         asm.li(row_stride, stride)
         asm.li(step, layout.step_bytes)
         emit = _Steps(asm, layout, codes, scales, rows, row_bytes, scale_stride, row_stride, step, tuple(formats))
         if layout.per_channel:
-            asm("qt.lds", "sc0", scales, scale_stride)
+            emit.load_scales(0)
         loops, rest = divmod(layout.chunk, unroll)
         if loops == 1:
             loops, rest = 0, layout.chunk
@@ -50,13 +70,16 @@ def emit_steps(asm: Assembly, kernel: MatMul, layout: WeightLayout, stride: int,
 
 
 def number_format(layout: WeightLayout, unpacked: bool) -> int:
-    """What qfmt says of the weights: int8 or int4, and the group that shares a scale.
+    """What qfmt says of the weights: their code, and the group that shares a scale.
 
     Args:
-        unpacked: whether int4 weights have become int8.
+        unpacked: whether integers have become int8.
     """
-    glog2 = min(layout.group, layout.step).bit_length() - 1 if layout.group else WHOLE_DEPTH
-    return glog2 << 14 | int(layout.bits == 4 and not unpacked)
+    group = layout.code.group
+    if layout.code.multiply == "qt.mma.k4":
+        group = layout.step // _SCALES_PER_HEADER
+    glog2 = min(group, layout.step).bit_length() - 1 if group else WHOLE_DEPTH
+    return glog2 << 14 | (0 if unpacked else layout.code.number)
 
 
 @dataclass
@@ -76,17 +99,32 @@ class _Steps:
     stride: str
     step_bytes: str
     formats: tuple[str, ...] = ()
+    scale: str = ""
     used: int = 0
+
+    def load_scales(self, load: int) -> None:
+        """Emit load number `load` of the unrolled ones.
+
+        Zero points lie in the register behind, as the activations' scales of MX blocks do.
+        """
+        asm, code = self.asm, self.layout.code
+        pairs = code.multiply in ("qt.mma.sz", "qt.mma.mx")
+        number = 2 * (load % 4) if pairs else load % 4
+        asm("qt.ldx" if code.multiply == "qt.mma.mx" else "qt.lds", f"sc{number}", self.scales, self.scale_stride)
+        if code.scale_parts == 2:
+            asm.add(SCRATCH, self.scales, self.layout.scale_bytes // 2)
+            asm("qt.lds", f"sc{number + 1}", SCRATCH, self.scale_stride)
+        self.scale = f"sc{number}"
 
     def step(self, index: int) -> None:
         """Emit step `index` of the unrolled ones."""
         asm, layout = self.asm, self.layout
-        weights, scale = f"t{index % 2}", "sc0" if layout.per_channel else f"sc{index % 4}"
-        if not layout.per_channel:
-            asm("qt.lds", f"sc{index % 4}", self.scales, self.scale_stride)
+        weights = f"t{index % 2}"
+        if not layout.per_channel and index % layout.scale_steps == 0:
+            self.load_scales(index // layout.scale_steps)
             asm.add(self.scales, self.scales, layout.scale_bytes)
         if self.formats:
-            # without int4 in the unit weights are int4 as long as they are loaded and unpacked, and then int8
+            # codes that the unit does not multiply have their own format while they are loaded and unpacked, then int8
             asm.csr("qfmt", self.formats[0])
             asm("qt.ldw", weights, self.codes, self.row_bytes)
             asm("qt.unpk", f"t{2 + index % 2}", weights)
@@ -100,4 +138,13 @@ class _Steps:
             self.used += 1
             asm("qt.ld", tile, pointer, self.stride)
             asm.add(pointer, pointer, layout.step)
-            asm("qt.mma.s", f"ac{accumulator}", tile, weights, scale)
+            asm(layout.code.multiply, f"ac{accumulator}", tile, weights, self.scale, *self._rest(index))
+
+    def _rest(self, index: int) -> tuple[str | int, ...]:
+        """Operands behind the scales: a codebook, or which quarter of a super block."""
+        code, step = self.layout.code, self.layout.step
+        if code.levels:
+            return ("cb0",)
+        if code.multiply == "qt.mma.k4":
+            return (index % self.layout.scale_steps * step * 4 // SUPER_BLOCK,)
+        return ()

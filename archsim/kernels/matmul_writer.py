@@ -5,7 +5,7 @@ from __future__ import annotations
 from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.base import LOAD_BARRIERS, STREAM_BARRIERS, WEIGHT_BARRIERS, Placement
 from archsim.kernels.matmul import MatMul, Tiling, grid_of
-from archsim.kernels.matmul_steps import emit_steps, number_format
+from archsim.kernels.matmul_steps import emit_constants, emit_steps, number_format
 
 
 class MatMulWriter:
@@ -88,6 +88,7 @@ class MatMulWriter:
         asm.csr("qtm", self.tile_rows)
         asm.csr("qtn", self.target.tn)
         asm.csr("qtk", self.layout.step)
+        emit_constants(asm, self.layout)
         with asm.registers("number row passes") as (number, row, passes):
             asm.li(number, 0)
             if grid.row_shares > 1:

@@ -6,7 +6,16 @@ rounded to float32.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+
+from archsim.formats import IntegerFormat, Packed
+from archsim.formats.gguf_legacy import IQ4_NL_LEVELS
+from archsim.formats.integer import AsymmetricFormat
+from archsim.formats.microscaling import BLOCK, MxFloatFormat, MxFormat, MxInt8Format, e8m0_values
+from archsim.formats.normal_float import NF4_LEVELS, NormalFloatFormat
+from archsim.formats.sign import SignFormat, TernaryFormat
 
 F = np.float32
 Floats = np.ndarray
@@ -56,27 +65,136 @@ def silu_mul(gate_up: Floats) -> tuple[np.ndarray, Floats]:
     return quantize(gate / (F(1) + exponential(-gate)) * up)
 
 
-def matmul(
-    codes: np.ndarray, row_scales: Floats, weights: np.ndarray, weight_scales: np.ndarray, group: int, step: int
-) -> Floats:
+def matmul(codes: np.ndarray, row_scales: Floats, weights: Packed, step: int) -> Floats:
     """float32 [rows, out_features] of int8 rows and quantised weights.
+
+    Weights of a row that share a scale are summed first, at most `step` at a time: integers exactly, levels and floats
+    in float32 in rising order. Then the sum meets its scale, and is added to what there is.
 
     Args:
         codes: int8 [rows, in_features].
         row_scales: float32 [rows].
-        weights: int8 codes [out_features, in_features].
-        weight_scales: float16 [out_features, groups].
-        group: codes that share a scale; 0: all.
-        step: most codes that are summed as integers before a scale is applied.
+        weights: [out_features, in_features].
+        step: most products that are summed before a scale is applied.
     """
+    rule = _RULES[type(weights.format)] if type(weights.format) in _RULES else _GGUF_RULES[weights.format.name]
+    values, length, scaled = rule(weights)
     features = codes.shape[1]
-    length = min(group or features, step)
-    result = np.zeros((len(codes), len(weights)), F)
+    length = min(length or features, step)
+    result = np.zeros((len(codes), weights.shape[0]), F)
     for first in range(0, features, length):
-        dot = codes[:, first : first + length].astype(np.int64) @ weights[:, first : first + length].astype(np.int64).T
-        scale = weight_scales[:, first // group if group else 0].astype(F)
-        result = result + dot.astype(F) * scale
+        part = slice(first, min(first + length, features))
+        result = result + scaled(_dot(codes[:, part], values[:, part]), codes[:, part], first)
     return result * row_scales[:, None]
+
+
+def _dot(rows: np.ndarray, weights: np.ndarray) -> Floats:
+    """Product sums float32 [rows, out_features]: of integers rounded once, of floats in rising order."""
+    if weights.dtype.kind == "i":
+        return (rows.astype(np.int64) @ weights.astype(np.int64).T).astype(F)
+    total = np.zeros((len(rows), len(weights)), F)
+    for row, weight in zip(rows.T.astype(F), weights.T, strict=True):
+        total = total + row[:, None] * weight
+    return total
+
+
+Scaled = Callable[[Floats, np.ndarray, int], Floats]
+"""What a group adds: of its product sums, its activations and the place of its first weight."""
+Rule = tuple[np.ndarray, int, Scaled]
+"""Weights before scaling [out_features, in_features], how many share a scale (0: a row), and what a group adds."""
+
+
+def _by_scale(values: np.ndarray, scales: np.ndarray, group: int) -> Rule:
+    """A product sum times a scale: float16 [out_features or 1, groups]."""
+    wide = scales.astype(F)
+    return values, group, lambda dot, rows, first: dot * wide[:, first // group if group else 0]
+
+
+def _scaled_codes(weights: Packed) -> Rule:
+    """Integers, signs and ternary codes."""
+    return _by_scale(weights.codes.astype(np.int8), weights.scales, weights.format.group)  # type: ignore[attr-defined]
+
+
+def _zero_points(weights: Packed) -> Rule:
+    """(sum of codes x activations - zero point x sum of activations) x scale."""
+    form = weights.format
+    assert isinstance(form, AsymmetricFormat)
+    middle = 1 << form.bits - 1
+    zeros = form.zeros(weights.arrays, weights.shape[0]) - F(middle)
+    scales = np.broadcast_to(weights.scales.astype(F), zeros.shape)
+
+    def scaled(dot: Floats, rows: np.ndarray, first: int) -> Floats:
+        at = first // form.group if form.group else 0
+        total = rows.sum(axis=1, dtype=np.int64).astype(F)
+        return (dot - zeros[:, at] * total[:, None]) * scales[:, at]
+
+    return weights.codes.astype(np.int16) - middle, form.group, scaled
+
+
+def _levels(weights: Packed) -> Rule:
+    form = weights.format
+    assert isinstance(form, NormalFloatFormat)
+    return _by_scale(NF4_LEVELS[weights.codes], weights.scales, form.group)
+
+
+def _microscaled(weights: Packed) -> Rule:
+    """A block's float32 product sum times a power of two, in float64, rounded once; of MXINT8 sums of integers are exact."""
+    form = weights.format
+    assert isinstance(form, MxFormat)
+    elements = form.table(weights.arrays)[0][weights.codes.view(np.uint8)]
+    powers = e8m0_values()[weights.scales].astype(np.float64)
+    if isinstance(form, MxInt8Format):
+        elements, powers = elements * F(64), powers / 64
+    return elements, BLOCK, lambda dot, rows, first: (dot.astype(np.float64) * powers[:, first // BLOCK]).astype(F)
+
+
+def _q4_k(weights: Packed) -> Rule:
+    """A part of 32 codes: dot x (d x scale) - sum of activations x (dmin x min)."""
+    blocks = weights.packed.reshape(weights.shape[0], -1, 144)
+    d, low = blocks[:, :, :4].copy().view(np.float16).astype(F).transpose(2, 0, 1)
+    s, m = np.empty((2, *blocks.shape[:2], 8), np.uint8)
+    for part in range(4):
+        b = [blocks[:, :, 4 + part + 4 * third] for third in range(3)]
+        s[:, :, part], m[:, :, part] = b[0] & 63, b[1] & 63
+        s[:, :, part + 4], m[:, :, part + 4] = b[2] & 15 | b[0] >> 6 << 4, b[2] >> 4 | b[1] >> 6 << 4
+    quads = blocks[:, :, 16:].reshape(*blocks.shape[:2], 4, 1, 32)
+    values = np.concatenate([quads & 15, quads >> 4], axis=3).reshape(weights.shape)
+    scales = (d[:, :, None] * s).reshape(len(blocks), -1)
+    lows = (low[:, :, None] * m).reshape(len(blocks), -1)
+
+    def scaled(dot: Floats, rows: np.ndarray, first: int) -> Floats:
+        total = rows.sum(axis=1, dtype=np.int64).astype(F)
+        return dot * scales[:, first // 32] - total[:, None] * lows[:, first // 32]
+
+    return values.astype(np.int16), 32, scaled
+
+
+def _block_of_32(weights: Packed, read: Callable[[np.ndarray], np.ndarray]) -> Rule:
+    """GGUF blocks of a float16 scale and 32 codes."""
+    blocks = weights.packed.reshape(weights.shape[0], weights.shape[1] // 32, -1)
+    scales = blocks[:, :, :2].copy().view(np.float16)[:, :, 0]
+    return _by_scale(read(blocks[:, :, 2:]).reshape(weights.shape), scales, 32)
+
+
+def _nibbles(stored: np.ndarray) -> np.ndarray:
+    return np.concatenate([stored & 15, stored >> 4], axis=2)
+
+
+_RULES: dict[type, Callable[[Packed], Rule]] = {
+    IntegerFormat: _scaled_codes,
+    SignFormat: _scaled_codes,
+    TernaryFormat: _scaled_codes,
+    AsymmetricFormat: _zero_points,
+    NormalFloatFormat: _levels,
+    MxFloatFormat: _microscaled,
+    MxInt8Format: _microscaled,
+}
+_GGUF_RULES: dict[str, Callable[[Packed], Rule]] = {
+    "q4_k": _q4_k,
+    "q8_0": lambda weights: _block_of_32(weights, lambda stored: stored.view(np.int8)),
+    "q4_0": lambda weights: _block_of_32(weights, lambda stored: _nibbles(stored).astype(np.int8) - np.int8(8)),
+    "iq4_nl": lambda weights: _block_of_32(weights, lambda stored: IQ4_NL_LEVELS[_nibbles(stored)]),
+}
 
 
 def rotate(x: Floats, table: Floats) -> Floats:

@@ -18,7 +18,8 @@ class Target:
     Attributes:
         tm, tn: activation rows and weight rows of an accumulator.
         trowb: bytes of a tile row.
-        int4: whether the matrix unit multiplies int4 weights; else they are unpacked to int8 first.
+        formats: of weights that the matrix unit multiplies; other integers are unpacked to int8 first.
+        k_quants: whether there is an instruction for super blocks of K-quants (Xqk).
         cores: harts that run the same program.
         scratchpad: bytes per core.
         granule: bytes whose order between units is kept as one; buffers are aligned to it.
@@ -31,9 +32,10 @@ class Target:
     tm: int
     tn: int
     trowb: int
-    int4: bool
     cores: int
     scratchpad: int
+    formats: frozenset[str] = frozenset({"int8", "int4"})
+    k_quants: bool = False
     granule: int = 64
     interleave: int = 256
     macs_per_cycle: int = 256
@@ -71,9 +73,10 @@ def target_of(design: Any) -> Target:
         tm=parameters["TM"],
         tn=parameters["TN"],
         trowb=parameters["TROWB"],
-        int4=bool(core.matrix.formats.get("int4")),
         cores=design.cores,
         scratchpad=core.scratchpad.size,
+        formats=frozenset(name for name, rate in core.matrix.formats.items() if rate),
+        k_quants="xqk" in design.isa,
         granule=max(64, core.scratchpad.granule),
         interleave=design.memory.interleave,
         macs_per_cycle=core.matrix.macs_per_cycle,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from archsim.common.errors import InputError
-from archsim.formats import IntegerFormat, parse_format
+from archsim.formats import parse_format
 from archsim.kernels.attention import Attention
 from archsim.kernels.base import Kernel
 from archsim.kernels.heads import Heads
@@ -15,6 +14,7 @@ from archsim.kernels.rope import RopeKv
 from archsim.kernels.rowops import Add, Embed, Norm, Quantize
 from archsim.kernels.silu import SiluMul
 from archsim.kernels.target import Target
+from archsim.kernels.weight_code import weight_code
 from archsim.models.graph import Op
 
 ROPE_TABLE = "rope_table"
@@ -88,18 +88,8 @@ def _norm(op: Op, setting: Setting) -> Kernel:
 
 
 def _matmul(op: Op, setting: Setting) -> Kernel:
-    a, form = op.attributes, _integers(op.weights[0].format)
-    return MatMul(op.name, setting.target, a["rows"], a["in_features"], a["out_features"], form.bits, form.group)
-
-
-def _integers(name: str) -> IntegerFormat:
-    """The format of weights, if there is a kernel for it."""
-    form = parse_format(name)
-    if type(form) is not IntegerFormat or form.bits not in (4, 8) or form.scope == "tensor":
-        raise InputError(
-            f"no kernel multiplies weights of format {name!r}", remedy="use int8 or int4, per channel or in groups"
-        )
-    return form
+    a, code = op.attributes, weight_code(parse_format(op.weights[0].format))
+    return MatMul(op.name, setting.target, a["rows"], a["in_features"], a["out_features"], code)
 
 
 def _heads(op: Op, setting: Setting) -> Heads:
