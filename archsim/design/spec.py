@@ -19,7 +19,7 @@ FORMATS = (
     "int8", "int4", "int3", "int2", "ternary", "sign", "int16", "int32", "fp8_e4m3", "fp8_e5m2", "fp6", "fp4", "cb4",
     "cb3", "cb2", "fp16", "bf16", "tf32", "fp32", "fp64",
 )  # fmt: skip
-"""Number formats that a matrix unit may multiply; cb: codes of 4 to 2 bits for entries of a float16 codebook."""
+"""Number formats that a matrix unit may multiply; cb: codes of 4 to 2 bits for entries of a float32 codebook."""
 CLASSES = ("alu", "div", "exp", "reduce", "convert")
 """Classes of work of a vector unit."""
 PIPES = ("alu", "mfpu", "slide", "mask", "load", "store")

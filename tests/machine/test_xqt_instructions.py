@@ -95,7 +95,7 @@ def fill(reference: Reference, rng: np.random.Generator, tame: bool) -> None:
     scales = np.abs(numbers(rng, reference.sc.size, 2)).reshape(reference.sc.shape)
     scales = np.where(np.isfinite(scales) & (scales < 6e4), scales, 1).astype(np.float16)
     reference.sc[:] = scales.view(np.uint16)
-    reference.cb[:] = np.sort(rng.standard_normal(reference.cb.shape), axis=1).astype(np.float16)
+    reference.cb[:] = np.sort(rng.standard_normal(reference.cb.shape), axis=1).astype(np.float32)
 
 
 def bits_of(name: str) -> int:

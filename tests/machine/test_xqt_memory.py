@@ -97,7 +97,7 @@ def test_scales_codebooks_accumulators(bench: Workbench, seed: int) -> None:
     assert np.array_equal(bench.registers("sx")[3, : max(m, n), :blocks], rows(memory, max(m, n), blocks))
     for text in ("qt.ldcb cb1, a0", "qt.aldcb cb1, a0, b3"):
         assert bench.execute(text) == 0
-        book = memory[:32].view(np.float16)
+        book = memory[:64].view(np.float32)
         assert np.array_equal(bench.registers("cb")[1][~np.isnan(book)], book[~np.isnan(book)])
     assert bench.execute("qt.lda ac2, a0, a1") == 0
     assert np.array_equal(bench.registers("ac")[2, :m, :n], rows(memory, m, 4 * n).view(np.int32))

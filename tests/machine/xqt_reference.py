@@ -76,7 +76,7 @@ class Reference:
     """The state of xqt: tiles, accumulators, scales, codebooks, CSRs.
 
     Attributes:
-        t: uint8 [8, rows, TROWB]. ac: int32 [4, TM, TN]. sc: uint16 [8, rows, 8]. cb: float16 [4, 16].
+        t: uint8 [8, rows, TROWB]. ac: int32 [4, TM, TN]. sc: uint16 [8, rows, 8]. cb: float32 [4, 16].
     """
 
     tm: int
@@ -102,7 +102,7 @@ class Reference:
         self.t = np.zeros((8, rows, self.trowb), np.uint8)
         self.ac = np.zeros((4, self.tm, self.tn), np.int32)
         self.sc = np.zeros((8, rows, 8), np.uint16)
-        self.cb = np.zeros((4, 16), np.float16)
+        self.cb = np.zeros((4, 16), F32)
 
     # -- views
 
@@ -199,12 +199,12 @@ class Reference:
 
     def mma_cb(self, ad: int, ts1: int, ts2: int, cs3: int) -> None:
         block = np.s_[ad, : self.m, : self.n]
-        a, w = self.a(ts1), self.cb[cs3][self.w(ts2)].astype(F32)
+        a, w = self.a(ts1), self.cb[cs3][self.w(ts2)]
         for k in range(self.k):
             self.acf[block] = self.acf[block] + a[:, k, None] * w[None, :, k]
 
     def mma_cbs(self, ad: int, ts1: int, ts2: int, ss3: int, cs4: int) -> None:
-        self._scaled(ad, ts1, self.cb[cs4][self.w(ts2)].astype(F32), ss3, False)
+        self._scaled(ad, ts1, self.cb[cs4][self.w(ts2)], ss3, False)
 
     # -- conversions
 
@@ -229,7 +229,7 @@ class Reference:
         self._put(td, self.n, self.w(ts1).astype(F32) * self.scales(ss2)[: self.n, group], self.activation)
 
     def cblk(self, td: int, ts1: int, cs2: int) -> None:
-        self._put(td, self.n, self.cb[cs2][self.w(ts1)].astype(F32), self.activation)
+        self._put(td, self.n, self.cb[cs2][self.w(ts1)], self.activation)
 
     def quant(self, td: int, as1: int, ss2: int) -> None:
         group = np.minimum(np.arange(self.n) >> self.glog2, 7)
@@ -268,7 +268,7 @@ class Reference:
         self._put(td, self.m, nearest(out, -127, 127) if name == "int8" else out, name)
 
     def quant_cb(self, td: int, ts1: int, cs2: int) -> None:
-        book = self.cb[cs2].astype(F32)[: 1 << int(BITS[self.weight])]
+        book = self.cb[cs2][: 1 << int(BITS[self.weight])]
         middles = (book[:-1] + book[1:]) * F32(0.5)
         self._put(td, self.m, (self.a(ts1)[:, :, None] > middles).sum(axis=2), self.weight)
 

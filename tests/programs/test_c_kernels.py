@@ -126,7 +126,7 @@ def attention(
     """float32 [heads, 128] by the same steps: tiles by the reference of xqt, rows by numpy."""
     heads = len(q)
     tiles = Reference(16, 16, 128, m=heads, wfmt=WEIGHTS.index("cb3"), afmt=ACTIVATIONS.index("bfloat16"))
-    tiles.cb[:2, :] = books[:, :16]
+    tiles.cb[:2] = books
     tiles.exp_scale = exp_scale
     flips = np.where(np.unpackbits(signs, bitorder="little")[:128], 1, -1).astype(np.float32)
     root = np.float32(1 / np.sqrt(128.0))
@@ -174,7 +174,7 @@ def test_attention_over_a_turboquant_cache(tmp_path: Path, compiler: str, heads:
     rng = np.random.default_rng(tokens)
     q = rng.standard_normal((heads, 128)).astype(np.float32)
     signs = rng.integers(0, 256, 64).astype(np.uint8)
-    books = np.zeros((2, 32), np.float16)
+    books = np.zeros((2, 16), np.float32)
     # Lloyd-Max of a normal distribution for 3 bits (Max 1960, table I), for coordinates of unit vectors of 128
     entries = np.array([0.2451, 0.7560, 1.3439, 2.1520]) / np.sqrt(128)
     books[:, :8] = np.concatenate([-entries[::-1], entries])

@@ -25,7 +25,7 @@ struct block { /* 16 tokens */
 
 float q[HEADS][DIM] __attribute__((aligned(64)));
 unsigned char signs[64] __attribute__((aligned(64)));             /* one bit per dimension */
-unsigned short codebooks[2][32] __attribute__((aligned(64)));     /* float16: keys, values; 8 of 16 entries count */
+float codebooks[2][16] __attribute__((aligned(64)));              /* keys, values; 8 of 16 entries count */
 float start[2][16] __attribute__((aligned(64)));                  /* minus infinity, then zeros */
 struct block cache[BLOCKS] __attribute__((aligned(64)));
 float out[HEADS][DIM] __attribute__((aligned(64)));
