@@ -2,8 +2,8 @@
 
 Output features are cut into blocks of TN, input features into steps of one tile row. A chunk is a block's next
 `chunk` steps: for each step TN rows of codes; then for each load of scales, which serves a step (or the steps of a
-super block), TN rows of scales, and TN of zero points; padded to 64 bytes. A block's chunks follow each other, and so do
-the blocks. Ragged edges are weights of zero.
+super block), TN rows of scales, and TN of zero points; padded to 64 bytes. A block's chunks follow each other, and so
+do the blocks. Ragged edges are weights of zero.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def pack_weights(weights: CodedWeights, layout: WeightLayout) -> bytes:
 
 def _tile_scales(scales: np.ndarray, layout: WeightLayout) -> np.ndarray:
     """uint8 [blocks, chunks, bytes of a chunk's scales] of uint8 [parts, rows, groups, bytes]."""
-    parts, rows, groups, width = scales.shape
+    parts, rows, _, width = scales.shape
     if layout.per_channel:
         loads, spread = 1, scales
     else:

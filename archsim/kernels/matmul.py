@@ -27,8 +27,8 @@ class Tiling:
 class MatMul(Kernel):
     """out float32 [rows, out_features] = codes int8 [rows, in_features] x W^T x scales float32 [rows].
 
-    W is packed by layout.pack_weights. Output features are dealt to cores in blocks of TN. Sums run over groups of input
-    features in ascending order, in float32; reference.matmul says what each code's instruction adds for one.
+    W is packed by layout.pack_weights. Output features are dealt to cores in blocks of TN. Sums run over groups of
+    input features in ascending order, in float32; reference.matmul says what each code's instruction adds for one.
 
     Attributes:
         code: of the weights.

@@ -138,7 +138,7 @@ def _levels(weights: Packed) -> Rule:
 
 
 def _microscaled(weights: Packed) -> Rule:
-    """A block's float32 product sum times a power of two, in float64, rounded once; of MXINT8 sums of integers are exact."""
+    """A block's float32 product sum times a power of two, in float64, rounded once; MXINT8 counts in integers."""
     form = weights.format
     assert isinstance(form, MxFormat)
     elements = form.table(weights.arrays)[0][weights.codes.view(np.uint8)]

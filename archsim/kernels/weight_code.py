@@ -1,4 +1,4 @@
-"""How xqt holds and multiplies weights of a number format: codes, what scales them, and the instruction that does it."""
+"""How xqt holds and multiplies weights of a number format: codes, their scales, and the instruction that does it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class WeightCode:
     Attributes:
         name: of the format.
         code: one of CODES.
-        multiply: the instruction: "qt.mma.s", ".sz" (zero points), ".mx" (powers of two), ".cbs" (levels), ".k4" (Q4_K).
+        multiply: the instruction: "qt.mma.s", or its like for zero points (".sz"), powers of two (".mx"), levels
+            (".cbs") and Q4_K (".k4").
         group: weights that share a scale; 0: a row.
         levels: of the codes, where the instruction takes a codebook.
     """

@@ -18,12 +18,14 @@ from archsim.kernels.rope import RopeKv
 from archsim.kernels.rowops import Norm
 from archsim.kernels.silu import SiluMul
 from archsim.kernels.target import Target, target_of
+from archsim.kernels.weight_code import WeightCode
 
+INT4 = WeightCode("int4-g128", "int4", group=128)
 SHAPE = Heads(8, 1, 8, 2, 64, 500, 512)
 KERNELS = {
     "norm": lambda target: Norm("norm", target, 8, 4096, True, 1e-5),
     "silu_mul": lambda target: SiluMul("silu_mul", target, 8, 6000),
-    "matmul": lambda target: MatMul("matmul", target, 8, 14336, 64, 4, 128),
+    "matmul": lambda target: MatMul("matmul", target, 8, 14336, 64, INT4),
     "rope_kv": lambda target: RopeKv("rope_kv", target, SHAPE),
     "attention": lambda target: Attention("attention", target, SHAPE, True),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from archsim.formats import quantize
 from archsim.kernels import reference
 
 
@@ -49,16 +50,20 @@ def test_silu_mul() -> None:
     np.testing.assert_allclose(codes * scales[:, None], exact, atol=0.51 * scales.max())
 
 
-@pytest.mark.parametrize("group", [0, 32, 128, 256])
-def test_matmul_is_the_product_of_the_dequantised(group: int) -> None:
-    random = np.random.default_rng(group)
-    rows, columns, depth = 3, 5, 600
-    codes, weights = random.integers(-127, 128, (rows, depth)), random.integers(-7, 8, (columns, depth))
-    scales = random.random((columns, -(-depth // group) if group else 1)).astype(np.float16)
-    spread = np.repeat(scales.astype(np.float64), group or depth, axis=1)[:, :depth]
-    row_scales = random.random(rows).astype(np.float32)
-    exact = codes * row_scales[:, None].astype(np.float64) @ (weights * spread).T
-    result = reference.matmul(codes.astype(np.int8), row_scales, weights.astype(np.int8), scales, group, step=128)
+FORMATS = (
+    "int8-channel", "int4-g32", "int4-g128", "int3-g256", "int2-g64-asym", "ternary-g64", "binary", "mxfp4", "mxint8",
+    "mxfp8-e5m2", "nf4-g64", "iq4_nl", "q4_0", "q8_0", "q4_k",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_matmul_is_the_product_of_the_dequantised(form: str) -> None:
+    random = np.random.default_rng(5)
+    rows, columns, depth = 3, 5, 768
+    weights = quantize(random.normal(size=(columns, depth)), form)
+    codes, row_scales = random.integers(-127, 128, (rows, depth)), random.random(rows).astype(np.float32)
+    exact = codes * row_scales[:, None].astype(np.float64) @ weights.dequantize().T.astype(np.float64)
+    result = reference.matmul(codes.astype(np.int8), row_scales, weights, step=128)
     np.testing.assert_allclose(result, exact, rtol=1e-4, atol=1e-2)
 
 

@@ -12,6 +12,7 @@ from archsim.kernels import reference
 from archsim.kernels.layout import pack_weights
 from archsim.kernels.matmul import MatMul
 from archsim.kernels.target import Target
+from archsim.kernels.weight_code import coded
 from archsim.mapping.layer import LayerProgram
 from archsim.models.graph import Op
 
@@ -52,7 +53,7 @@ class NumpyLayer:
             kernel = op.bound.kernel
             if isinstance(kernel, MatMul):
                 packed = self.weights[op.bound.tensors["weights"]]
-                raw = pack_weights(packed.codes, packed.scales, kernel.layout(op.tiling.steps))
+                raw = pack_weights(coded(packed), kernel.layout(op.tiling.steps))
                 contents[op.bound.tensors["weights"]] = np.frombuffer(raw, np.uint8)
         contents |= {name: values for name, values in self.values.items() if name in program.plan.tensors}
         return {program.plan.tensors[name][0]: program.plan.tensors[name][1].store(v) for name, v in contents.items()}
@@ -70,10 +71,7 @@ class NumpyLayer:
     def _matmul(self, op: Op) -> None:
         packed = self.weights[op.weights[0].name]
         codes, scales = (self.values[tensor.name] for tensor in op.inputs)
-        group = packed.format.group or 0
-        self.values[op.outputs[0].name] = reference.matmul(
-            codes, scales, packed.codes, packed.scales, group, self.target.trowb
-        )
+        self.values[op.outputs[0].name] = reference.matmul(codes, scales, packed, self.target.trowb)
 
     def _rope_kv(self, op: Op) -> None:
         c, a, v = self.config, op.attributes, self.values
