@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archsim.accuracy.llama import DOWN, GATES, NORMS, OUT, QKV, Llama, layer_part
+from archsim.accuracy.llama import NORMS, Llama
 from archsim.common.errors import InputError
+from archsim.models.matrices import DOWN, GATES, OUT, QKV, layer_part
 
 
 @dataclass(frozen=True)

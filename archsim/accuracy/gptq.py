@@ -11,10 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from archsim.accuracy.calibration import record_inputs
-from archsim.accuracy.llama import LINEARS, Llama, layer_part
+from archsim.accuracy.llama import Llama
 from archsim.common.errors import InputError
 from archsim.formats import Format
 from archsim.formats.scaled import ScaledFormat
+from archsim.models.matrices import LINEARS, layer_part
 
 DAMPING = 0.01
 """Part of the mean of the Hessian's diagonal that is added to it (section 3.3)."""

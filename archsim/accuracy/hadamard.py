@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from archsim.accuracy.llama import DOWN, FINAL_NORM, GATES, HEAD, NORMS, OUT, QKV, TABLE, Llama, layer_part
+from archsim.accuracy.llama import FINAL_NORM, NORMS, TABLE, Llama
 from archsim.formats import Format
 from archsim.formats.rotation import rotation
+from archsim.models.matrices import DOWN, GATES, HEAD, OUT, QKV, layer_part
 
 KIND, SEED = "hadamard", 0
 """Where a size is no power of two, rotations are uniformly distributed ones."""

@@ -12,19 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from archsim.models.config import TransformerConfig
+from archsim.models.matrices import DOWN, GATES, HEAD, OUT, QKV, layer_matrices, layer_part
 
-QKV = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
-GATES = ("mlp.gate_proj", "mlp.up_proj")
-OUT, DOWN = "self_attn.o_proj", "mlp.down_proj"
-LINEARS = (*QKV, OUT, *GATES, DOWN)
-"""Matrices of a layer."""
 NORMS = ("input_layernorm", "post_attention_layernorm")
-TABLE, FINAL_NORM, HEAD = "model.embed_tokens", "model.norm", "lm_head"
-
-
-def layer_part(layer: int, part: str) -> str:
-    """Name of a layer's part."""
-    return f"model.layers.{layer}.{part}"
+TABLE, FINAL_NORM = "model.embed_tokens", "model.norm"
 
 
 class Numerics:
@@ -60,7 +51,7 @@ class Llama:
 
     def linear_names(self) -> list[str]:
         """Names of the matrices of all layers, in the order in which they are used."""
-        return [layer_part(layer, part) for layer in range(self.config.layers) for part in LINEARS]
+        return layer_matrices(self.config.layers)
 
     def with_weights(self, changed: Mapping[str, np.ndarray]) -> Llama:
         """The model with some weights replaced."""

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from archsim.accuracy.llama import FINAL_NORM, HEAD, LINEARS, NORMS, TABLE, Llama, layer_part
+from archsim.accuracy.llama import FINAL_NORM, NORMS, TABLE, Llama
 from archsim.common.errors import InputError
 from archsim.common.resources import data_root
 from archsim.models.config import TransformerConfig, read_config
 from archsim.models.gguf_file import GgufFile, read_gguf
+from archsim.models.matrices import HEAD, LINEARS, layer_part
 from archsim.models.safetensors_file import read_safetensors
 
 REFERENCE = "reference"

@@ -14,11 +14,12 @@ from archsim.accuracy.gptq import round_weights
 from archsim.accuracy.hadamard import rotate_model
 from archsim.accuracy.llama import Llama, Numerics
 from archsim.accuracy.loss import Loss, mean_loss, window_losses
-from archsim.accuracy.mixed import weight_formats
 from archsim.accuracy.numerics import QuantizedNumerics, cache_bits, parse_cache, round_trip
 from archsim.accuracy.smoothquant import smooth
 from archsim.common.errors import InputError, unknown
 from archsim.formats import Format, parse_format
+from archsim.models.matrices import HEAD
+from archsim.models.weight_plan import parse_weights
 
 Method = Callable[[Llama, Mapping[str, Format], np.ndarray], Llama]
 PREPARATIONS: dict[str, Method] = {
@@ -101,7 +102,7 @@ class Experiment:
             InputError: a format or method is unknown, does not fit the model, or not each other.
         """
         methods = parse_method(setting.method)
-        formats = weight_formats(setting.weights, self.model.linear_names())
+        formats = parse_weights(setting.weights).formats(self.model.linear_names(), [HEAD])
         cache = parse_cache(setting.kv)
         numerics = QuantizedNumerics(parse_format(setting.activations), cache, OUTLIERS in methods)
         model = self.model
@@ -118,7 +119,7 @@ class Experiment:
             InputError: a format or method is unknown, does not fit the model, or not each other.
         """
         losses = self.losses(setting)
-        formats = weight_formats(setting.weights, self.model.linear_names())
+        formats = parse_weights(setting.weights).formats(self.model.linear_names(), [HEAD])
         shapes = {name: self.model.weights[name].shape for name in formats}
         nbytes = sum(form.nbytes(*shapes[name]) for name, form in formats.items())
         sequences, length = self.windows.shape

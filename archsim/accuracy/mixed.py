@@ -3,45 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-from archsim.common.errors import InputError, nearest
-from archsim.common.yamlfile import YamlMap, load_yaml
-from archsim.formats import Format, parse_format
-
-PREFIX = "mixed:"
-
-
-def weight_formats(weights: str, names: list[str]) -> dict[str, Format]:
-    """The format of each matrix.
-
-    Args:
-        weights: a format for all; or "mixed:" and the file of a plan: YAML with `default`, a format, and `matrices`,
-            name -> format, either of which may be left out if the other says all.
-        names: of a model's matrices.
-
-    Raises:
-        InputError: a format or matrix is unknown, or one matrix has none.
-    """
-    if not weights.startswith(PREFIX):
-        return dict.fromkeys(names, parse_format(weights))
-    path = Path(weights.removeprefix(PREFIX))
-    plan = load_yaml(path)
-    for key in plan:
-        if key not in ("default", "matrices"):
-            raise InputError(f"unknown key {key!r}", **plan.where(key), remedy="use default and matrices")
-    matrices = plan.get("matrices", YamlMap())
-    if not isinstance(matrices, YamlMap):
-        raise InputError("matrices is no mapping", **plan.where("matrices"), remedy="write NAME: FORMAT lines")
-    for name in matrices:
-        if name not in names:
-            near = nearest(name, names)
-            remedy = f"did you mean {near!r}?" if near else f"matrices are named as {names[0]!r}"
-            raise InputError(f"the model has no matrix {name!r}", **matrices.where(name), remedy=remedy)
-    missing = [name for name in names if name not in matrices]
-    if missing and "default" not in plan:
-        raise InputError(f"matrix {missing[0]!r} has no format", file=path, remedy="add it, or a default")
-    return {name: parse_format(str(matrices.get(name, plan.get("default")))) for name in names}
+from archsim.common.errors import InputError
+from archsim.formats import Format
 
 
 def plan_by_sensitivity(
@@ -84,9 +48,3 @@ def plan_by_sensitivity(
             return chosen
         _, name, better, more = max(steps, key=lambda step: step[0])
         chosen[name], left = better, left - more
-
-
-def write_plan(path: Path, formats: Mapping[str, Format]) -> None:
-    """Write a plan that weight_formats reads."""
-    lines = [f"  {name}: {form.name}\n" for name, form in formats.items()]
-    path.write_text("matrices:\n" + "".join(lines), encoding="utf-8")

@@ -73,8 +73,8 @@ def _write_plan(experiment: Experiment, file: Path, budget: float) -> None:
     import sys
 
     from archsim.accuracy.experiment import plan_mixed
-    from archsim.accuracy.mixed import write_plan
     from archsim.cli.output import bar
+    from archsim.models.weight_plan import write_plan
 
     with bar("sensitivity") as say:
         formats = plan_mixed(experiment, budget, say)

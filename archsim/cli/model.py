@@ -41,7 +41,8 @@ def show(
     from archsim.models import load_model
 
     graph = load_model(name, weights=weights).graph(phase, batch, context)
-    parts = (("embed", graph.embed, 1), ("layer", graph.layer, graph.layers), ("head", graph.head, 1))
+    layers = [("layer", kind.ops, len(kind.layers)) for kind in graph.kinds]
+    parts = [("embed", graph.embed, 1), *layers, ("head", graph.head, 1)]
     rows = [
         {
             "part": part,

@@ -10,7 +10,7 @@ Model = Annotated[str, typer.Argument(help="Model name, config.json or folder.")
 Phase = Annotated[str, typer.Option(help="prefill (read the prompt) or decode (one more token).")]
 Batch = Annotated[int, typer.Option(min=1, help="Sequences at once.")]
 Context = Annotated[int, typer.Option(min=1, help="Tokens: of the prompt (prefill), or in the KV cache (decode).")]
-Weights = Annotated[str, typer.Option(help="Weights format.")]
+Weights = Annotated[str, typer.Option(help="Weights format, or mixed:PLAN.yaml.")]
 Activations = Annotated[str, typer.Option(help="Activations format.")]
 Kv = Annotated[str, typer.Option(help="KV cache format.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a design field: FIELD=VALUE.")]
@@ -64,13 +64,16 @@ def print_result(result: dict[str, Any]) -> None:
     from archsim.report.headline import headline
 
     print_table(["figure", result["design"]], headline(result))
+    mixed = len({op["layers"] for op in result["ops"]}) > 2
     rows = [
         (
             op["op"],
+            op["weights"],
+            *([op["layers"]] if mixed else []),
             str(op["times"]),
             f"{op['cycles']:,}",
             f"{100 * op['cycles'] * op['times'] / result['cycles']:.1f} %",
         )
         for op in result["ops"]
     ]
-    print_table(["op", "times", "cycles each", "share of time"], rows)
+    print_table(["op", "weights", *(["layers"] if mixed else []), "times", "cycles each", "share of time"], rows)

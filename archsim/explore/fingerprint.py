@@ -13,6 +13,7 @@ from archsim.common.errors import InputError
 from archsim.common.resources import data_root
 from archsim.common.yamlfile import load_yaml
 from archsim.explore.store import key_of
+from archsim.models.weight_plan import PREFIX
 
 _PACKAGES = ("common", "formats", "isa", "design", "machine", "models", "kernels", "mapping")
 _DATA = ("isa", "configs/designs", "configs/energy", "configs/memory", "workloads/models")
@@ -82,6 +83,7 @@ def _content(path: Path) -> list[Any]:
 
 
 def _candidates(text: str, folders: tuple[Path, ...]) -> Iterator[Path]:
+    text = text.removeprefix(PREFIX)
     # no name of a file is longer, or holds a line break or NUL
     if not text or len(text) > 255 or "\n" in text or "\0" in text:
         return

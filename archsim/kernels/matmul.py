@@ -32,6 +32,7 @@ class MatMul(Kernel):
 
     Attributes:
         code: of the weights.
+        first, width: the outputs are columns from `first` on of an array that is `width` wide; 0: all of their own.
 
     Raises:
         InputError: the matrix unit cannot multiply them.
@@ -43,6 +44,8 @@ class MatMul(Kernel):
     in_features: int
     out_features: int
     code: WeightCode
+    first: int = 0
+    width: int = 0
 
     def __post_init__(self) -> None:
         for broken, problem, remedy in self._limits():
@@ -90,13 +93,13 @@ class MatMul(Kernel):
             "codes": Array((self.rows, self.in_features), "i1"),
             "scales": Array((self.rows,), "f4"),
             "weights": Array((self.layout(tiling.steps).nbytes,), "u1"),
-            "out": Array((self.rows, self.out_features), "f4", written=True, pitch=self.out_pitch),
+            "out": Array((self.rows, self.width or self.out_features), "f4", written=True, pitch=self.out_pitch),
         }
 
     @property
     def out_pitch(self) -> int:
         """Bytes from row to row of the output."""
-        return self.target.pitch(4 * self.out_features)
+        return self.target.pitch(4 * (self.width or self.out_features))
 
     @property
     def unpacks(self) -> bool:

@@ -141,7 +141,7 @@ class MatMulWriter:
             asm.li(inner, self.layout.chunks)
             width = 4 * self.target.tn
             asm.mul(column, self.share(column), width)
-            asm.element(out, self.place.dram["out"], row, self.kernel.out_pitch)
+            asm.element(out, self.place.dram["out"] + 4 * self.kernel.first, row, self.kernel.out_pitch)
             asm("add", out, out, column)
             asm.wait(LOAD_BARRIERS[0])
             state = (pointer, left, counter, out, column, inner)

@@ -89,7 +89,8 @@ def _norm(op: Op, setting: Setting) -> Kernel:
 
 def _matmul(op: Op, setting: Setting) -> Kernel:
     a, code = op.attributes, weight_code(parse_format(op.weights[0].format))
-    return MatMul(op.name, setting.target, a["rows"], a["in_features"], a["out_features"], code)
+    place = a.get("first", 0), a.get("width", 0)
+    return MatMul(op.name, setting.target, a["rows"], a["in_features"], a["out_features"], code, *place)
 
 
 def _heads(op: Op, setting: Setting) -> Heads:

@@ -17,6 +17,8 @@ class OpResult:
         weight_bytes: of its parameters as stored.
         sram_bytes: of scratchpad in use meanwhile, per core.
         dram_read_bytes, dram_write_bytes: that transfers issued meanwhile move, the next op's first weights among them.
+        weights: format of its parameters.
+        layers: decoder layers that it is of, as in "0, 3-5".
     """
 
     op: str
@@ -28,6 +30,8 @@ class OpResult:
     sram_bytes: int
     dram_read_bytes: int = 0
     dram_write_bytes: int = 0
+    weights: str = ""
+    layers: str = ""
 
 
 @dataclass
@@ -49,7 +53,7 @@ class SimulationResult:
         dram_utilization: bytes transferred as a share of what the DRAM could in that time.
         sram_peak_bytes, sram_average_bytes: scratchpad in use per core; the average is over time.
         sram_size_bytes: scratchpad of a core.
-        sram_timeline: over one decoder layer, [{time_s, bytes, op}]: what is in use from then on.
+        sram_timeline: over the first decoder layer, [{time_s, bytes, op}]: what is in use from then on.
         sram_allocations: of that layer, [{name, offset, bytes, begin_s, end_s}]; those live add up to the timeline.
         sram_peak: what is held when most is: "op.buffer" -> bytes.
         dram, row_hit_rate: commands and events of the DRAM, and the share of requests that found their row open.
@@ -116,3 +120,14 @@ class SimulationResult:
         result |= {"energy_j": self.energy_j, "energy_per_token_j": self.energy_per_token_j}
         result["ops"] = [dict(vars(op)) for op in self.ops]
         return result
+
+
+def show_ranges(numbers: tuple[int, ...]) -> str:
+    """Rising numbers in short: (0, 3, 4, 5) is "0, 3-5"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

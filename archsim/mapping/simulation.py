@@ -1,8 +1,9 @@
-"""A whole model on a design: embedding, one decoder layer counted as often as there are layers, and head."""
+"""A whole model on a design: embedding, decoder layers, of which equal ones run once and count often, and head."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from archsim.kernels.target import target_of
 from archsim.mapping.bind import Setting, bind_all
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.mapping.occupancy import allocations, at_peak, occupancy, to_dicts
-from archsim.mapping.result import OpResult, SimulationResult
+from archsim.mapping.result import OpResult, SimulationResult, show_ranges
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -65,14 +66,15 @@ def simulate(
         model.kv.name,
     )
     area = 0.0
-    for program, times in write_programs(model, graph, design):
-        area += times * _add(result, program, _run(program, design), times, design)
+    for program, layers in write_programs(model, graph, design):
+        times = max(1, len(layers))
+        area += times * _add(result, program, _run(program, design), layers, design)
     _finish(result, model, graph, design, area)
     return result
 
 
-def write_programs(model: Model, graph: Graph, design: Design) -> list[tuple[LayerProgram, int]]:
-    """The programs of a graph, and how often each runs.
+def write_programs(model: Model, graph: Graph, design: Design) -> Iterator[tuple[LayerProgram, tuple[int, ...]]]:
+    """The programs of a graph, and the decoder layers that each stands for (the embedding and the head: none).
 
     Raises:
         InputError: an op does not fit the design.
@@ -86,11 +88,10 @@ def write_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Lay
     # spread over the vocabulary as a multiplicative hash does (Knuth, The Art of Computer Programming 3, 6.4)
     ids = np.arange(_TOKEN_IDS, dtype=np.int64) * 2654435761 % 2**32 % model.config.vocab
     contents = {"token_ids": ids.astype(np.int32)}
-    return [
-        (write_program("embed", bind_all(graph.embed, layer), design, contents), 1),
-        (write_program("layer", bind_all(graph.layer, layer), design), graph.layers),
-        (write_program("head", bind_all(graph.head, head), design), 1),
-    ]
+    yield write_program("embed", bind_all(graph.embed, layer), design, contents), ()
+    for kind in graph.kinds:
+        yield write_program("layer", bind_all(kind.ops, layer), design), kind.layers
+    yield write_program("head", bind_all(graph.head, head), design), ()
 
 
 def _run(program: LayerProgram, design: Design) -> RunResult:
@@ -100,8 +101,11 @@ def _run(program: LayerProgram, design: Design) -> RunResult:
     return run(program.program, design, fidelity="addresses", memory=program.memory, tensors=tensors)
 
 
-def _add(total: SimulationResult, program: LayerProgram, run: RunResult, times: int, design: Design) -> float:
-    """Add a program that runs so many times; gives its byte-cycles of scratchpad."""
+def _add(
+    total: SimulationResult, program: LayerProgram, run: RunResult, layers: tuple[int, ...], design: Design
+) -> float:
+    """Add a program that runs once for each of so many layers, or once; gives its byte-cycles of scratchpad."""
+    times = max(1, len(layers))
     for name in ("cycles", "instructions", "busy_cycles", "hart_cycles", "dram_read_bytes", "dram_write_bytes"):
         setattr(total, name, getattr(total, name) + times * getattr(run, name))
     for name, counts in (
@@ -131,7 +135,7 @@ def _add(total: SimulationResult, program: LayerProgram, run: RunResult, times: 
         cycles[number] += end - begin
     if peak > total.sram_peak_bytes:
         total.sram_peak_bytes, total.sram_peak = peak, {one.name: one.bytes for one in at_peak(held)}
-    if program.name == "layer":
+    if program.name == "layer" and not total.sram_timeline:
         names = {begin: plan.ops[number].bound.op.name for number, begin, _ in spans}
         total.sram_timeline = [
             {"time_s": cycle / design.clock, "bytes": size, "op": names.get(cycle, "")} for cycle, size in points
@@ -143,7 +147,8 @@ def _add(total: SimulationResult, program: LayerProgram, run: RunResult, times: 
         total.ops.append(
             OpResult(
                 node.name, node.kind, times, cycles[number], node.macs, node.weight_bytes, plan.occupancy(op),
-                moved["read_bytes"], moved["write_bytes"],
+                moved["read_bytes"], moved["write_bytes"], node.weights[0].format if node.weights else "",
+                show_ranges(layers),
             )
         )  # fmt: skip
     return float(sum(one.bytes * (one.end - one.begin) for one in held))

@@ -6,18 +6,22 @@ with quantised weights, and give float32. Keys and values are cached as int8 wit
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from operator import index
 from typing import Any
 
 from archsim.common.errors import InputError
 from archsim.models.config import TransformerConfig
-from archsim.models.graph import Graph, Op, Tensor, array, weight_matrix
+from archsim.models.graph import Graph, LayerKind, Op, Tensor, array, weight_matrix
+from archsim.models.matrices import DOWN, GATES, HEAD, LINEARS, OUT, QKV, layer_matrices, layer_part
+from archsim.models.weight_plan import WeightPlan, parse_weights
 
 PHASES = ("prefill", "decode")
 LARGEST_BATCH = 65536
 
 
-def build_graph(config: TransformerConfig, phase: str, batch: int, context: int, weights: str) -> Graph:
+def build_graph(config: TransformerConfig, phase: str, batch: int, context: int, weights: str | WeightPlan) -> Graph:
     """The graph of a phase.
 
     Args:
@@ -26,10 +30,10 @@ def build_graph(config: TransformerConfig, phase: str, batch: int, context: int,
             included.
         batch: sequences.
         context: tokens of each sequence.
-        weights: format of the weights, such as "int4-g128"; of the head, too.
+        weights: format of the weights, such as "int4-g128", of the head, too; or a plan of formats.
 
     Raises:
-        InputError: the phase, a size or the format is wrong.
+        InputError: the phase, a size or a format is wrong, or the plan is not for this model.
     """
     if phase not in PHASES:
         raise InputError(f"unknown phase {phase!r}", remedy="use prefill or decode")
@@ -37,10 +41,10 @@ def build_graph(config: TransformerConfig, phase: str, batch: int, context: int,
     slides = config.max_context == config.window
     note = ": a window that slides is not modelled" if slides else ""
     context = _count("context", context, config.max_context, note)
-    builder = _Builder(config, phase, batch, context, weights)
-    return Graph(
-        phase, batch, context, config.layers, builder.embed(), builder.layer(), builder.head(), builder.kv_bytes()
-    )
+    plan = parse_weights(weights) if isinstance(weights, str) else weights
+    formats = plan.formats([*layer_matrices(config.layers), HEAD])
+    builder = _Builder(config, phase, batch, context, {name: form.name for name, form in formats.items()})
+    return Graph(phase, batch, context, builder.embed(), builder.kinds(), builder.head(), builder.kv_bytes())
 
 
 def _count(name: str, value: Any, most: int, note: str = "") -> int:
@@ -55,7 +59,9 @@ def _count(name: str, value: Any, most: int, note: str = "") -> int:
 
 
 class _Builder:
-    def __init__(self, config: TransformerConfig, phase: str, batch: int, context: int, weights: str) -> None:
+    def __init__(
+        self, config: TransformerConfig, phase: str, batch: int, context: int, weights: dict[str, str]
+    ) -> None:
         self.config, self.batch, self.context, self.weights = config, batch, context, weights
         self.causal = phase == "prefill"
         self.tokens = context if self.causal else 1
@@ -69,22 +75,35 @@ class _Builder:
         ids = array("token_ids", (self.rows,), "int32")
         return (Op("embed", "embed", attributes, (ids,), (self.floats("x", c.hidden),), (table,)),)
 
-    def layer(self) -> tuple[Op, ...]:
+    def kinds(self) -> tuple[LayerKind, ...]:
+        """Layers with the same formats are equal."""
+        alike: dict[tuple[str, ...], list[int]] = {}
+        for layer in range(self.config.layers):
+            alike.setdefault(tuple(self.weights[layer_part(layer, part)] for part in LINEARS), []).append(layer)
+        return tuple(LayerKind(self.layer(members[0]), tuple(members)) for members in alike.values())
+
+    def layer(self, number: int) -> tuple[Op, ...]:
+        """The ops of a layer."""
         c = self.config
-        features = c.heads * c.head_dim
+        features, cached = c.heads * c.head_dim, c.kv_heads * c.head_dim
+        qkv = (("q", features), ("k", cached), ("v", cached))
+
+        def formats(*parts: str) -> list[str]:
+            return [self.weights[layer_part(number, part)] for part in parts]
+
         x, attended = self.floats("x", c.hidden), self.floats("attention", features)
         gate_up = self.floats("gate_up", 2 * c.ffn)
         return (
             self.norm("attn_norm", self.rows),
-            self.matmul("qkv", "attn_norm", self.rows, c.hidden, (c.heads + 2 * c.kv_heads) * c.head_dim),
+            *self.joined("qkv", "attn_norm", self.rows, c.hidden, qkv, formats(*QKV)),
             self.rope_kv(),
             self.attention(attended),
             self.by_row("attn_quant", "quantize", features, (attended,), self.codes("attn_quant", self.rows, features)),
-            self.matmul("out", "attn_quant", self.rows, features, c.hidden),
+            self.matmul("out", "attn_quant", self.rows, features, c.hidden, *formats(OUT)),
             self.norm("ffn_norm", self.rows, residual="out"),
-            self.matmul("gate_up", "ffn_norm", self.rows, c.hidden, 2 * c.ffn),
+            *self.joined("gate_up", "ffn_norm", self.rows, c.hidden, (("gate", c.ffn), ("up", c.ffn)), formats(*GATES)),
             self.by_row("silu_mul", "silu_mul", c.ffn, (gate_up,), self.codes("silu_mul", self.rows, c.ffn)),
-            self.matmul("down", "silu_mul", self.rows, c.ffn, c.hidden),
+            self.matmul("down", "silu_mul", self.rows, c.ffn, c.hidden, *formats(DOWN)),
             self.by_row("residual", "add", c.hidden, (x, self.floats("down", c.hidden)), (x,)),
         )
 
@@ -93,7 +112,7 @@ class _Builder:
         c = self.config
         return (
             self.norm("final_norm", self.batch),
-            self.matmul("lm_head", "final_norm", self.batch, c.hidden, c.vocab),
+            self.matmul("lm_head", "final_norm", self.batch, c.hidden, c.vocab, self.weights[HEAD]),
         )
 
     def norm(self, name: str, rows: int, residual: str | None = None) -> Op:
@@ -105,15 +124,40 @@ class _Builder:
         outputs = ((x,) if residual else ()) + self.codes(name, rows, features)
         return Op(name, "norm", attributes, (x, *added), outputs, (array(f"{name}.weight", (features,), "float32"),))
 
-    def matmul(self, name: str, source: str, rows: int, in_features: int, out_features: int) -> Op:
+    def matmul(self, name: str, source: str, rows: int, in_features: int, out_features: int, form: str) -> Op:
         return Op(
             name,
             "matmul",
             {"rows": rows, "in_features": in_features, "out_features": out_features},
             self.codes(source, rows, in_features),
             (array(name, (rows, out_features), "float32"),),
-            (weight_matrix(f"{name}.weight", out_features, in_features, self.weights),),
+            (weight_matrix(f"{name}.weight", out_features, in_features, form),),
         )
+
+    def joined(
+        self,
+        name: str,
+        source: str,
+        rows: int,
+        in_features: int,
+        parts: tuple[tuple[str, int], ...],
+        formats: list[str],
+    ) -> Iterator[Op]:
+        """Matrices that work on the same input: one product if their formats are the same, else one each.
+
+        Args:
+            parts: name and output features of each; their outputs adjoin.
+        """
+        width = sum(size for _, size in parts)
+        if len(set(formats)) == 1:
+            yield self.matmul(name, source, rows, in_features, width, formats[0])
+            return
+        first = 0
+        for (part, size), form in zip(parts, formats, strict=True):
+            op = self.matmul(part, source, rows, in_features, size, form)
+            attributes = {**op.attributes, "first": first, "width": width}
+            yield replace(op, attributes=attributes, outputs=(array(name, (rows, width), "float32"),))
+            first += size
 
     def by_row(
         self, name: str, kind: str, features: int, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
@@ -78,32 +79,56 @@ class Op:
 
 
 @dataclass(frozen=True)
+class LayerKind:
+    """Decoder layers that are equal: their ops, and which they are."""
+
+    ops: tuple[Op, ...]
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Graph:
-    """One phase of a model: `embed`, then `layer` as often as there are `layers`, then `head`.
+    """One phase of a model: `embed`, then its decoder layers, then `head`.
 
     Attributes:
         phase: "prefill" or "decode".
         batch: sequences.
         context: tokens of each sequence, the ones being worked on included.
-        layers: number of equal decoder layers.
+        kinds: of decoder layers, in the order in which they come first; one, unless weights are mixed.
         kv_bytes: bytes of the KV cache of all layers and sequences once the phase is done, scales included.
     """
 
     phase: str
     batch: int
     context: int
-    layers: int
     embed: tuple[Op, ...]
-    layer: tuple[Op, ...]
+    kinds: tuple[LayerKind, ...]
     head: tuple[Op, ...]
     kv_bytes: int
 
     @property
+    def layer(self) -> tuple[Op, ...]:
+        """The ops of the first layer."""
+        return self.kinds[0].ops
+
+    @property
+    def layers(self) -> int:
+        """Decoder layers."""
+        return sum(len(kind.layers) for kind in self.kinds)
+
+    @property
     def macs(self) -> int:
         """Multiply-accumulates of the whole phase."""
-        return self.layers * sum(op.macs for op in self.layer) + sum(op.macs for op in (*self.embed, *self.head))
+        return sum(times * op.macs for op, times in self.all_ops())
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of parameters that the phase reads whole: all layers and the head, not the embedding table."""
-        return self.layers * sum(op.weight_bytes for op in self.layer) + sum(op.weight_bytes for op in self.head)
+        return sum(times * op.weight_bytes for op, times in self.all_ops() if op not in self.embed)
+
+    def all_ops(self) -> Iterator[tuple[Op, int]]:
+        """Every op that differs, and how often it runs."""
+        yield from ((op, 1) for op in self.embed)
+        for kind in self.kinds:
+            yield from ((op, len(kind.layers)) for op in kind.ops)
+        yield from ((op, 1) for op in self.head)

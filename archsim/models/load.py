@@ -12,6 +12,7 @@ from archsim.formats import Format, IntegerFormat, parse_format
 from archsim.models.config import TransformerConfig, read_config
 from archsim.models.decoder import build_graph
 from archsim.models.graph import Graph
+from archsim.models.weight_plan import WeightPlan, parse_weights
 
 _FOLDER = "workloads/models"
 
@@ -22,7 +23,7 @@ class Model:
 
     name: str
     config: TransformerConfig
-    weights: Format
+    weights: WeightPlan
     activations: Format
     kv: Format
 
@@ -37,7 +38,7 @@ class Model:
         Raises:
             InputError: the phase or a size is wrong.
         """
-        return build_graph(self.config, phase, batch, context, self.weights.name)
+        return build_graph(self.config, phase, batch, context, self.weights)
 
 
 def load_model(name: str | Path, weights: str = "int4-g128", activations: str = "int8", kv: str = "int8") -> Model:
@@ -45,26 +46,26 @@ def load_model(name: str | Path, weights: str = "int4-g128", activations: str = 
 
     Args:
         name: a shipped model, a config.json under any name, or a folder that holds config.json.
-        weights: format of the weights, of any family; a simulation has kernels for int8 and int4, per channel or in
-            groups.
+        weights: format of the weights; or "mixed:" and the file of a plan (see models.weight_plan).
         activations: format of activations: int8, per token.
         kv: format of the KV cache: int8, per token and head.
 
     Raises:
         InputError: unknown model or format, a format that is not for that use, or a malformed configuration.
     """
-    forms = parse_format(weights), parse_format(activations), parse_format(kv)
-    if isinstance(forms[0], IntegerFormat) and forms[0].scope == "token":
-        raise InputError(
-            f"format {weights!r} is not for weights", remedy="use int4-g128, or another of groups or channels"
-        )
-    for use, form in (("activations", forms[1]), ("the KV cache", forms[2])):
+    plan, forms = parse_weights(weights), (parse_format(activations), parse_format(kv))
+    for form in plan.all_formats():
+        if isinstance(form, IntegerFormat) and form.scope == "token":
+            raise InputError(
+                f"format {form.name!r} is not for weights", remedy="use int4-g128, or another of groups or channels"
+            )
+    for use, form in (("activations", forms[0]), ("the KV cache", forms[1])):
         if type(form) is not IntegerFormat or form.bits != 8 or form.scope not in ("row", "token"):
             raise InputError(f"format {form.name!r} is not supported for {use}", remedy="use int8 or int8-token")
     path = _config_file(str(name))
     # not resolve(): a download cache links config.json to a file in another folder
     label = Path(abspath(path)).parent.name if path.name == "config.json" else path.stem
-    return Model(label, read_config(path), *forms)
+    return Model(label, read_config(path), plan, *forms)
 
 
 def _config_file(name: str) -> Path:

@@ -19,11 +19,12 @@ from archsim.accuracy.ladder import Claim, judge
 from archsim.accuracy.llama import Numerics
 from archsim.accuracy.loss import window_losses
 from archsim.accuracy.measure import Measurement, Setting, parse_method
-from archsim.accuracy.mixed import plan_by_sensitivity, weight_formats, write_plan
+from archsim.accuracy.mixed import plan_by_sensitivity
 from archsim.accuracy.numerics import round_trip
 from archsim.accuracy.smoothquant import smooth
 from archsim.common.errors import InputError
 from archsim.formats import parse_format
+from archsim.models.weight_plan import parse_weights, write_plan
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +127,9 @@ def test_plans_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     formats = {"x": parse_format("int3-g64"), "y": parse_format("mxfp4")}
     write_plan(path, formats)
-    assert weight_formats(f"mixed:{path}", ["x", "y"]) == formats
+    assert parse_weights(f"mixed:{path}").formats(["x", "y"]) == formats
     path.write_text("default: int8\nmatrices:\n  x: int2-g64\n")
-    assert [form.name for form in weight_formats(f"mixed:{path}", ["x", "y"]).values()] == ["int2-g64", "int8"]
+    assert [form.name for form in parse_weights(f"mixed:{path}").formats(["x", "y"]).values()] == ["int2-g64", "int8"]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_plans_that_are_refused(text: str, message: str, tmp_path: Path) -> None
     path = tmp_path / "plan.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
-        weight_formats(f"mixed:{path}", ["x", "y"])
+        parse_weights(f"mixed:{path}").formats(["x", "y"])
 
 
 @pytest.mark.parametrize("text", ["gtpq", "rtn+gptq", "awq+awq"])

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from archsim.accuracy.experiment import Experiment, load_experiment
-from archsim.accuracy.llama import Llama, Numerics, layer_part
+from archsim.accuracy.llama import Llama, Numerics
 from archsim.accuracy.load import _GGUF_PARTS, load_llama, reference_folder
 from archsim.accuracy.loss import mean_loss, read_tokens, window_losses
 from archsim.common.errors import InputError
+from archsim.models.matrices import layer_part
 
 
 @pytest.fixture(scope="module")

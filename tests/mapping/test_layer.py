@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def run_layer(design: Any, phase: str, batch: int, context: int, form: str = "in
     graph = model.graph(phase, batch, context)
     target, capacity = target_of(design), context + 3
     program = write_program("layer", bind_all(graph.layer, Setting(target, model.config.norm_eps, capacity)), design)
-    layer = NumpyLayer(model.config, form, target)
+    layer = NumpyLayer(model.config, target)
     layer.prepare(graph.layer, graph.layer[0].attributes["rows"], batch, context, capacity)
     timed = run(program.program, design, memory=layer.memory(program))
     layer.run(graph.layer)
@@ -40,9 +41,24 @@ def test_tiny_layer(design: str, phase: str, batch: int, context: int) -> None:
     run_layer(load_design(design), phase, batch, context)
 
 
-@pytest.mark.parametrize("form", ["int8", "int4-g32", "int8-channel"])
+@pytest.mark.parametrize("form", ["int8", "int4-g32", "int8-channel", "int2-g64-asym"])
 def test_other_weight_formats(form: str) -> None:
     run_layer(load_design("edge-npu"), "decode", 2, 20, form)
+
+
+@pytest.mark.parametrize("form", ["q4_k", "mxfp4", "nf4-g64"])
+def test_formats_that_need_their_own_multipliers(form: str) -> None:
+    run_layer(load_design("edge-npu-formats"), "prefill", 1, 20, form)
+
+
+@pytest.mark.parametrize("design", ["edge-npu", "server-npu"])
+def test_matrices_of_a_layer_in_formats_of_their_own(design: str, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "default: int4-g64\nmatrices:\n  model.layers.0.self_attn.k_proj: int8\n"
+        "  model.layers.0.mlp.up_proj: ternary-g64\n  model.layers.0.mlp.down_proj: int2-g32-asym\n"
+    )
+    run_layer(load_design(design), "prefill", 2, 21, f"mixed:{plan}")
 
 
 def test_several_cores_of_the_small_kind() -> None:

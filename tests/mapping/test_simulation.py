@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 import archsim
 from archsim.common.errors import InputError
+from archsim.common.resources import data_root
 from archsim.design import load_design
+from archsim.formats import parse_format
 from archsim.mapping import SimulationResult, simulate
 from archsim.models import load_model
 
+DOWN, HEAD = (256, 512), (512, 256)
+"""Shapes of matrices of the test model."""
 CASES = [("edge-npu", "decode"), ("edge-npu", "prefill"), ("edge-npu-int8", "decode"), ("server-npu", "prefill")]
 
 
@@ -125,3 +131,44 @@ def test_weights_that_exceed_dram_are_told() -> None:
 
 def test_public_name() -> None:
     assert archsim.simulate("tiny-llama-test", context=2).tokens == 1
+
+
+def test_layers_in_formats_of_their_own(tmp_path: Path) -> None:
+    """Of three layers two are equal: they run once, and count twice."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("default: int4-g128\nmatrices:\n  model.layers.1.mlp.down_proj: int8\n  lm_head: int2-g64\n")
+    model = load_model(three_layers(tmp_path), weights=f"mixed:{plan}")
+    result = simulate(model, "edge-npu", context=60)
+    assert {(op.layers, op.times) for op in result.ops if op.op == "down"} == {("0, 2", 2), ("1", 1)}
+    assert result.cycles == sum(op.cycles * op.times for op in result.ops)
+    assert result.macs_total == sum(op.macs * op.times for op in result.ops)
+    assert result.weight_bytes == sum(op.weight_bytes * op.times for op in result.ops if op.kind != "embed")
+    uniform = simulate(load_model(three_layers(tmp_path)), "edge-npu", context=60)
+    change = {op.op: op.weight_bytes for op in uniform.ops}
+    assert result.weight_bytes - uniform.weight_bytes == (
+        parse_format("int8").nbytes(*DOWN) - change["down"] + parse_format("int2-g64").nbytes(*HEAD) - change["lm_head"]
+    )
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("default: int4-g128\nmatrices:\n  model.layers.3.mlp.down_proj: int8\n", "plan.yaml:3.*no matrix.*layers.3"),
+        ("matrices:\n  model.layers.1.mlp.down_proj: int8\n", "'model.layers.0.self_attn.q_proj' has no format"),
+        ("default: int4-g127\n", "plan.yaml:1.*group 127"),
+    ],
+)
+def test_plans_of_other_models_are_refused(text: str, words: str, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(text)
+    with pytest.raises(InputError) as refusal:
+        load_model(three_layers(tmp_path), weights=f"mixed:{plan}").graph("decode", 1, 20)
+    assert re.search(words, str(refusal.value))
+
+
+def three_layers(folder: Path) -> Path:
+    """The test model with three layers."""
+    config = json.loads((data_root() / "workloads/models/tiny-llama-test.json").read_text())
+    path = folder / "three.json"
+    path.write_text(json.dumps(config | {"num_hidden_layers": 3}))
+    return path

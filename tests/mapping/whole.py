@@ -22,7 +22,6 @@ class NumpyLayer:
     """Weights and state of a layer, and the reference that runs its ops."""
 
     config: Any
-    form: str
     target: Target
     seed: int = 0
     weights: dict[str, Packed] = field(default_factory=dict)
@@ -35,7 +34,7 @@ class NumpyLayer:
             for tensor in op.weights:
                 values = random.normal(size=tensor.shape).astype(np.float32)
                 if op.kind == "matmul":
-                    self.weights[tensor.name] = quantize(values / np.sqrt(tensor.shape[1]), self.form)
+                    self.weights[tensor.name] = quantize(values / np.sqrt(tensor.shape[1]), tensor.format)
                 else:
                     self.values[tensor.name] = 1 + values / 10
         self.values["x"] = random.normal(size=(rows, c.hidden)).astype(np.float32)
@@ -71,7 +70,9 @@ class NumpyLayer:
     def _matmul(self, op: Op) -> None:
         packed = self.weights[op.weights[0].name]
         codes, scales = (self.values[tensor.name] for tensor in op.inputs)
-        self.values[op.outputs[0].name] = reference.matmul(codes, scales, packed, self.target.trowb)
+        out, first = op.outputs[0], op.attributes.get("first", 0)
+        whole = self.values.setdefault(out.name, np.zeros(out.shape, np.float32))
+        whole[:, first : first + packed.shape[0]] = reference.matmul(codes, scales, packed, self.target.trowb)
 
     def _rope_kv(self, op: Op) -> None:
         c, a, v = self.config, op.attributes, self.values
