@@ -56,8 +56,10 @@ def check(name: Name, set_: Set = None) -> None:
     from archsim.cli.output import parse_settings
     from archsim.design import load_design
     from archsim.isa.load import load_isa
+    from archsim.machine.dram_channels import controllers_of
 
     design = load_design(name, parse_settings(set_ or []))
+    controllers_of(design)
     isa = load_isa(*design.isa, parameters=design.parameters)
     print(f"{design.name}: no error; {len(isa.instructions)} instructions")
 

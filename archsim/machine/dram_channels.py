@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -223,3 +224,30 @@ class Controllers:
         slots = block[head[at.H_SLOT] : head[at.H_DONE]].reshape(-1, at.SLOT_FIELDS)
         slots[:, at.S_NEXT] = np.arange(1, len(slots) + 1)
         slots[-1, at.S_NEXT] = -1
+
+
+def policy_of(memory: Any) -> Policy:
+    """The controllers' policy of a design's memory."""
+    return Policy(
+        mapping=memory.mapping,
+        interleave=memory.interleave,
+        reads=memory.read_queue,
+        writes=memory.write_queue,
+        high=memory.drain_above,
+        low=memory.drain_below,
+        refresh=memory.refresh,
+        page=memory.page,
+    )
+
+
+def controllers_of(design: Any) -> Controllers:
+    """The controllers of a design's memory.
+
+    Raises:
+        InputError: the mapping is wrong, or the device cannot do what is asked.
+    """
+    memory = design.memory
+    try:
+        return Controllers(memory.device, memory.channels, policy_of(memory))
+    except InputError as error:
+        raise InputError(f"{design.name}: memory: {error.message}", remedy=error.remedy) from None

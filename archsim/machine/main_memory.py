@@ -6,27 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from archsim.common.errors import InputError
 from archsim.machine import dram_layout as at
-from archsim.machine.dram_channels import Controllers, Policy
+from archsim.machine.dram_channels import controllers_of
 from archsim.machine.jit import address_of
 from archsim.machine.layout import INFINITY
 from archsim.machine.memory_ask import MAXIMUM_ASKS, finish_writes
 from archsim.machine.memory_channel import NODE_FIELDS, run
-
-
-def policy_of(memory: Any) -> Policy:
-    """The controllers' policy of a design's memory."""
-    return Policy(
-        mapping=memory.mapping,
-        interleave=memory.interleave,
-        reads=memory.read_queue,
-        writes=memory.write_queue,
-        high=memory.drain_above,
-        low=memory.drain_below,
-        refresh=memory.refresh,
-        page=memory.page,
-    )
 
 
 class MainMemoryControllers:
@@ -39,10 +24,7 @@ class MainMemoryControllers:
     def __init__(self, design: Any) -> None:
         memory, dma = design.memory, design.core.dma
         self.device, self.channels = memory.device, memory.channels
-        try:
-            self.controllers = Controllers(memory.device, memory.channels, policy_of(memory))
-        except InputError as error:
-            raise InputError(f"{design.name}: memory: {error.message}", remedy=error.remedy) from None
+        self.controllers = controllers_of(design)
         parts = max(1, dma.burst // memory.device.tx_bytes)
         requests = design.cores * dma.engines * dma.outstanding * parts
         head = self.controllers.head

@@ -56,6 +56,8 @@ def test_design_fields_and_units(refused, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("design: mine\nbase: edge-npu\nclock: 3 GiB\n")
     line = refused("design", "check", "mine.yaml")
     assert line.startswith("mine.yaml:3:") and "Hz" in line
+    line = refused("design", "check", "edge-npu", "--set", "memory.mapping=RoBaCo")
+    assert line.startswith("edge-npu: memory: mapping 'RoBaCo'")
     line = refused("simulate", "llama-3-8b", "--set", "core.scratchpad.sice=1 MiB")
     assert line == "unknown design field 'core.scratchpad.sice'; did you mean 'core.scratchpad.size'?"
 
