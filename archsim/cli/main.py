@@ -16,6 +16,7 @@ from archsim.cli import (
     explain,
     formats,
     gemm,
+    generate,
     isa,
     isa_export,
     isa_lint,
@@ -41,7 +42,7 @@ app = typer.Typer(
 )
 # typer has its own copy of click in some releases: its public exceptions lead to the base of all usage errors
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-for module in (run, explain, simulate, compare, gemm, bandwidth, sweep, replay, validate, accuracy):
+for module in (run, explain, simulate, generate, compare, gemm, bandwidth, sweep, replay, validate, accuracy):
     module.register(app)
 for module in (isa_export, isa_lint, isa_test, isa_write):
     # they add their commands to it

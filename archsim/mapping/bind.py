@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archsim.formats import parse_format
+from archsim.kernels.argmax import ArgMax
 from archsim.kernels.attention import Attention
 from archsim.kernels.base import Kernel
 from archsim.kernels.heads import Heads
@@ -74,6 +75,7 @@ _ARRAYS = {
     "silu_mul": ("gate_up", "codes", "scales"),
     "add": ("x", "delta"),
     "norm": ("x", "delta", "gamma", "codes", "scales"),
+    "argmax": ("logits", "token"),
 }
 
 
@@ -107,6 +109,7 @@ _KERNELS: dict[str, Callable[[Op, Setting], Kernel]] = {
         op.name, setting.target, _heads(op, setting), bool(op.attributes["causal"])
     ),
     "quantize": lambda op, setting: Quantize(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
+    "argmax": lambda op, setting: ArgMax(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
     "silu_mul": lambda op, setting: SiluMul(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
     "add": lambda op, setting: Add(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
 }

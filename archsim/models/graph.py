@@ -47,7 +47,7 @@ class Op:
     """A node of a graph.
 
     Attributes:
-        kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul or add.
+        kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul, add or argmax.
         attributes: its sizes; `rows` are the tokens it works on.
         inputs, outputs: activations and cache; of a cache, an output is the appended part alone.
         weights: parameters it reads.

@@ -18,3 +18,14 @@ def layer_part(layer: int, part: str) -> str:
 def layer_matrices(layers: int) -> list[str]:
     """Names of the matrices of all layers, in the order in which they are used."""
     return [layer_part(layer, part) for layer in range(layers) for part in LINEARS]
+
+
+OP_MATRICES = {
+    "qkv": QKV,
+    **dict(zip("qkv", ((part,) for part in QKV), strict=True)),
+    "out": (OUT,),
+    "gate_up": GATES,
+    **dict(zip(("gate", "up"), ((part,) for part in GATES), strict=True)),
+    "down": (DOWN,),
+}
+"""Name of a graph's op in a layer -> the matrices whose rows it multiplies."""

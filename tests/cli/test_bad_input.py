@@ -40,6 +40,9 @@ def test_unknown_names_suggest_the_nearest(refused) -> None:
     assert "did you mean 'int4-g128'?" in refused("simulate", "llama-3-8b", "--weights", "int4-g12a")
     assert "unknown extension 'xqtt'; did you mean 'xqt'?" in refused("isa", "check", "rv64im", "xqtt")
     assert "prefill" in refused("simulate", "llama-3-8b", "--phase", "decoding")
+    assert "no kernel multiplies weights of format 'int5'" in refused("generate", "--weights", "int5")
+    assert "more than the model's 256" in refused("generate", "--tokens", "1000")
+    assert "no xqt tiles" in refused("generate", "--design", "gemm-rvv")
 
 
 def test_options_are_refused_in_one_line_too(refused) -> None:

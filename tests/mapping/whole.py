@@ -71,7 +71,9 @@ class NumpyLayer:
         packed = self.weights[op.weights[0].name]
         codes, scales = (self.values[tensor.name] for tensor in op.inputs)
         out, first = op.outputs[0], op.attributes.get("first", 0)
-        whole = self.values.setdefault(out.name, np.zeros(out.shape, np.float32))
+        if not first:
+            self.values[out.name] = np.zeros(out.shape, np.float32)
+        whole = self.values[out.name]
         whole[:, first : first + packed.shape[0]] = reference.matmul(codes, scales, packed, self.target.trowb)
 
     def _rope_kv(self, op: Op) -> None:

@@ -1,0 +1,190 @@
+"""Greedy generation on a simulated chip: values, not only times, from the prompt's tokens to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archsim.common.errors import InputError
+from archsim.formats import Packed, parse_format, quantize
+from archsim.kernels.layout import pack_weights
+from archsim.kernels.matmul import MatMul
+from archsim.kernels.reference import rope_table
+from archsim.kernels.target import target_of
+from archsim.kernels.weight_code import coded, weight_code
+from archsim.mapping.bind import ROPE_TABLE, Setting, bind_all
+from archsim.mapping.layer import LayerProgram, write_program
+from archsim.models.graph import Graph, Op, array
+from archsim.models.load import Model
+from archsim.models.matrices import HEAD, OP_MATRICES, layer_part
+from archsim.models.weight_plan import parse_weights
+
+if TYPE_CHECKING:
+    from archsim.accuracy.llama import Llama
+    from archsim.design.spec import Design
+    from archsim.machine.result import RunResult
+
+_CACHE = ("k_cache.codes", "k_cache.scales", "v_cache.codes", "v_cache.scales")
+_NORMS = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
+
+
+@dataclass
+class Token:
+    """A generated token, and what the chip did for it.
+
+    Attributes:
+        phase: "prefill" for the first token, which takes the whole prompt, else "decode".
+        cycles, time_s, energy_j: 0 of a functional run.
+    """
+
+    token: int
+    phase: str
+    instructions: int = 0
+    cycles: int = 0
+    time_s: float = 0.0
+    energy_j: float = 0.0
+    dram_bytes: int = 0
+
+
+class Generator:
+    """A model of Llama's architecture whose every instruction runs.
+
+    Args:
+        llama: weights, float32.
+        weights: a format, or a plan of them; activations and KV cache are int8.
+        room: tokens that the cache has room for.
+        fidelity: "timed" or "functional".
+
+    Raises:
+        InputError: a format does not fit the model or the design, or there is no room for so many tokens.
+    """
+
+    def __init__(self, llama: Llama, design: Design, weights: str, room: int, fidelity: str = "timed") -> None:
+        config = llama.config
+        if room > config.max_context:
+            raise InputError(f"{room} tokens are more than the model's {config.max_context}", remedy="ask for fewer")
+        if fidelity not in ("timed", "functional"):
+            raise InputError(f"fidelity {fidelity!r} has no values", remedy="use timed or functional")
+        int8 = parse_format("int8")
+        self.model = Model("", config, parse_weights(weights), int8, int8)
+        for form in self.model.weights.all_formats():
+            weight_code(form)
+        self.llama, self.design, self.fidelity, self.room = llama, design, fidelity, room
+        self._setting = Setting(target_of(design), config.norm_eps, room)
+        self._packed: dict[str, Packed] = {}
+        self._stored: dict[tuple[str, Any], np.ndarray] = {}
+        self._caches: list[dict[str, np.ndarray]] = [{} for _ in range(config.layers)]
+        self._table = rope_table(room, config.head_dim, config.rope_theta)
+        self._embedding = llama.weights["model.embed_tokens"].astype(np.float16)
+        self.logits = np.zeros(0, np.float32)
+
+    def generate(self, prompt: Sequence[int], count: int) -> Iterator[Token]:
+        """Tokens one after the other.
+
+        Args:
+            prompt: token numbers.
+            count: tokens to generate.
+
+        Raises:
+            InputError: the prompt is empty or holds a number that is no token, or there is no room.
+        """
+        vocab = self.model.config.vocab
+        wrong = [token for token in prompt if not 0 <= token < vocab]
+        if wrong or not prompt:
+            what = f"token {wrong[0]} is not one of {vocab}" if wrong else "the prompt is empty"
+            raise InputError(what, remedy="give at least one token of the model")
+        if len(prompt) + count - 1 > self.room:
+            raise InputError(
+                f"{len(prompt)} tokens of prompt and {count} more exceed the cache's {self.room}",
+                remedy="ask for fewer",
+            )
+        ids, context = np.array(prompt, np.int32), len(prompt)
+        for number in range(count):
+            token = self._step(ids, context, "decode" if number else "prefill")
+            yield token
+            ids, context = np.array([token.token], np.int32), context + 1
+
+    def _step(self, ids: np.ndarray, context: int, phase: str) -> Token:
+        graph = self.model.graph(phase, 1, context)
+        result = Token(0, phase)
+        # a decode step also works on one token of a prompt of one
+        found = self._run("embed", graph.embed, {"token_ids": ids, "embed.weight": self._embedding}, result, ("x",))
+        kinds = {layer: kind.ops for kind in graph.kinds for layer in kind.layers}
+        for layer, cache in enumerate(self._caches):
+            contents = {"x": found["x"], ROPE_TABLE: self._table[:context], **cache, **self._norms(layer)}
+            found = self._run("layer", kinds[layer], contents, result, ("x", *_CACHE), layer)
+            cache.update({name: found[name] for name in _CACHE})
+        contents = {"x": found["x"], "final_norm.weight": self.llama.weights["model.norm"]}
+        found = self._run("head", (*graph.head, _argmax(graph)), contents, result, ("token", "lm_head"))
+        self.logits = found["lm_head"]
+        result.token = int(found["token"][0])
+        return result
+
+    def _norms(self, layer: int) -> dict[str, np.ndarray]:
+        return {f"{op}.weight": self.llama.weights[layer_part(layer, name)] for op, name in _NORMS.items()}
+
+    def _run(
+        self,
+        name: str,
+        ops: Sequence[Op],
+        contents: Mapping[str, np.ndarray],
+        total: Token,
+        wanted: Sequence[str],
+        layer: int = 0,
+    ) -> dict[str, np.ndarray]:
+        """Run a program on what is in memory, and read some tensors back."""
+        from archsim.machine.run import run
+
+        every = len(contents["x"]) if name == "head" else 1
+        setting = Setting(self._setting.target, self._setting.eps, self.room, every)
+        program = write_program(name, bind_all(ops, setting), self.design)
+        memory = self._memory(program, contents, layer)
+        done = run(program.program, self.design, fidelity=self.fidelity, memory=memory)
+        _count(total, done)
+        tensors = program.plan.tensors
+        return {name: tensors[name][1].load(done.read(tensors[name][0], tensors[name][1].nbytes)) for name in wanted}
+
+    def _memory(self, program: LayerProgram, contents: Mapping[str, np.ndarray], layer: int) -> dict[int, np.ndarray]:
+        places = program.plan.tensors
+        memory = {places[name][0]: places[name][1].store(values) for name, values in contents.items() if name in places}
+        for op in program.plan.ops:
+            kernel = op.bound.kernel
+            if isinstance(kernel, MatMul):
+                memory[op.place.dram["weights"]] = self._weights(op.bound.op, layer, kernel.layout(op.tiling.steps))
+        return memory
+
+    def _weights(self, op: Op, layer: int, layout: Any) -> np.ndarray:
+        """A matrix as it lies in DRAM; kept, since it is the same for every token."""
+        key = HEAD if op.name == HEAD else layer_part(layer, op.name)
+        if (key, layout) not in self._stored:
+            packed = self.packed(op, layer)
+            self._stored[key, layout] = np.frombuffer(pack_weights(coded(packed), layout), np.uint8)
+        return self._stored[key, layout]
+
+    def packed(self, op: Op, layer: int) -> Packed:
+        """An op's quantised matrix."""
+        key = HEAD if op.name == HEAD else layer_part(layer, op.name)
+        if key not in self._packed:
+            tied = HEAD not in self.llama.weights
+            parts = [layer_part(layer, part) for part in OP_MATRICES.get(op.name, ())]
+            names = parts or ["model.embed_tokens" if tied else HEAD]
+            matrix = np.concatenate([self.llama.weights[name] for name in names])
+            self._packed[key] = quantize(matrix, op.weights[0].format)
+        return self._packed[key]
+
+
+def _argmax(graph: Graph) -> Op:
+    logits = graph.head[-1].outputs[0]
+    sizes = {"rows": logits.shape[0], "features": logits.shape[1]}
+    return Op("argmax", "argmax", sizes, (logits,), (array("token", (logits.shape[0],), "int32"),))
+
+
+def _count(total: Token, run: RunResult) -> None:
+    total.instructions += run.instructions
+    total.cycles += run.cycles
+    total.time_s += run.time_s
+    total.energy_j += run.energy.total if run.energy else 0.0
+    total.dram_bytes += run.dram_read_bytes + run.dram_write_bytes

@@ -1,0 +1,109 @@
+"""Tokens that a simulated chip generates are those of the same model in numpy, and so is every logit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from archsim.accuracy.load import load_llama
+from archsim.common.errors import InputError
+from archsim.design import load_design
+from archsim.kernels import reference
+from archsim.kernels.target import target_of
+from archsim.mapping.generation import Generator
+from archsim.models.matrices import layer_part
+from tests.mapping.whole import NumpyLayer
+
+PROMPT = list(b"def read(self, ")
+
+
+class NumpyModel:
+    """The model that a generator runs, out of the reference kernels, with a cache of its own."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator, config, llama = generator, generator.model.config, generator.llama
+        target = target_of(generator.design)
+        self.layers = [NumpyLayer(config, target) for _ in range(config.layers + 1)]
+        cache = (1, config.kv_heads, generator.room, config.head_dim)
+        for number, layer in enumerate(self.layers[:-1]):
+            layer.values |= {
+                "rope_table": reference.rope_table(generator.room, config.head_dim, config.rope_theta),
+                "k_cache.codes": np.zeros(cache, np.int8),
+                "v_cache.codes": np.zeros(cache, np.int8).swapaxes(2, 3).copy(),
+                "k_cache.scales": np.zeros(cache[:3], np.float16),
+                "v_cache.scales": np.zeros(cache[:3], np.float16),
+                "attn_norm.weight": llama.weights[layer_part(number, "input_layernorm")],
+                "ffn_norm.weight": llama.weights[layer_part(number, "post_attention_layernorm")],
+            }
+        self.layers[-1].values["final_norm.weight"] = llama.weights["model.norm"]
+
+    def logits(self, ids: Sequence[int], context: int) -> np.ndarray:
+        """float32 [1, vocabulary] behind tokens that end at `context`."""
+        generator = self.generator
+        graph = generator.model.graph("decode" if context > len(ids) else "prefill", 1, context)
+        kinds = {layer: kind.ops for kind in graph.kinds for layer in kind.layers}
+        x = generator.llama.weights["model.embed_tokens"].astype(np.float16)[list(ids)].astype(np.float32)
+        for number, layer in enumerate(self.layers[:-1]):
+            for op in kinds[number]:
+                if op.kind == "matmul":
+                    layer.weights[op.weights[0].name] = generator.packed(op, number)
+            layer.values["x"] = x
+            layer.run(kinds[number])
+            x = layer.values["x"]
+        head = self.layers[-1]
+        head.weights["lm_head.weight"] = generator.packed(graph.head[-1], 0)
+        head.values["x"] = x[-1:]
+        head.run(graph.head)
+        return head.values["lm_head"]
+
+
+@pytest.mark.parametrize(
+    "design, weights, fidelity",
+    [
+        ("edge-npu", "int4-g64", "timed"),
+        ("server-npu", "int4-g128", "functional"),
+        ("edge-npu-formats", "q4_k", "functional"),
+    ],
+)
+def test_tokens_and_logits_are_those_of_numpy(design: str, weights: str, fidelity: str) -> None:
+    generator = Generator(load_llama("reference"), load_design(design), weights, 40, fidelity)
+    numpy_model = NumpyModel(generator)
+    ids, context = PROMPT, len(PROMPT)
+    for token in generator.generate(PROMPT, 6):
+        expected = numpy_model.logits(ids, context)
+        np.testing.assert_array_equal(generator.logits, expected)
+        assert token.token == expected.argmax()
+        assert (token.cycles > 0) == (token.energy_j > 0) == (fidelity == "timed")
+        ids, context = [token.token], context + 1
+
+
+def test_the_first_of_equal_logits_wins() -> None:
+    from archsim.kernels.alone import run_alone
+    from archsim.kernels.argmax import ArgMax
+
+    logits = np.random.default_rng(0).normal(size=(40, 37)).astype(np.float32)
+    logits[::2] = np.rint(logits[::2])
+    logits[3] = -np.inf
+    logits[4] = -1e38
+    logits[5, 36] = np.inf
+    design = load_design("edge-npu")
+    kernel = ArgMax("argmax", target_of(design), *logits.shape)
+    outputs, _ = run_alone(kernel, design, {"logits": logits + np.float32(0)})
+    np.testing.assert_array_equal(outputs["token"], logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize(
+    "prompt, count, words",
+    [([], 3, "prompt is empty"), ([7, 256], 3, "256 is not one of 256"), ([1] * 20, 30, "exceed the cache's 40")],
+)
+def test_bad_prompts(prompt: list[int], count: int, words: str) -> None:
+    generator = Generator(load_llama("reference"), load_design("edge-npu"), "int4-g64", 40)
+    with pytest.raises(InputError, match=words):
+        next(generator.generate(prompt, count))
+
+
+def test_no_room() -> None:
+    with pytest.raises(InputError, match="300 tokens are more than the model's 256"):
+        Generator(load_llama("reference"), load_design("edge-npu"), "int4-g64", 300)
