@@ -1,4 +1,4 @@
-"""TurboQuant with the Hadamard rotation is defined to the bit: sums have an order, codes one rule, lengths one rounding."""
+"""TurboQuant with the Hadamard rotation, defined to the bit: order of sums, choice of codes, rounding of lengths."""
 
 from __future__ import annotations
 
