@@ -111,6 +111,10 @@ class VectorCodec:
         """Of the randomised Hadamard transform: float32 [width] of 1 and -1."""
         return random_signs(self.width, self.variant.seed)
 
+    def sign_bits(self) -> np.ndarray:
+        """The signs as instruction `qv.flip` reads them: uint8 [ceil(width / 8)], 1 for +1, the first lowest."""
+        return np.packbits(self.signs() > 0, bitorder="little")
+
     def _rotate(self, x: np.ndarray) -> np.ndarray:
         return rotate_rows(x, self.signs()) if self.fast else x @ self._rotation().T
 

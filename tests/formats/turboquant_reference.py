@@ -42,3 +42,21 @@ def encode(rows: np.ndarray, signs: np.ndarray, levels: np.ndarray) -> tuple[np.
 def decode(codes: np.ndarray, norms: np.ndarray, signs: np.ndarray, levels: np.ndarray) -> np.ndarray:
     """float32 [rows, size] of codes and float16 norms [rows]."""
     return walsh_hadamard(levels[codes] * norms.astype(F)[:, None]) * signs
+
+
+def scores(
+    q: np.ndarray, codes: np.ndarray, norms: np.ndarray, signs: np.ndarray, levels: np.ndarray, step: int
+) -> np.ndarray:
+    """float32 [queries, tokens] of q float32 [queries, size], codes [tokens, size] and float16 norms [tokens].
+
+    Queries are rotated and rounded to float16; products of a step of coordinates are added in rising order, their sum
+    is multiplied by the norm and added to the steps before.
+    """
+    turned = walsh_hadamard(q * signs).astype(np.float16).astype(F)
+    keys, total = levels[codes], np.zeros((len(q), len(codes)), F)
+    for first in range(0, q.shape[1], step):
+        part = np.zeros_like(total)
+        for k in range(first, min(first + step, q.shape[1])):
+            part = part + turned[:, k, None] * keys[None, :, k]
+        total = total + part * norms.astype(F)[None]
+    return total
