@@ -15,7 +15,7 @@ from archsim.kernels.turboquant import CodedCache, load_constants, transform
 _FORMATS = {4: 10, 3: 11, 2: 12}
 """Codes of the weight formats cb4, cb3 and cb2, by bits."""
 _FLOAT16, _WHOLE_DEPTH = 3 << 4, 15 << 14
-_QUERY_TILES = 4
+_QUERY_TILES = _FREE_TILES = 4
 _QUERIES = LOAD_BARRIERS[0]
 _CHUNKS = (512, 256, 128, 64, 32)
 
@@ -78,7 +78,7 @@ class CodedScores(Kernel):
         return [chunk for chunk in _CHUNKS if chunk > least] + [least]
 
     def pitch(self, tiling: int) -> int:
-        """Bytes from one row of staged scores to the next; what is over spreads rows over the banks."""
+        """Bytes from one row of staged scores to the next, with room for a tile before them."""
         return 4 * (tiling + self.target.tn)
 
     def buffers(self, tiling: int) -> dict[str, int]:
@@ -86,7 +86,9 @@ class CodedScores(Kernel):
         sizes = {"signs": rows * cache.sign_bytes, "levels": 64}
         sizes |= {"q": 4 * rows * cache.head_dim, "halves": 2 * rows * cache.head_dim}
         for buffer in (0, 1):
-            sizes |= {f"codes{buffer}": tiling * cache.code_bytes, f"norms{buffer}": 2 * tiling}
+            # and a tile that is read ahead
+            tokens = tiling + self.target.tn
+            sizes |= {f"codes{buffer}": tokens * cache.code_bytes, f"norms{buffer}": 2 * tokens}
             sizes |= {f"scores{buffer}": rows * self.pitch(tiling)}
         return sizes
 
@@ -200,7 +202,7 @@ class ScoresWriter:
                 self._score_chunk(buffer, todo)
                 asm.minimum(size, todo, chunk)
                 asm("slli", size, size, 2)
-                asm.pad(pad, self.place.pads[f"scores{buffer}"])
+                asm.pad(pad, self.place.pads[f"scores{buffer}"] + 4 * self.target.tn)
                 asm.shape(kernel.block, size, 4 * kernel.context, kernel.pitch(chunk))
                 asm("qt.dma.st", f"b{STORE_BARRIERS[buffer]}", out, pad)
                 asm.add(out, out, 4 * chunk)
@@ -210,12 +212,15 @@ class ScoresWriter:
             asm.alternate(chunks, chunk_of)
 
     def _score_chunk(self, buffer: int, todo: str) -> None:
-        """Scores of a chunk, two tiles of keys at a time; what is behind the last key is multiplied and not stored."""
+        """Scores of a chunk, two tiles of keys at a time; what is behind the last key is multiplied and not stored.
+
+        A tile is loaded while the one before is multiplied, and stored while the one behind is: loads and stores keep
+        their order, and none waits for the multiply beside it. The first that is stored goes before the row's start.
+        """
         asm, pads, tn = self.asm, self.place.pads, self.target.tn
         size = self.cache.code_bytes
-        with asm.registers("pairs key norm target pitch stride two part") as (
-            pairs, key, norm, target, pitch, stride, two, part,
-        ):  # fmt: skip
+        with asm.registers("pairs key norm target pitch stride two part") as names:
+            pairs, key, norm, target, pitch, stride, two, part = names
             asm.minimum(pairs, todo, self.chunk)
             asm.add(pairs, pairs, 2 * tn - 1)
             asm("srli", pairs, pairs, (2 * tn).bit_length() - 1)
@@ -225,19 +230,43 @@ class ScoresWriter:
             asm.li(pitch, self.kernel.pitch(self.chunk))
             asm.li(stride, size)
             asm.li(two, 2)
+
+            def load(parity: int) -> None:
+                asm("qt.lds", f"sc{parity}", norm, two)
+                at = 0
+                for index, width in enumerate(self.kernel.widths):
+                    asm.csr("qtk", width)
+                    asm.add(part, key, at)
+                    asm("qt.ldw", self._tile(parity, index), part, stride)
+                    at += width * self.cache.bits // 8
+                asm.add(key, key, tn * size)
+                asm.add(norm, norm, 2 * tn)
+
+            def finish(parity: int) -> None:
+                asm("qt.sta", f"ac{parity}", target, pitch)
+                asm.add(target, target, 4 * tn)
+
+            def tile(parity: int) -> None:
+                if ahead:
+                    load(1 - parity)
+                asm("qt.zeroa", f"ac{parity}")
+                for index, width in enumerate(self.kernel.widths):
+                    asm.csr("qtk", width)
+                    operands = f"ac{parity}", f"t{index}", self._tile(parity, index), f"sc{parity}", "cb0"
+                    asm("qt.mma.cbs", *operands)
+                if not ahead:
+                    load(1 - parity)
+                finish(1 - parity)
+
+            # a long vector takes all free tiles
+            ahead = 2 * len(self.kernel.widths) <= _FREE_TILES
+            load(0)
             with asm.times(pairs, pairs):
-                for parity in (0, 1):
-                    asm("qt.lds", f"sc{parity}", norm, two)
-                    asm("qt.zeroa", f"ac{parity}")
-                    at = 0
-                    for index, width in enumerate(self.kernel.widths):
-                        tile = f"t{4 + (parity * len(self.kernel.widths) + index) % 4}"
-                        asm.csr("qtk", width)
-                        asm.add(part, key, at)
-                        asm("qt.ldw", tile, part, stride)
-                        asm("qt.mma.cbs", f"ac{parity}", f"t{index}", tile, f"sc{parity}", "cb0")
-                        at += width * self.cache.bits // 8
-                    asm("qt.sta", f"ac{parity}", target, pitch)
-                    asm.add(key, key, tn * size)
-                    asm.add(norm, norm, 2 * tn)
-                    asm.add(target, target, 4 * tn)
+                tile(0)
+                tile(1)
+            finish(1)
+
+    def _tile(self, parity: int, index: int) -> str:
+        """The tile of a step's keys."""
+        steps = len(self.kernel.widths)
+        return f"t{_QUERY_TILES + (parity * steps + index) % _FREE_TILES}"
