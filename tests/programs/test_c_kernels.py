@@ -115,27 +115,25 @@ def norm(x: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 def attention(
     q: np.ndarray, signs: np.ndarray, levels: np.ndarray, cache: dict[str, np.ndarray], exp_scale: np.float32
 ) -> np.ndarray:
-    """float32 [heads, 128] by the same steps: tiles by the reference of xqt, rows by numpy."""
-    heads, tokens = len(q), len(cache["key_norms"])
+    """float32 [heads, head_dim] by the same steps: tiles by the reference of xqt, rows by numpy."""
+    (heads, size), tokens = q.shape, len(cache["key_norms"])
     tiles = Reference(16, 16, 128, m=heads, wfmt=WEIGHTS.index("cb3"), afmt=ACTIVATIONS.index("float16"))
     tiles.cb[0, :8] = levels
     tiles.exp_scale = exp_scale
     turned = turboquant_reference.walsh_hadamard(q * signs)
-    for tile in (0, 1):
-        part = tiles.t[tile, :heads]
-        pack(part, turned[:, 64 * tile : 64 * tile + 64], "float16")
     tiles.statistics[4], tiles.statistics[1] = -np.inf, 0
-    result, sums = np.zeros((heads, 128), np.float32), np.zeros(heads, np.float32)
+    result, sums = np.zeros(q.shape, np.float32), np.zeros(heads, np.float32)
     for first in range(0, tokens, 16):
         count = min(16, tokens - first)
         block = {name: values[first : first + count] for name, values in cache.items()}
         tiles.n, tiles.k = count, 64
         tiles.sc[0, :count, 0] = block["key_norms"].view(np.uint16)
         tiles.ac[0] = 0
-        for half in (0, 1):
-            tiles.t[2 + half, :count, :24] = block["key_codes"][:, 24 * half : 24 * half + 24]
-            tiles.mma_cbs(0, half, 2 + half, 0, 0)
-        tiles.t[6, :count, :48] = block["value_codes"]
+        for step in range(size // 64):
+            part = tiles.t[0, :heads]
+            pack(part, turned[:, 64 * step : 64 * step + 64], "float16")
+            tiles.t[2, :count, :24] = block["key_codes"][:, 24 * step : 24 * step + 24]
+            tiles.mma_cbs(0, 0, 2, 0, 0)
         tiles.rmax(5, 0, 4)
         tiles.expd(6, 4, 5)
         tiles.rmax(4, 0, 4)
@@ -147,11 +145,12 @@ def attention(
         tiles.acf[1, :heads, :count] *= block["value_norms"].astype(np.float32)
         tiles.mvat(4, 1)
         tiles.n = 16
-        for part in range(8):
-            columns = slice(16 * part, 16 * part + 16)
+        for number in range(size // 16):
+            columns = slice(16 * number, 16 * number + 16)
             tiles.acf[2, :heads] = result[:, columns]
             tiles.rescale(2, 2, 6)
-            tiles.trw(5, 6, part)
+            tiles.t[6, :count, :6] = block["value_codes"][:, 6 * number : 6 * number + 6]
+            tiles.trw(5, 6, 0)
             tiles.mma_cb(2, 4, 5, 0)
             result[:, columns] = tiles.acf[2, :heads]
     return turboquant_reference.walsh_hadamard(result / sums[:, None]) * signs
@@ -160,24 +159,26 @@ def attention(
 @pytest.mark.parametrize(
     "compiler", [pytest.param(name, marks=needs(COMPILERS[name][0], PACKAGES[name])) for name in COMPILERS]
 )
-@pytest.mark.parametrize("heads, tokens", [(4, 40), (1, 16), (8, 77), (16, 5)])
-def test_attention_over_a_turboquant_cache(tmp_path: Path, compiler: str, heads: int, tokens: int) -> None:
+@pytest.mark.parametrize(
+    "heads, tokens, size", [(4, 40, 128), (1, 16, 128), (8, 77, 128), (16, 5, 128), (4, 33, 64), (5, 50, 256)]
+)
+def test_attention_over_a_turboquant_cache(tmp_path: Path, compiler: str, heads: int, tokens: int, size: int) -> None:
     """The cache is what the kernel EncodeVectors writes on the machine, of keys and values as two heads."""
     rng = np.random.default_rng(tokens)
-    q = rng.standard_normal((heads, 128)).astype(np.float32)
-    both = rng.standard_normal((tokens, 2, 128)).astype(np.float32)
-    own = parse_format("turboquant-3").codecs(128)[0]
-    kernel = EncodeVectors("encode", target("edge-npu-formats"), tokens, CodedCache(3, 128, 2, tokens))
+    q = rng.standard_normal((heads, size)).astype(np.float32)
+    both = rng.standard_normal((tokens, 2, size)).astype(np.float32)
+    own = parse_format("turboquant-3").codecs(size)[0]
+    kernel = EncodeVectors("encode", target("edge-npu-formats"), tokens, CodedCache(3, size, 2, tokens))
     inputs = {"x": both, "signs": own.sign_bits(), "levels": own.levels()}
     coded, _ = run_alone(kernel, design_of("edge-npu-formats"), inputs, fidelity="functional")
     cache = {
         f"{name}_{array}": coded[array][head] for head, name in enumerate(("key", "value")) for array in coded
     }  # fmt: skip
-    scale = np.float32(np.log2(np.e) / np.sqrt(128))
+    scale = np.float32(np.log2(np.e) / np.sqrt(size))
     start = np.zeros((2, 16), np.float32)
     start[0] = -np.inf
     wanted = attention(q, own.signs(), own.levels(), cache, scale)
-    elf = build(tmp_path, compiler, "tq_attention", HEADS=heads, TOKENS=tokens)
+    elf = build(tmp_path, compiler, "tq_attention", HEADS=heads, TOKENS=tokens, DIM=size)
     arrays = {
         "q": q, "signs": own.sign_bits(), "levels": own.levels(), "start": start,
         "exp_scale_bits": np.array([scale]), **cache,
@@ -187,8 +188,8 @@ def test_attention_over_a_turboquant_cache(tmp_path: Path, compiler: str, heads:
         found = np.frombuffer(result.read(symbols["out"], wanted.nbytes), np.float32).reshape(wanted.shape)
         assert np.array_equal(found, wanted)
     # and it is attention: against exact arithmetic on what the format decodes
-    decoded = quantize(both.reshape(-1, 128), "turboquant-3").dequantize().astype(np.float64).reshape(tokens, 2, 128)
-    scores = q.astype(np.float64) @ decoded[:, 0].T / np.sqrt(128)
+    decoded = quantize(both.reshape(-1, size), "turboquant-3").dequantize().astype(np.float64).reshape(tokens, 2, size)
+    scores = q.astype(np.float64) @ decoded[:, 0].T / np.sqrt(size)
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
     exact = (weights / weights.sum(axis=1, keepdims=True)) @ decoded[:, 1]
     assert np.abs(wanted - exact).max() < 0.002 * np.abs(exact).max()

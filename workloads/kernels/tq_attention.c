@@ -13,7 +13,17 @@
 #define HEADS 4
 #define TOKENS 40
 #endif
-#define DIM 128
+#ifndef DIM
+#define DIM 128 /* or 64, or 256 */
+#endif
+/* assemblers count a comparison that holds as -1 */
+#if DIM == 64
+#define LOG_DIM 6
+#elif DIM == 128
+#define LOG_DIM 7
+#else
+#define LOG_DIM 8
+#endif
 #define BLOCKS ((TOKENS + 15) / 16)
 
 #define CODE_BYTES (DIM * 3 / 8)
@@ -30,9 +40,9 @@ float out[HEADS][DIM] __attribute__((aligned(64)));
 unsigned int exp_scale_bits; /* float32: log2(e) / sqrt(DIM) */
 
 #define Q_AT SCRATCHPAD
-#define O_AT (Q_AT + 16 * 512)
-#define HALVES_AT (O_AT + 16 * 512)
-#define P_AT (HALVES_AT + 16 * 256)
+#define O_AT (Q_AT + 16 * 4 * DIM)
+#define HALVES_AT (O_AT + 16 * 4 * DIM)
+#define P_AT (HALVES_AT + 16 * 2 * DIM)
 #define SIGNS_AT (P_AT + 16 * 64)
 #define LEVELS_AT (SIGNS_AT + 64)
 #define START_AT (LEVELS_AT + 64)
@@ -78,15 +88,24 @@ static int tokens_of(int index)
         rv_qt_dma_ld(n, (unsigned long)&value_norms[16 * (index)], CACHE_AT(n) + VALUE_NORMS);       \
     }
 
+/* 64 dimensions of the scores; where there are more than two such steps, queries are brought again and again */
+#define SCORE(step, query, tile)                                                                     \
+    if (64 * (step) < DIM) {                                                                         \
+        if (DIM > 128)                                                                               \
+            rv_qt_ld(query, HALVES_AT + 128 * (step), 2 * DIM);                                      \
+        rv_qt_ldw(tile, block + 24 * (step), CODE_BYTES);                                            \
+        rv_qt_mma_cbs(0, query, tile, 0, 0);                                                         \
+    }
+
 /* 4 x 16 dimensions of the values, side by side so that no step waits for the one before; codes lie token by token, the
  * product runs along tokens */
 #define BEGIN(n, tile, part)                                                                         \
-    rv_qt_lda(n, O_AT + 64 * (part), 512);                                                           \
+    rv_qt_lda(n, at + 64 * (part), 4 * DIM);                                                         \
     rv_qt_trw(tile, 6, part);
 #define END(n, tile)                                                                                 \
     rv_qt_rescale(n, n, 6);                                                                          \
     rv_qt_mma_cb(n, 4, tile, 0);
-#define STORE(n, part) rv_qt_sta(n, O_AT + 64 * (part), 512);
+#define STORE(n, part) rv_qt_sta(n, at + 64 * (part), 4 * DIM);
 #define FOUR(first)                                                                                  \
     BEGIN(0, 2, first)                                                                               \
     BEGIN(1, 3, first + 1)                                                                           \
@@ -107,11 +126,11 @@ static void attend(unsigned long block, int tokens)
     sizes(HEADS, tokens, 64);
     rv_qt_lds(0, block + KEY_NORMS, 2);
     rv_qt_zeroa(0);
-    rv_qt_ldw(2, block, CODE_BYTES);
-    rv_qt_mma_cbs(0, 0, 2, 0, 0);
-    rv_qt_ldw(3, block + CODE_BYTES / 2, CODE_BYTES);
-    rv_qt_mma_cbs(0, 1, 3, 0, 0);
-    rv_write_qtk(DIM);
+    SCORE(0, 0, 2)
+    SCORE(1, 1, 3)
+    SCORE(2, 0, 5)
+    SCORE(3, 1, 7)
+    rv_write_qtk(DIM < 128 ? DIM : 128);
     rv_qt_ldw(6, block + VALUES, CODE_BYTES);
     /* sc4: maxima so far, sc6: factor that rescales, t4: probabilities, sc7: their sums */
     rv_qt_rmax(5, 0, 4);
@@ -138,13 +157,24 @@ static void attend(unsigned long block, int tokens)
     rv_qt_lda(1, P_AT, 64);
     rv_qt_mvat(4, 1);
     sizes(HEADS, 16, tokens);
+    unsigned long at = O_AT;
     FOUR(0)
-    FOUR(4)
+    if (DIM > 64) {
+        FOUR(4)
+    }
+    if (DIM > 128) {
+        sizes(HEADS, tokens, 128);
+        rv_qt_ldw(6, block + VALUES + 48, CODE_BYTES);
+        sizes(HEADS, 16, tokens);
+        at += 512;
+        FOUR(0)
+        FOUR(4)
+    }
 }
 
 int kernel(void)
 {
-    shape(HEADS, 512);
+    shape(HEADS, 4 * DIM);
     rv_qt_dma_ld(4, (unsigned long)q, Q_AT);
     shape(1, sizeof signs);
     rv_qt_dma_ld(4, (unsigned long)signs, SIGNS_AT);
@@ -156,22 +186,23 @@ int kernel(void)
     FETCH(1, 1)
     rv_qt_bar_wait(4);
     rv_write_qexpscale(exp_scale_bits);
-    rv_qv_setvl(16 * 512);
+    rv_qv_setvl(16 * 4 * DIM);
     rv_qv_zero(O_AT);
     rv_qv_setvl(64);
     rv_qv_zero(SUMS_AT);
     rv_qt_ldcb(0, LEVELS_AT);
     rv_qv_setvl(DIM);
     for (int head = 0; head < HEADS; head++) {
-        rv_qv_flip(Q_AT + 512 * head, Q_AT + 512 * head, SIGNS_AT);
-        rv_qv_had(Q_AT + 512 * head, Q_AT + 512 * head, 7);
+        rv_qv_flip(Q_AT + 4 * DIM * head, Q_AT + 4 * DIM * head, SIGNS_AT);
+        rv_qv_had(Q_AT + 4 * DIM * head, Q_AT + 4 * DIM * head, LOG_DIM);
     }
     rv_qv_setvl(HEADS * DIM);
     rv_qv_f2h(HALVES_AT, Q_AT);
     rv_write_qfmt(STATISTICS);
     sizes(HEADS, HEADS, 64);
-    rv_qt_ld(0, HALVES_AT, 256);
-    rv_qt_ld(1, HALVES_AT + 128, 256);
+    rv_qt_ld(0, HALVES_AT, 2 * DIM);
+    if (DIM > 64)
+        rv_qt_ld(1, HALVES_AT + 128, 2 * DIM);
     rv_write_qtk(32);
     rv_qt_lds(4, START_AT, 4);
     rv_qt_lds(1, START_AT + 64, 4);
@@ -187,11 +218,11 @@ int kernel(void)
     }
     rv_qv_setvl(DIM);
     for (int head = 0; head < HEADS; head++) {
-        rv_qv_divs(O_AT + 512 * head, O_AT + 512 * head, SUMS_AT + 4 * head);
-        rv_qv_had(O_AT + 512 * head, O_AT + 512 * head, 7);
-        rv_qv_flip(O_AT + 512 * head, O_AT + 512 * head, SIGNS_AT);
+        rv_qv_divs(O_AT + 4 * DIM * head, O_AT + 4 * DIM * head, SUMS_AT + 4 * head);
+        rv_qv_had(O_AT + 4 * DIM * head, O_AT + 4 * DIM * head, LOG_DIM);
+        rv_qv_flip(O_AT + 4 * DIM * head, O_AT + 4 * DIM * head, SIGNS_AT);
     }
-    shape(HEADS, 512);
+    shape(HEADS, 4 * DIM);
     rv_qt_dma_st(2, (unsigned long)out, O_AT);
     rv_qt_bar_wait(2);
     return 0;
