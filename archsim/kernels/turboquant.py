@@ -45,6 +45,17 @@ class CodedCache:
                 remedy=f"give vectors of 8 to {LARGEST_BLOCK}, a power of two, and 1 to {MOST_BITS} bits",
             )
 
+    def require(self, name: str, tokens: int) -> None:
+        """Refuse an op on more tokens than there is room for.
+
+        Raises:
+            InputError: there are more.
+        """
+        if tokens > self.capacity:
+            raise InputError(
+                f"op {name!r} reaches token {tokens} of a cache of {self.capacity}", remedy="raise its capacity"
+            )
+
     @property
     def code_bytes(self) -> int:
         """Bytes of a vector's codes."""
@@ -107,6 +118,9 @@ class EncodeVectors(RowKernel):
     cache: CodedCache
     position: int = 0
     corrected: bool = False
+
+    def __post_init__(self) -> None:
+        self.cache.require(self.name, self.position + self.rows)
 
     def arrays(self) -> dict[str, Array]:
         x = Array((self.rows, self.cache.width), "f4")
@@ -191,6 +205,9 @@ class DecodeVectors(RowKernel):
     rows: int
     cache: CodedCache
     position: int = 0
+
+    def __post_init__(self) -> None:
+        self.cache.require(self.name, self.position + self.rows)
 
     def arrays(self) -> dict[str, Array]:
         x = Array((self.rows, self.cache.width), "f4", written=True)

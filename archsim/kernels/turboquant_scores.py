@@ -42,6 +42,7 @@ class CodedScores(Kernel):
     context: int
 
     def __post_init__(self) -> None:
+        self.cache.require(self.name, self.context)
         largest = _QUERY_TILES * self.step
         if self.cache.bits not in _FORMATS or self.cache.head_dim > largest:
             raise InputError(

@@ -151,3 +151,11 @@ def test_vectors_without_instructions_are_refused() -> None:
         CodedCache(3, 96, 1, 1)
     with pytest.raises(InputError, match="no tile format for vectors of 512 with 3 bits; give 2 to 4 bits"):
         CodedScores("scores", target(DESIGN), CodedCache(3, 512, 1, 1), 1, 1)
+    cache = CodedCache(3, 128, 1, 9)
+    for kernel in (
+        lambda: EncodeVectors("op", target(DESIGN), 4, cache, position=6),
+        lambda: DecodeVectors("op", target(DESIGN), 10, cache),
+        lambda: CodedScores("op", target(DESIGN), cache, 1, 10),
+    ):
+        with pytest.raises(InputError, match="op 'op' reaches token 10 of a cache of 9; raise its capacity"):
+            kernel()
