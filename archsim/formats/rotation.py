@@ -41,8 +41,12 @@ def randomised_hadamard(size: int, seed: int) -> np.ndarray:
     Args:
         size: a power of two.
     """
-    signs = np.random.default_rng([seed, size]).choice(np.array([-1, 1], np.float32), size)
-    return hadamard(size) * signs
+    return hadamard(size) * random_signs(size, seed)
+
+
+def random_signs(size: int, seed: int) -> np.ndarray:
+    """float32 [size] of 1 and -1."""
+    return np.random.default_rng([seed, size]).choice(np.array([-1, 1], np.float32), size)
 
 
 def hadamard(size: int) -> np.ndarray:

@@ -18,11 +18,11 @@ from archsim.common.errors import InputError
 from archsim.formats.family import Family
 from archsim.formats.format import Format, Packed, Stored
 from archsim.formats.matrix import Matrix
-from archsim.formats.planes import unpack_planes
+from archsim.formats.packing import unpack_bits
 from archsim.formats.turboquant_vector import Variant, VectorCodec
 
 SMALLEST, LARGEST = 8, 4096
-"""Coordinates of a vector; rotations are dense matrices."""
+"""Coordinates of a vector; those that are no power of two are rotated by dense matrices."""
 
 
 class Part(NamedTuple):
@@ -99,7 +99,7 @@ class TurboQuantFormat(Format):
         if any(part.bits == self.variant.inner_product for part in self.parts):
             raise InputError(f"format {self.name!r} has signs instead of codes", remedy="read its array of signs")
         split = self._split(packed.arrays, packed.shape[1])
-        return np.concatenate([unpack_planes(part["codes"], c.code_bits, c.width) for c, part in split], axis=1)
+        return np.concatenate([unpack_bits(part["codes"], c.code_bits, c.width) for c, part in split], axis=1)
 
     def _split(self, arrays: Mapping[str, np.ndarray], columns: int) -> Iterator[tuple[VectorCodec, dict]]:
         """Each part's codec and arrays."""

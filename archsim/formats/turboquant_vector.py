@@ -1,4 +1,9 @@
-"""One vector per row in TurboQuant's codes: Zandieh et al., arXiv 2504.19874, algorithms 1 and 2."""
+"""One vector per row in TurboQuant's codes: Zandieh et al., arXiv 2504.19874, algorithms 1 and 2.
+
+With the Hadamard rotation, what algorithm 1 does is defined to the bit, in steps that kernels on xqv take: rotate_rows,
+euclidean_lengths, nearest_scaled_levels; back by levels times the stored length, then rotate_rows_back. Every step is
+float32. Haar rotations and QJL are products with dense matrices, whose sums have no order.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from archsim.formats import qjl, rounding
-from archsim.formats.normal_float import thresholds
+from archsim.formats import qjl
 from archsim.formats.packing import pack_bits, packed_bytes, unpack_bits
-from archsim.formats.planes import pack_planes, plane_bytes, unpack_planes
-from archsim.formats.rotation import rotation
+from archsim.formats.rotation import random_signs, rotation
 from archsim.formats.scaled import half
 from archsim.formats.sphere_codebook import lloyd_max
+from archsim.formats.sphere_loops import euclidean_lengths, nearest_scaled_levels
+from archsim.formats.walsh_hadamard import rotate_rows, rotate_rows_back
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class VectorCodec:
         """Elements per row, and their type, of each array."""
         arrays: dict[str, tuple[int, Any]] = {}
         if self.code_bits:
-            arrays |= {"codes": (plane_bytes(self.width, self.code_bits), np.uint8), "norms": (1, np.float16)}
+            arrays |= {"codes": (packed_bytes(self.width, self.code_bits), np.uint8), "norms": (1, np.float16)}
         if self.variant.inner_product:
             arrays |= {"signs": (packed_bytes(self.width, 1), np.uint8), "residual_norms": (1, np.float16)}
         return arrays
@@ -70,7 +75,7 @@ class VectorCodec:
         if self.variant.inner_product:
             rest = x - self._decode_codes(arrays) if arrays else x
             arrays["signs"] = pack_bits(qjl.signs(rest, self._projection()), 1)
-            arrays["residual_norms"] = half(_lengths(rest))
+            arrays["residual_norms"] = half(euclidean_lengths(rest))
         return arrays
 
     def decode(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -83,27 +88,41 @@ class VectorCodec:
         return np.asarray(x)
 
     def _encode_codes(self, x: np.ndarray) -> dict[str, np.ndarray]:
-        lengths, levels = _lengths(x), self._levels()
-        codes = rounding.nearest_levels(x @ self._rotation().T, lengths, thresholds(levels[None]))
+        lengths, levels = euclidean_lengths(x), self.levels()
+        codes = nearest_scaled_levels(self._rotate(x), lengths, levels)
         if self.variant.corrected:
-            lengths = lengths / _lengths(levels[codes])
-        return {"codes": pack_planes(codes, self.code_bits), "norms": half(lengths)}
+            lengths = lengths / euclidean_lengths(levels[codes])
+        return {"codes": pack_bits(codes, self.code_bits), "norms": half(lengths)}
 
     def _decode_codes(self, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-        turned = self._levels()[unpack_planes(arrays["codes"], self.code_bits, self.width)]
-        return (turned * arrays["norms"].astype(np.float32)) @ self._rotation()
+        turned = self.levels()[unpack_bits(arrays["codes"], self.code_bits, self.width)]
+        return self._rotate_back(turned * arrays["norms"].astype(np.float32))
 
-    def _levels(self) -> np.ndarray:
-        """Of a coordinate of a unit vector: float32 [2**code_bits]."""
+    def levels(self) -> np.ndarray:
+        """Of a coordinate of a unit vector: float32 [2**code_bits], ascending."""
         return (lloyd_max(self.code_bits, self.width).levels / sqrt(self.width)).astype(np.float32)
+
+    @property
+    def fast(self) -> bool:
+        """Whether the rotation is a randomised Hadamard transform."""
+        return self.variant.turn == "hadamard" and self.width.bit_count() == 1
+
+    def signs(self) -> np.ndarray:
+        """Of the randomised Hadamard transform: float32 [width] of 1 and -1."""
+        return random_signs(self.width, self.variant.seed)
+
+    def sign_bits(self) -> np.ndarray:
+        """The signs as instruction `qv.flip` reads them: uint8 [ceil(width / 8)], 1 for +1, the first lowest."""
+        return np.packbits(self.signs() > 0, bitorder="little")
+
+    def _rotate(self, x: np.ndarray) -> np.ndarray:
+        return rotate_rows(x, self.signs()) if self.fast else x @ self._rotation().T
+
+    def _rotate_back(self, y: np.ndarray) -> np.ndarray:
+        return rotate_rows_back(y, self.signs()) if self.fast else np.ascontiguousarray(y @ self._rotation())
 
     def _rotation(self) -> np.ndarray:
         return rotation(self.width, self.variant.turn, self.variant.seed)
 
     def _projection(self) -> np.ndarray:
         return qjl.projection(self.width, self.variant.projection, self.variant.seed)
-
-
-def _lengths(x: np.ndarray) -> np.ndarray:
-    """Euclidean lengths of rows: float32 [rows, 1]."""
-    return np.sqrt(np.square(x, dtype=np.float64).sum(1, keepdims=True)).astype(np.float32)

@@ -10,13 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from archsim.common.errors import InputError
 from archsim.formats import parse_format, quantize
-from archsim.formats.planes import pack_planes, unpack_planes
 from archsim.formats.rotation import haar, randomised_hadamard
 from archsim.formats.sphere_codebook import lloyd_max
 from archsim.formats.turboquant import TurboQuantFormat
@@ -197,15 +193,13 @@ def test_outlier_channels_have_the_larger_codes() -> None:
     assert packed.codes[:, 32:].max() == 3
 
 
-@given(hnp.arrays(np.uint8, (3, 17), elements=st.integers(0, 255)), st.integers(1, 8))
-def test_planes_give_codes_back(codes: np.ndarray, bits: int) -> None:
-    codes = codes & np.uint8((1 << bits) - 1)
-    assert np.array_equal(unpack_planes(pack_planes(codes, bits), bits, 17), codes)
-
-
-def test_three_bits_are_two_and_one() -> None:
-    codes = np.array([[1, 2, 3, 4, 5, 6, 7, 0]], np.uint8)
-    assert pack_planes(codes, 3).tolist() == [[0b00111001, 0b00111001, 0b01111000]]
+def test_eight_codes_of_three_bits_take_three_bytes_of_their_own() -> None:
+    packed = quantize(unit_vectors(5, 64, 1), "turboquant-3")
+    groups = packed.arrays["codes"].reshape(5, 8, 3)
+    numbers = groups[..., 0].astype(int) | groups[..., 1].astype(int) << 8 | groups[..., 2].astype(int) << 16
+    codes = numbers[..., None] >> 3 * np.arange(8) & 7
+    assert np.array_equal(codes.reshape(5, 64), packed.codes)
+    assert len(np.unique(codes)) == 8
 
 
 def test_zeros_stay_zeros_and_large_ones_are_refused() -> None:

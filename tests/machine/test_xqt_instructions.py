@@ -40,6 +40,7 @@ TABLE: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "sgnpk": ("t t", ("any",), ACTIVATIONS),
     "had": ("t t imm", ("any",), WIDE),
     "hads": ("t t t", ("any",), WIDE),
+    "trw": ("t t imm", INTEGERS + CODES, ("any",)),
     "rmax": ("sc ac sc", ("any",), ("any",)),
     "expm": ("t ac sc", ("any",), ACTIVATIONS),
     "expd": ("sc sc sc", ("any",), ("any",)),
@@ -159,6 +160,8 @@ def attempt(bench: Workbench, name: str, weight: str, activation: str, seed: int
         reference.n = min(reference.n, trowb * 8 // bits_of(reference.activation))
     if name == "hads":
         reference.k = 1 << int(rng.integers(0, most.bit_length()))
+    if name == "trw":
+        reference.n, reference.k = min(reference.n, trowb // 9), min(reference.k, max(tm, tn))
     reference.glog2 = int(rng.choice([2, 3, 4, 5, 6, 7, 15]))
     reference.sfmt, reference.sat = int(rng.integers(0, 2)), int(rng.integers(0, 2))
     fill(reference, rng, tame=not edges)

@@ -286,6 +286,10 @@ class Reference:
         turned = hadamard((self.a(ts1) * signs)[:, None])[:, 0]
         self._put(td, self.m, turned * F32(2.0 ** (-np.log2(self.k) / 2)), self.activation)
 
+    def trw(self, td: int, ts1: int, imm: int) -> None:
+        source = unpack(self.t[ts1, : self.k], self.weight)
+        self._put(td, self.n, source[:, imm * self.n : imm * self.n + self.n].T.copy(), self.weight)
+
     # -- rows of accumulators
 
     def rmax(self, sd: int, as1: int, ss2: int) -> None:

@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 
 import archsim
-from archsim.formats import quantize
+from archsim.formats import parse_format, quantize
 from archsim.isa.exports import c_header
 from archsim.isa.load import load_isa
 from archsim.kernels import reference
 from archsim.kernels.alone import run_alone, write_alone
 from archsim.kernels.layout import pack_weights
 from archsim.kernels.matmul import MatMul
+from archsim.kernels.turboquant import CodedCache, EncodeVectors
 from archsim.machine.elf import load_elf
 from archsim.machine.run import isa_of
 from tests.debian import needs
+from tests.formats import turboquant_reference
 from tests.kernels.checking import design_of, target
-from tests.machine.xqt_reference import ACTIVATIONS, WEIGHTS, Reference, hadamard, pack, unpack
+from tests.machine.xqt_reference import ACTIVATIONS, WEIGHTS, Reference, pack
 
 SOURCES = Path(__file__).parents[2] / "workloads" / "kernels"
 COMPILERS = {
@@ -110,40 +112,28 @@ def norm(x: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     return sums, factors, x * factors[:, None] * gamma
 
 
-BLOCK = np.dtype(
-    {
-        "names": ["keys", "values", "value_norms", "key_norms"],
-        "formats": [("u1", (16, 48)), ("u1", (128, 6)), ("<f4", 16), ("<f2", 16)],
-        "offsets": [0, 768, 1536, 1600],
-        "itemsize": 1664,
-    }
-)
-
-
 def attention(
-    q: np.ndarray, signs: np.ndarray, books: np.ndarray, cache: np.ndarray, tokens: int, exp_scale: np.float32
+    q: np.ndarray, signs: np.ndarray, levels: np.ndarray, cache: dict[str, np.ndarray], exp_scale: np.float32
 ) -> np.ndarray:
-    """float32 [heads, 128] by the same steps: tiles by the reference of xqt, rows by numpy."""
-    heads = len(q)
-    tiles = Reference(16, 16, 128, m=heads, wfmt=WEIGHTS.index("cb3"), afmt=ACTIVATIONS.index("bfloat16"))
-    tiles.cb[:2] = books
+    """float32 [heads, head_dim] by the same steps: tiles by the reference of xqt, rows by numpy."""
+    (heads, size), tokens = q.shape, len(cache["key_norms"])
+    tiles = Reference(16, 16, 128, m=heads, wfmt=WEIGHTS.index("cb3"), afmt=ACTIVATIONS.index("float16"))
+    tiles.cb[0, :8] = levels
     tiles.exp_scale = exp_scale
-    flips = np.where(np.unpackbits(signs, bitorder="little")[:128], 1, -1).astype(np.float32)
-    root = np.float32(1 / np.sqrt(128.0))
-    turned = hadamard((q * flips)[:, None])[:, 0] * root
-    for tile in (0, 1):
-        part = tiles.t[tile, :heads]
-        pack(part, turned[:, 64 * tile : 64 * tile + 64], "bfloat16")
+    turned = turboquant_reference.walsh_hadamard(q * signs)
     tiles.statistics[4], tiles.statistics[1] = -np.inf, 0
-    result, sums = np.zeros((heads, 128), np.float32), np.zeros(heads, np.float32)
-    for number, block in enumerate(cache):
-        count = min(16, tokens - 16 * number)
+    result, sums = np.zeros(q.shape, np.float32), np.zeros(heads, np.float32)
+    for first in range(0, tokens, 16):
+        count = min(16, tokens - first)
+        block = {name: values[first : first + count] for name, values in cache.items()}
         tiles.n, tiles.k = count, 64
-        tiles.sc[0, :, 0] = block["key_norms"].view(np.uint16)
+        tiles.sc[0, :count, 0] = block["key_norms"].view(np.uint16)
         tiles.ac[0] = 0
-        for half in (0, 1):
-            tiles.t[2 + half, :16, :24] = block["keys"][:, 24 * half : 24 * half + 24]
-            tiles.mma_cbs(0, half, 2 + half, 0, 0)
+        for step in range(size // 64):
+            part = tiles.t[0, :heads]
+            pack(part, turned[:, 64 * step : 64 * step + 64], "float16")
+            tiles.t[2, :count, :24] = block["key_codes"][:, 24 * step : 24 * step + 24]
+            tiles.mma_cbs(0, 0, 2, 0, 0)
         tiles.rmax(5, 0, 4)
         tiles.expd(6, 4, 5)
         tiles.rmax(4, 0, 4)
@@ -152,69 +142,57 @@ def attention(
         tiles.rsum(7, 4, 1)
         sums = sums * tiles.statistics[6, :heads] + tiles.statistics[7, :heads]
         tiles.mvta(1, 4)
-        tiles.acf[1, :heads, :count] *= block["value_norms"][:count]
+        tiles.acf[1, :heads, :count] *= block["value_norms"].astype(np.float32)
         tiles.mvat(4, 1)
         tiles.n = 16
-        for part in range(8):
-            columns = slice(16 * part, 16 * part + 16)
+        for number in range(size // 16):
+            columns = slice(16 * number, 16 * number + 16)
             tiles.acf[2, :heads] = result[:, columns]
             tiles.rescale(2, 2, 6)
-            size = -(-count * 3 // 8)
-            tiles.t[5, :16, :size] = block["values"][columns, :size]
-            tiles.mma_cb(2, 4, 5, 1)
+            tiles.t[6, :count, :6] = block["value_codes"][:, 6 * number : 6 * number + 6]
+            tiles.trw(5, 6, 0)
+            tiles.mma_cb(2, 4, 5, 0)
             result[:, columns] = tiles.acf[2, :heads]
-    return hadamard((result / sums[:, None])[:, None])[:, 0] * root * flips
+    return turboquant_reference.walsh_hadamard(result / sums[:, None]) * signs
 
 
 @pytest.mark.parametrize(
     "compiler", [pytest.param(name, marks=needs(COMPILERS[name][0], PACKAGES[name])) for name in COMPILERS]
 )
-@pytest.mark.parametrize("heads, tokens", [(4, 40), (1, 16), (8, 77), (16, 5)])
-def test_attention_over_a_turboquant_cache(tmp_path: Path, compiler: str, heads: int, tokens: int) -> None:
+@pytest.mark.parametrize(
+    "heads, tokens, size", [(4, 40, 128), (1, 16, 128), (8, 77, 128), (16, 5, 128), (4, 33, 64), (5, 50, 256)]
+)
+def test_attention_over_a_turboquant_cache(tmp_path: Path, compiler: str, heads: int, tokens: int, size: int) -> None:
+    """The cache is what the kernel EncodeVectors writes on the machine, of keys and values as two heads."""
     rng = np.random.default_rng(tokens)
-    q = rng.standard_normal((heads, 128)).astype(np.float32)
-    signs = rng.integers(0, 256, 64).astype(np.uint8)
-    books = np.zeros((2, 16), np.float32)
-    # Lloyd-Max of a normal distribution for 3 bits (Max 1960, table I), for coordinates of unit vectors of 128
-    entries = np.array([0.2451, 0.7560, 1.3439, 2.1520]) / np.sqrt(128)
-    books[:, :8] = np.concatenate([-entries[::-1], entries])
-    cache = np.zeros(-(-tokens // 16), BLOCK)
-    for name in ("keys", "values"):
-        cache[name] = rng.integers(0, 256, cache[name].shape)
-    cache["key_norms"] = 8 + 4 * rng.random(cache["key_norms"].shape)
-    cache["value_norms"] = 8 + 4 * rng.random(cache["value_norms"].shape)
-    scale = np.float32(np.log2(np.e) / np.sqrt(128))
+    q = rng.standard_normal((heads, size)).astype(np.float32)
+    both = rng.standard_normal((tokens, 2, size)).astype(np.float32)
+    own = parse_format("turboquant-3").codecs(size)[0]
+    kernel = EncodeVectors("encode", target("edge-npu-formats"), tokens, CodedCache(3, size, 2, tokens))
+    inputs = {"x": both, "signs": own.sign_bits(), "levels": own.levels()}
+    coded, _ = run_alone(kernel, design_of("edge-npu-formats"), inputs, fidelity="functional")
+    cache = {
+        f"{name}_{array}": coded[array][head] for head, name in enumerate(("key", "value")) for array in coded
+    }  # fmt: skip
+    scale = np.float32(np.log2(np.e) / np.sqrt(size))
     start = np.zeros((2, 16), np.float32)
     start[0] = -np.inf
-    wanted = attention(q, signs, books, cache, tokens, scale)
-    elf = build(tmp_path, compiler, "tq_attention", HEADS=heads, TOKENS=tokens)
+    wanted = attention(q, own.signs(), own.levels(), cache, scale)
+    elf = build(tmp_path, compiler, "tq_attention", HEADS=heads, TOKENS=tokens, DIM=size)
     arrays = {
-        "q": q, "signs": signs, "codebooks": books, "start": start, "exp_scale_bits": np.array([scale]),
-        "cache": cache.view(np.uint8),
+        "q": q, "signs": own.sign_bits(), "levels": own.levels(), "start": start,
+        "exp_scale_bits": np.array([scale]), **cache,
     }  # fmt: skip
     for fidelity in ("functional", "timed"):
         result, symbols = run(elf, fidelity, arrays, "edge-npu-formats")
         found = np.frombuffer(result.read(symbols["out"], wanted.nbytes), np.float32).reshape(wanted.shape)
         assert np.array_equal(found, wanted)
-    # and it is attention: against exact arithmetic on the decoded cache
-    keys, values = decoded(cache, books, tokens)
-    flips = np.where(np.unpackbits(signs, bitorder="little")[:128], 1.0, -1.0)
-    turn = hadamard(np.eye(128, dtype=np.float32)[:, None])[:, 0].astype(np.float64) / np.sqrt(128) * flips[None]
-    scores = (q.astype(np.float64) @ turn.T) @ keys.T / np.sqrt(128)
+    # and it is attention: against exact arithmetic on what the format decodes
+    decoded = quantize(both.reshape(-1, size), "turboquant-3").dequantize().astype(np.float64).reshape(tokens, 2, size)
+    scores = q.astype(np.float64) @ decoded[:, 0].T / np.sqrt(size)
     weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    exact = (weights / weights.sum(axis=1, keepdims=True)) @ values @ turn
-    assert np.abs(wanted - exact).max() < 0.02 * np.abs(exact).max()
-
-
-def decoded(cache: np.ndarray, books: np.ndarray, tokens: int) -> tuple[np.ndarray, np.ndarray]:
-    """Keys and values float64 [tokens, 128] of a cache, still rotated."""
-    keys, values = [], []
-    for block in cache:
-        codes = unpack(block["keys"], "cb3")
-        keys.append(books[0][codes].astype(np.float64) * block["key_norms"][:, None].astype(np.float64))
-        codes = unpack(block["values"], "cb3").T
-        values.append(books[1][codes].astype(np.float64) * block["value_norms"][:, None].astype(np.float64))
-    return np.concatenate(keys)[:tokens], np.concatenate(values)[:tokens]
+    exact = (weights / weights.sum(axis=1, keepdims=True)) @ decoded[:, 1]
+    assert np.abs(wanted - exact).max() < 0.002 * np.abs(exact).max()
 
 
 def test_header_of_the_design_is_that_of_the_tests() -> None:
