@@ -23,8 +23,14 @@ class Adam:
         """Called before the parameters of a step are updated."""
         self._steps += 1
 
-    def update(self, name: str, values: np.ndarray, gradient: np.ndarray, rate: float, decay: float = 0.0) -> None:
-        """Move `values` in place, by about `rate` each; `decay` times the rate is how much of them is lost."""
+    def update(
+        self, name: str, values: np.ndarray, gradient: np.ndarray, rate: float | np.ndarray, decay: float = 0.0
+    ) -> None:
+        """Move `values` in place, by about `rate` each; `decay` times the rate is how much of them is lost.
+
+        Args:
+            rate: one for all, or an array that broadcasts to values.
+        """
         if name not in self._first:
             self._first[name], self._second[name] = np.zeros_like(values), np.zeros_like(values)
         keep, keep_squares = self._betas
