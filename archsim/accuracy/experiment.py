@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def with_outliers(experiment: Experiment, channels: int) -> Experiment:
     Raises:
         InputError: there are not so many channels.
     """
-    return Experiment(inject_outliers(experiment.model, channels), experiment.windows, experiment.calibration)
+    return replace(experiment, model=inject_outliers(experiment.model, channels))
 
 
 def plan_mixed(experiment: Experiment, budget: float, say: Callable[[int, int, str], None]) -> dict[str, Format]:

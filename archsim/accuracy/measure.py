@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -14,7 +14,8 @@ from archsim.accuracy.gptq import round_weights
 from archsim.accuracy.hadamard import rotate_model
 from archsim.accuracy.llama import Llama, Numerics
 from archsim.accuracy.loss import Loss, mean_loss, window_losses
-from archsim.accuracy.numerics import QuantizedNumerics, cache_bits, parse_cache, round_trip
+from archsim.accuracy.numerics import NO_CLIPS, QuantizedNumerics, cache_bits, parse_cache, round_trip
+from archsim.accuracy.qat import Training, fine_tune
 from archsim.accuracy.smoothquant import smooth
 from archsim.common.errors import InputError, unknown
 from archsim.formats import Format, parse_format
@@ -36,8 +37,8 @@ def round_to_nearest(model: Llama, formats: Mapping[str, Format], calibration: n
 
 
 ROUNDINGS: dict[str, Method] = {"rtn": round_to_nearest, "gptq": round_weights}
-OUTLIERS = "llm-int8"
-METHODS = (*ROUNDINGS, *PREPARATIONS, OUTLIERS)
+LEARNED, OUTLIERS = "lsq", "llm-int8"
+METHODS = (*ROUNDINGS, LEARNED, *PREPARATIONS, OUTLIERS)
 
 
 class Setting(NamedTuple):
@@ -84,11 +85,13 @@ class Experiment:
     Attributes:
         windows: tokens [windows, length] that are predicted.
         calibration: tokens [windows, length] that methods may look at.
+        training: of lsq.
     """
 
     model: Llama
     windows: np.ndarray
     calibration: np.ndarray
+    training: Training = field(default_factory=Training)
 
     @cached_property
     def exact(self) -> np.ndarray:
@@ -103,14 +106,17 @@ class Experiment:
         """
         methods = parse_method(setting.method)
         formats = parse_weights(setting.weights).formats(self.model.linear_names(), [HEAD])
-        cache = parse_cache(setting.kv)
-        numerics = QuantizedNumerics(parse_format(setting.activations), cache, OUTLIERS in methods)
-        model = self.model
+        activations, cache = parse_format(setting.activations), parse_cache(setting.kv)
+        model, clips = self.model, NO_CLIPS
         for name in methods:
             if name in PREPARATIONS:
                 model = PREPARATIONS[name](model, formats, self.calibration)
-        rounding = "gptq" if "gptq" in methods else "rtn"
-        return window_losses(ROUNDINGS[rounding](model, formats, self.calibration), self.windows, numerics)
+        if LEARNED in methods:
+            trained = fine_tune(model, formats, activations, self.calibration, self.training)
+            model, clips = trained.model, trained.clips
+        else:
+            model = ROUNDINGS["gptq" if "gptq" in methods else "rtn"](model, formats, self.calibration)
+        return window_losses(model, self.windows, QuantizedNumerics(activations, cache, OUTLIERS in methods, clips))
 
     def measure(self, setting: Setting) -> Measurement:
         """Loss, difference and bits of a setting.
@@ -143,6 +149,8 @@ def parse_method(text: str) -> list[str]:
     for name in names:
         if name not in METHODS:
             raise unknown("method", name, METHODS)
-    if len(set(names)) < len(names) or {"rtn", "gptq"} <= set(names):
-        raise InputError(f"method {text!r} does the same twice", remedy="name each once, and rtn or gptq alone")
+    if len(set(names)) < len(names) or len({*ROUNDINGS, LEARNED} & set(names)) > 1:
+        raise InputError(f"method {text!r} does the same twice", remedy="name each once, and one of rtn, gptq and lsq")
+    if {LEARNED, OUTLIERS} <= set(names):
+        raise InputError(f"method {text!r}: lsq trains with all features quantised", remedy="leave llm-int8 out")
     return names

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
+from archsim.accuracy import learned_clips
 from archsim.accuracy.llama import Numerics
 from archsim.common.errors import InputError
 from archsim.formats import Format, parse_format
+from archsim.formats.integer import AsymmetricFormat, IntegerFormat
 
 OUTLIER = 6.0
 """Magnitude from which LLM.int8() leaves a feature in float16 (Dettmers et al., 2022, section 3.2)."""
+
+
+NO_CLIPS: Mapping[str, float] = MappingProxyType({})
 
 
 class CacheFormats(NamedTuple):
@@ -44,12 +51,21 @@ class QuantizedNumerics(Numerics):
         activations: of the inputs of a layer's matrices.
         outliers: leave features with a magnitude of OUTLIER or more, of those that are multiplied at once, as they are
             (LLM.int8()).
+        clips: of the inputs of matrices, by name, learned beforehand: instead of a scale that follows from x.
     """
 
-    def __init__(self, activations: Format, cache: CacheFormats, outliers: bool = False) -> None:
-        self._activations, self._cache, self._outliers = activations, cache, outliers
+    def __init__(
+        self,
+        activations: Format,
+        cache: CacheFormats,
+        outliers: bool = False,
+        clips: Mapping[str, float] = NO_CLIPS,
+    ) -> None:
+        self._activations, self._cache, self._outliers, self._clips = activations, cache, outliers, clips
 
     def linear(self, name: str, x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        if name in self._clips:
+            return learned_clips.clip_and_round(x, self._clips[name], clip_maximum(self._activations)) @ weight.T
         if not self._outliers:
             return round_trip(x, self._activations) @ weight.T
         loud = np.abs(x).max(0) >= OUTLIER
@@ -67,6 +83,13 @@ class QuantizedNumerics(Numerics):
 def round_trip(x: np.ndarray, form: Format) -> np.ndarray:
     """A matrix quantised and read back; float32 stays."""
     return x if form.name == "fp32" else form.quantize(x).dequantize()
+
+
+def clip_maximum(form: Format) -> int:
+    """Largest code of symmetric integers with one scale per tensor, which can be learned beforehand; 0 of others."""
+    if isinstance(form, IntegerFormat) and not isinstance(form, AsymmetricFormat) and form.scope == "tensor":
+        return form.maximum
+    return 0
 
 
 def cached(x: np.ndarray, form: Format) -> np.ndarray:

@@ -24,11 +24,13 @@ def accuracy(
     activations: Annotated[str, typer.Option(help="Format of the inputs of these matrices.")] = "fp32",
     kv: Annotated[str, typer.Option(help="Format of the KV cache, or KEYS,VALUES.")] = "fp16",
     method: Annotated[
-        str, typer.Option(help="rtn, gptq, awq, smoothquant, hadamard, llm-int8; joined by +, as hadamard+gptq.")
+        str, typer.Option(help="rtn, gptq, lsq, awq, smoothquant, hadamard, llm-int8; joined by +, as hadamard+gptq.")
     ] = "rtn",
     text: Annotated[Path | None, typer.Option(help="Text to predict, or token numbers (.npy).")] = None,
     calibration: Annotated[Path | None, typer.Option(help="Text that methods look at, likewise.")] = None,
     outliers: Annotated[int, typer.Option(min=0, help="Channels behind each norm made 32 times as large.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Of training, with lsq.")] = 128,
+    seed: Annotated[int, typer.Option(min=0, help="Of the order of windows in training.")] = 0,
     plan: Annotated[
         Path | None, typer.Option(help="Write a plan of mixed precision by sensitivity, and measure it.")
     ] = None,
@@ -40,12 +42,15 @@ def accuracy(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Loss with quantised weights, activations, cache. Example: archsim accuracy --weights int3-g64 --method gptq"""
-    from archsim.accuracy.experiment import load_experiment
-    from archsim.accuracy.measure import Setting
-    from archsim.cli.accuracy_ladder import print_ladder, run_ladder
-    from archsim.cli.output import print_json, print_table
+    from dataclasses import replace
 
-    experiment = load_experiment(model, text, calibration, outliers)
+    from archsim.accuracy.experiment import load_experiment
+    from archsim.accuracy.measure import LEARNED, Setting
+    from archsim.accuracy.qat import Training
+    from archsim.cli.accuracy_ladder import print_ladder, run_ladder
+    from archsim.cli.output import bar, print_json, print_table
+
+    experiment = replace(load_experiment(model, text, calibration, outliers), training=Training(steps=steps, seed=seed))
     if ladder:
         result_of_all = run_ladder(model, experiment, html)
         print_json(result_of_all) if json else print_ladder(result_of_all)
@@ -53,9 +58,13 @@ def accuracy(
     if plan is not None:
         _write_plan(experiment, plan, budget)
         weights = f"mixed:{plan}"
-    result = experiment.measure(Setting(weights, activations, kv, method))
+    with bar("measuring") as say:
+        # of all methods, training is what takes long enough to tell
+        experiment = replace(experiment, training=Training(steps, seed, say))
+        result = experiment.measure(Setting(weights, activations, kv, method))
     if json:
-        print_json({"model": model, "outlier_channels": outliers, **entry(result)})
+        trained = {"training_steps": steps, "seed": seed} if LEARNED in method.split("+") else {}
+        print_json({"model": model, "outlier_channels": outliers, **trained, **entry(result)})
         return
     rows = [
         ("loss, nats per token", _interval(result.loss)),

@@ -23,7 +23,12 @@ def run_ladder(model: str, plain: Experiment, html: Path | None) -> dict[str, An
     from archsim.cli.output import bar
     from archsim.report.accuracy_figures import ladder_page
 
-    subjects = {"weights": ladder.WEIGHTS, "activations": ladder.ACTIVATIONS, "KV cache": ladder.CACHE}
+    subjects = {
+        "weights": ladder.WEIGHTS,
+        "activations": ladder.ACTIVATIONS,
+        "weights and activations": ladder.BOTH,
+        "KV cache": ladder.CACHE,
+    }
     loud = f"activations, {OUTLIERS} outlier channels"
     with bar("ladder") as say:
         measured = ladder.climb(plain, [one for settings in subjects.values() for one in settings], say)

@@ -148,7 +148,7 @@ def test_plans_that_are_refused(text: str, message: str, tmp_path: Path) -> None
         parse_weights(f"mixed:{path}").formats(["x", "y"])
 
 
-@pytest.mark.parametrize("text", ["gtpq", "rtn+gptq", "awq+awq"])
+@pytest.mark.parametrize("text", ["gtpq", "rtn+gptq", "awq+awq", "lsq+gptq", "lsq+llm-int8"])
 def test_methods_that_are_refused(text: str) -> None:
     with pytest.raises(InputError):
         parse_method(text)
