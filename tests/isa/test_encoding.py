@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import combinations
 from typing import Any
 
@@ -98,12 +97,6 @@ def test_jumps_name_their_target() -> None:
 @pytest.mark.parametrize("isa", [ISA, ISA_32], ids=["RV64", "RV32"])
 def test_no_two_patterns_overlap(isa: Isa) -> None:
     assert overlaps(list(isa.instructions.values())) == []
-
-
-def test_the_overlap_check_is_fast() -> None:
-    start = time.perf_counter()
-    overlaps(list(ISA.instructions.values()))
-    assert len(ISA.instructions) > 900 and time.perf_counter() - start < 0.2
 
 
 def make(match: str, *variables: Variable) -> Instruction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.debian import needs
 PROGRAMS = Path(__file__).parents[1] / "programs" / "freestanding"
 pytestmark = needs("riscv64-linux-gnu-gcc", "gcc-riscv64-linux-gnu")
 STATIC = ("-static", "-no-pie", "-fno-pic", "-mcmodel=medany")
-MUTATIONS = 2000
+MUTATIONS = 20_000 if os.environ.get("ARCHSIM_FUZZ") else 500
 
 
 def build(folder: Path, *flags: str) -> Path:
