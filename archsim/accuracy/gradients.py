@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from archsim.accuracy.llama import FINAL_NORM, NORMS, TABLE
+from archsim.accuracy.loss import log_softmax
 from archsim.models.config import TransformerConfig
 from archsim.models.matrices import DOWN, GATES, HEAD, OUT, QKV, layer_part
 
@@ -47,12 +48,6 @@ def loss_and_gradient(
     d = np.exp(log_probabilities)
     d[rows, targets] -= 1
     return loss, run.backward(d / len(targets))
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Logarithms of the probabilities that logits [tokens, vocabulary] stand for."""
-    shifted = logits - logits.max(1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
 
 
 class ForwardPass:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from archsim.common.resources import data_root
 from archsim.models.config import TransformerConfig, read_config
 from archsim.models.gguf_file import GgufFile, read_gguf
 from archsim.models.matrices import HEAD, LINEARS, layer_part
-from archsim.models.safetensors_file import read_safetensors
+from archsim.models.quantized_checkpoint import PARTS, CheckpointScheme, read_scheme
+from archsim.models.safetensors_file import SafeTensorsFile, read_safetensors
 
 REFERENCE = "reference"
 """Name of the model that ships."""
@@ -38,7 +40,8 @@ def load_llama(name: str | Path) -> Llama:
     """Load a model, all of it, as float32.
 
     Args:
-        name: "reference"; a folder with config.json and safetensors files; or a GGUF file.
+        name: "reference"; a folder with config.json and safetensors files, which GPTQ or AWQ may have quantised; or a
+            GGUF file.
 
     Raises:
         InputError: there is none, it is malformed, or it computes otherwise than archsim does.
@@ -64,13 +67,26 @@ def _from_folder(folder: Path) -> Llama:
     if not files:
         raise InputError("the folder holds no safetensors file", file=folder, remedy="give the folder of a model")
     holders = {name: file for file in files for name in file.tensors}
+    scheme = read_scheme(folder / "config.json")
     weights = {}
     for name, shape in _shapes(config).items():
-        full = f"{name}.weight"
-        if full not in holders:
+        full, quantized = f"{name}.weight", f"{name}.{PARTS[0]}"
+        if full in holders:
+            values = holders[full].values(full)
+        elif scheme is not None and quantized in holders:
+            values = _quantized(scheme, name, holders)
+        else:
             raise InputError(f"no tensor {full!r}", file=folder, remedy="give all files of the model")
-        weights[name] = _checked(holders[full].values(full), full, shape, folder)
+        weights[name] = _checked(values, full, shape, folder)
     return Llama(config, weights)
+
+
+def _quantized(scheme: CheckpointScheme, name: str, holders: Mapping[str, SafeTensorsFile]) -> np.ndarray:
+    def tensor(part: str) -> np.ndarray | None:
+        full = f"{name}.{part}"
+        return holders[full].raw(full) if full in holders else None
+
+    return scheme.weights(tensor)
 
 
 def _from_gguf(file: GgufFile) -> Llama:

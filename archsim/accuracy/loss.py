@@ -57,6 +57,21 @@ def window_losses(model: Llama, windows: np.ndarray, numerics: Numerics) -> np.n
     return np.concatenate(losses)
 
 
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Logarithms of the probabilities that logits [tokens, vocabulary] stand for."""
+    shifted = logits - logits.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+def mean_divergence(wanted: np.ndarray, got: np.ndarray) -> float:
+    """Mean Kullback-Leibler divergence of some predictions from others, in nats per token.
+
+    Args:
+        wanted, got: logarithms of probabilities [tokens, vocabulary].
+    """
+    return float((np.exp(wanted) * (wanted - got)).sum(1, dtype=np.float64).mean())
+
+
 @dataclass(frozen=True)
 class Loss:
     """A mean over windows, with its standard error, both in nats per token.

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from archsim.common.errors import InputError
 from archsim.formats import Format
 
 
-def plan_by_sensitivity(
-    sizes: Mapping[str, tuple[int, int]],
-    candidates: list[Format],
-    budget: float,
-    cost: Callable[[str, Format], float],
-) -> dict[str, Format]:
+class Sensitivity(NamedTuple):
+    """What rounding does to each matrix of a model.
+
+    Attributes:
+        sizes: rows and columns of the matrices, by name.
+        formats: that were tried.
+        costs: what rounding one matrix alone, by name, to a format, by name, adds to the loss.
+    """
+
+    sizes: Mapping[str, tuple[int, int]]
+    formats: list[Format]
+    costs: Mapping[tuple[str, str], float]
+
+
+def plan_by_sensitivity(sensitivity: Sensitivity, budget: float) -> dict[str, Format]:
     """Formats under a budget of bits per weight: from the smallest on, always the step that gains most per bit.
 
     Losses of matrices rounded one at a time are taken to add up, as Dong et al. (HAWQ-V2, 2020, section 3.1) take
     their second-order terms.
 
     Args:
-        sizes: rows and columns of the matrices, by name.
-        candidates: formats.
         budget: bits per weight, scales included.
-        cost: what rounding one matrix alone adds to the loss.
 
     Raises:
         InputError: the budget is below the smallest format.
     """
-    costs = {(name, form.name): cost(name, form) for name in sizes for form in candidates}
+    sizes, candidates, costs = sensitivity
     bits = {(name, form.name): 8 * form.nbytes(*size) for name, size in sizes.items() for form in candidates}
     smallest = {name: min((bits[name, form.name], at) for at, form in enumerate(candidates))[1] for name in sizes}
     chosen = {name: candidates[at] for name, at in smallest.items()}

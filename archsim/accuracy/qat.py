@@ -18,9 +18,10 @@ import numpy as np
 
 from archsim.accuracy import learned_clips
 from archsim.accuracy.adam import Adam
-from archsim.accuracy.gradients import ForwardPass, Inputs, log_softmax
+from archsim.accuracy.gradients import ForwardPass, Inputs
 from archsim.accuracy.learned_steps import SMALLEST_STEP, SteppedMatrix
 from archsim.accuracy.llama import Llama, Numerics
+from archsim.accuracy.loss import log_softmax, mean_divergence
 from archsim.accuracy.numerics import clip_maximum, round_trip
 from archsim.formats import Format
 
@@ -85,7 +86,7 @@ def fine_tune(
         weights = {**model.weights, **{name: matrix.rounded() for name, matrix in matrices.items()}}
         run = ForwardPass(weights, model.config, tokens, inputs)
         wanted, got = log_softmax(model.logits(tokens, Numerics())), log_softmax(run.logits)
-        losses.append(float((np.exp(wanted) * (wanted - got)).sum(1, dtype=np.float64).mean()))
+        losses.append(mean_divergence(wanted, got))
         training.say(step, training.steps, f"loss {losses[-1]:.4f}")
         gradient = run.backward((np.exp(got) - np.exp(wanted)) / len(got))
         part = (1 + math.cos(math.pi * step / training.steps)) / 2

@@ -81,13 +81,14 @@ def accuracy(
 def _write_plan(experiment: Experiment, file: Path, budget: float) -> None:
     import sys
 
-    from archsim.accuracy.experiment import plan_mixed
+    from archsim.accuracy.experiment import measure_sensitivity
+    from archsim.accuracy.mixed import plan_by_sensitivity
     from archsim.cli.output import bar
     from archsim.models.weight_plan import write_plan
 
     with bar("sensitivity") as say:
-        formats = plan_mixed(experiment, budget, say)
-    write_plan(file, formats)
+        sensitivity = measure_sensitivity(experiment, say)
+    write_plan(file, plan_by_sensitivity(sensitivity, budget))
     print(f"plan: {file}", file=sys.stderr)
 
 

@@ -19,7 +19,7 @@ from archsim.accuracy.ladder import Claim, judge
 from archsim.accuracy.llama import Numerics
 from archsim.accuracy.loss import window_losses
 from archsim.accuracy.measure import Measurement, Setting, parse_method
-from archsim.accuracy.mixed import plan_by_sensitivity
+from archsim.accuracy.mixed import Sensitivity, plan_by_sensitivity
 from archsim.accuracy.numerics import round_trip
 from archsim.accuracy.smoothquant import smooth
 from archsim.common.errors import InputError
@@ -109,7 +109,7 @@ def test_a_plan_is_the_best_of_few() -> None:
     forms = [parse_format(f"int{bits}-g64") for bits in (2, 4, 8)]
     costs = dict(zip(itertools.product("ab", (f.name for f in forms)), (9.0, 3.0, 0.1, 4.0, 1.0, 0.2), strict=True))
     for budget in (2.5, 3.3, 4.5, 6.0, 9.0):
-        plan = plan_by_sensitivity(sizes, forms, budget, lambda name, form: costs[name, form.name])
+        plan = plan_by_sensitivity(Sensitivity(sizes, forms, costs), budget)
         nbytes = sum(form.nbytes(*sizes[name]) for name, form in plan.items())
         assert 8 * nbytes <= budget * (64 * 64 + 64 * 128)
         least = min(
@@ -120,7 +120,7 @@ def test_a_plan_is_the_best_of_few() -> None:
         # greedy steps are no exhaustive search
         assert sum(costs[name, form.name] for name, form in plan.items()) <= 1.6 * least
     with pytest.raises(InputError, match="less than the smallest"):
-        plan_by_sensitivity(sizes, forms, 1.0, lambda name, form: 0.0)
+        plan_by_sensitivity(Sensitivity(sizes, forms, costs), 1.0)
 
 
 def test_plans_are_read_as_they_were_written(tmp_path: Path) -> None:
