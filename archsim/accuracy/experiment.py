@@ -16,8 +16,8 @@ from archsim.accuracy.mixed import Sensitivity
 from archsim.accuracy.numerics import round_trip
 from archsim.formats import parse_format
 
-PLAN_FORMATS = tuple(f"int{bits}-g64-asym" for bits in (2, 3, 4, 5, 6, 8))
-"""That a plan of mixed precision chooses from."""
+PLAN_FORMATS = tuple(f"int{bits}-g64-asym" for bits in (2, 3, 4, 8))
+"""That a plan of mixed precision chooses from: those that kernels multiply."""
 PLAN_WINDOWS = 8
 """Of the calibration text, on which sensitivity is measured: four times as many give the same plans."""
 

@@ -24,34 +24,48 @@ class Sensitivity(NamedTuple):
 
 
 def plan_by_sensitivity(sensitivity: Sensitivity, budget: float) -> dict[str, Format]:
-    """Formats under a budget of bits per weight: from the smallest on, always the step that gains most per bit.
-
-    Losses of matrices rounded one at a time are taken to add up, as Dong et al. (HAWQ-V2, 2020, section 3.1) take
-    their second-order terms.
-
-    Args:
-        budget: bits per weight, scales included.
+    """Formats under a budget of bits per weight, scales included.
 
     Raises:
         InputError: the budget is below the smallest format.
     """
+    sizes = sensitivity.sizes
+    bits = {(name, f.name): float(8 * f.nbytes(*sizes[name])) for name in sizes for f in sensitivity.formats}
+    weights = sum(rows * columns for rows, columns in sizes.values())
+    return plan_under(sensitivity, bits, budget * weights, f"{budget:g} bits per weight")
+
+
+def plan_under(
+    sensitivity: Sensitivity, prices: Mapping[tuple[str, str], float], budget: float, words: str
+) -> dict[str, Format]:
+    """Formats whose prices add up to a budget: from the cheapest on, always the step that gains most for its price.
+
+    Losses of matrices rounded one at a time are taken to add up, as Dong et al. (HAWQ-V2, 2020, section 3.1) take
+    their second-order terms. A price that a simulator measured makes it what Wang et al. (HAQ, 2019) ask for.
+
+    Args:
+        prices: of a matrix, by name, in a format, by name.
+        words: for the budget.
+
+    Raises:
+        InputError: the budget is below the cheapest formats.
+    """
     sizes, candidates, costs = sensitivity
-    bits = {(name, form.name): 8 * form.nbytes(*size) for name, size in sizes.items() for form in candidates}
-    smallest = {name: min((bits[name, form.name], at) for at, form in enumerate(candidates))[1] for name in sizes}
-    chosen = {name: candidates[at] for name, at in smallest.items()}
-    allowed = budget * sum(rows * columns for rows, columns in sizes.values())
-    left = allowed - sum(bits[name, form.name] for name, form in chosen.items())
+    cheapest = {name: min((prices[name, form.name], at) for at, form in enumerate(candidates))[1] for name in sizes}
+    chosen = {name: candidates[at] for name, at in cheapest.items()}
+    left = budget - sum(prices[name, form.name] for name, form in chosen.items())
     if left < 0:
-        raise InputError(f"{budget:g} bits per weight are less than the smallest format takes", remedy="allow more")
+        raise InputError(f"{words} are less than the smallest format takes", remedy="allow more")
     while True:
         steps = []
         for name, form in chosen.items():
             for better in candidates:
                 gain = costs[name, form.name] - costs[name, better.name]
-                more = bits[name, better.name] - bits[name, form.name]
-                if gain > 0 and 0 < more <= left:
-                    steps.append((gain / more, name, better, more))
+                more = prices[name, better.name] - prices[name, form.name]
+                if gain > 0 and more <= left:
+                    # what is better and no dearer comes first
+                    steps.append((gain / more if more > 0 else float("inf"), gain, name, better, more))
         if not steps:
             return chosen
-        _, name, better, more = max(steps, key=lambda step: step[0])
+        _, _, name, better, more = max(steps, key=lambda step: step[:2])
         chosen[name], left = better, left - more

@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from archsim.accuracy.loss import Loss
     from archsim.accuracy.measure import Experiment, Measurement
+    from archsim.formats import Format
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +35,10 @@ def accuracy(
     plan: Annotated[
         Path | None, typer.Option(help="Write a plan of mixed precision by sensitivity, and measure it.")
     ] = None,
-    budget: Annotated[float, typer.Option(help="Bits per weight of the plan.")] = 4.0,
+    budget: Annotated[str, typer.Option(help="Of the plan: bits per weight, or a format that costs as much.")] = "4",
+    design: Annotated[
+        str | None, typer.Option(help="The plan's price is time on this design, not bits: --budget names a format.")
+    ] = None,
     ladder: Annotated[
         bool, typer.Option("--ladder", help="Many formats and methods, and whether what is published holds.")
     ] = False,
@@ -56,7 +60,7 @@ def accuracy(
         print_json(result_of_all) if json else print_ladder(result_of_all)
         return
     if plan is not None:
-        _write_plan(experiment, plan, budget)
+        _write_plan(experiment, plan, budget, design)
         weights = f"mixed:{plan}"
     with bar("measuring") as say:
         # of all methods, training is what takes long enough to tell
@@ -78,18 +82,52 @@ def accuracy(
     print_table(["", f"{len(result.losses)} windows, 95 % confidence"], rows, title)
 
 
-def _write_plan(experiment: Experiment, file: Path, budget: float) -> None:
+def _write_plan(experiment: Experiment, file: Path, budget: str, design: str | None) -> None:
     import sys
 
     from archsim.accuracy.experiment import measure_sensitivity
-    from archsim.accuracy.mixed import plan_by_sensitivity
+    from archsim.accuracy.mixed import plan_by_sensitivity, plan_under
     from archsim.cli.output import bar
     from archsim.models.weight_plan import write_plan
 
+    bits, uniform = _budget(budget, design)
     with bar("sensitivity") as say:
         sensitivity = measure_sensitivity(experiment, say)
-    write_plan(file, plan_by_sensitivity(sensitivity, budget))
+    if uniform is None:
+        formats = plan_by_sensitivity(sensitivity, bits)
+    elif design is None:
+        sizes = sensitivity.sizes.values()
+        nbytes = sum(uniform.nbytes(rows, columns) for rows, columns in sizes)
+        formats = plan_by_sensitivity(sensitivity, 8 * nbytes / sum(rows * columns for rows, columns in sizes))
+    else:
+        from archsim.design import load_design
+        from archsim.explore.precision import decode_cycles
+
+        with bar("cycles") as say:
+            prices = decode_cycles(load_design(design), sensitivity.sizes, {*sensitivity.formats, uniform}, say)
+        allowed = sum(prices[name, uniform.name] for name in sensitivity.sizes)
+        formats = plan_under(sensitivity, prices, allowed, f"{allowed:,.0f} cycles, those of {uniform.name},")
+        taken = sum(prices[name, form.name] for name, form in formats.items())
+        print(f"{taken:,.0f} of {allowed:,.0f} cycles on {design}", file=sys.stderr)
+    write_plan(file, formats)
     print(f"plan: {file}", file=sys.stderr)
+
+
+def _budget(text: str, design: str | None) -> tuple[float, Format | None]:
+    """Bits per weight, or a format whose cost is the budget."""
+    from archsim.common.errors import InputError
+    from archsim.formats import parse_format
+
+    try:
+        bits = float(text)
+    except ValueError:
+        return 0.0, parse_format(text)
+    if design is not None:
+        raise InputError(
+            f"--budget {text} is bits, but with --design the price is time",
+            remedy="name the format whose time is the budget, as in --budget int4-g64",
+        )
+    return bits, None
 
 
 def entry(result: Measurement) -> dict[str, Any]:
