@@ -10,13 +10,16 @@ import math
 
 import numpy as np
 
+SMALLEST = 1e-6
+"""Where a clip starts if nothing comes in."""
+
 
 def initial_clip(x: np.ndarray, maximum: int) -> float:
     """Where clipping starts: the largest code times LSQ's first step, 2 mean|x| / sqrt(maximum).
 
     PACT starts from a constant, and lets weight decay pull it down; a statistic of the inputs needs no such constant.
     """
-    return 2 * float(np.abs(x).mean()) * math.sqrt(maximum)
+    return max(2 * float(np.abs(x).mean()) * math.sqrt(maximum), SMALLEST)
 
 
 def clip_and_round(x: np.ndarray, clip: float, maximum: int) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 Gradients pass roundings straight through (Bengio et al., 2013), steps of weights and clips of activations are learned
 (learned_steps.py, learned_clips.py). What is learned is to predict as the model at full precision does on calibration
-text: knowledge distillation (Hinton et al., 2015), as LLM-QAT has it (Liu et al., 2023, section 2.2); so little text by
-itself would be learned by heart. Adam moves parameters by their rate whatever the scale of their gradients: LSQ's scale
-of the gradients of steps, which plain gradient descent needs, makes no difference to it.
+text: knowledge distillation (Hinton et al., 2015), as LLM-QAT has it (Liu et al., 2023); so little text by itself would
+be learned by heart. Adam moves parameters by their rate whatever the scale of their gradients: LSQ's scale of the
+gradients of steps, which plain gradient descent needs, makes no difference to it.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def fine_tune(
 
 
 def _shuffled(windows: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    """Batches without end, in which every window comes up once before one does again."""
+    """Batches without end; in a pass no window comes up twice, and those that fill no batch are left out."""
     random = np.random.default_rng(seed)
     size = min(BATCH, len(windows))
     while True:
