@@ -12,8 +12,9 @@ import pytest
 from archsim.accuracy.experiment import load_experiment, measure_sensitivity
 from archsim.accuracy.loss import mean_loss
 from archsim.accuracy.measure import Experiment, Measurement, Setting
-from archsim.accuracy.mixed import Sensitivity, plan_by_sensitivity, write_plan
+from archsim.accuracy.mixed import Sensitivity, plan_by_sensitivity
 from archsim.formats import Format, parse_format
+from archsim.models.weight_plan import write_plan
 
 
 @pytest.fixture(scope="module")
