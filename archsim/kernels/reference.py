@@ -15,6 +15,7 @@ from archsim.formats.gguf_legacy import IQ4_NL_LEVELS
 from archsim.formats.integer import AsymmetricFormat
 from archsim.formats.microscaling import BLOCK, MxFloatFormat, MxFormat, MxInt8Format, e8m0_values
 from archsim.formats.normal_float import NF4_LEVELS, NormalFloatFormat
+from archsim.formats.scaled import ScaledFormat
 from archsim.formats.sign import SignFormat, TernaryFormat
 
 F = np.float32
@@ -112,7 +113,9 @@ def _by_scale(values: np.ndarray, scales: np.ndarray, group: int) -> Rule:
 
 def _scaled_codes(weights: Packed) -> Rule:
     """Integers, signs and ternary codes."""
-    return _by_scale(weights.codes.astype(np.int8), weights.scales, weights.format.group)  # type: ignore[attr-defined]
+    form = weights.format
+    assert isinstance(form, ScaledFormat)
+    return _by_scale(weights.codes.astype(np.int8), weights.scales, form.group)
 
 
 def _zero_points(weights: Packed) -> Rule:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from archsim.common.errors import InputError, nearest
 from archsim.common.yamlfile import YamlMap, load_yaml
@@ -30,7 +31,7 @@ class WeightPlan:
     name: str
     default: Format | None
     matrices: Mapping[str, Format] = field(default_factory=dict)
-    places: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    places: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def formats(self, names: list[str], others: Iterable[str] = ()) -> dict[str, Format]:
         """The format of each of a model's matrices.
@@ -46,7 +47,7 @@ class WeightPlan:
             if name not in names and name not in others:
                 near = nearest(name, names)
                 remedy = f"did you mean {near!r}?" if near else f"matrices are named as {names[0]!r}"
-                raise InputError(f"the model has no matrix {name!r}", **place, remedy=remedy)  # type: ignore[arg-type]
+                raise InputError(f"the model has no matrix {name!r}", **place, remedy=remedy)
         return {name: self.of(name) for name in names}
 
     def of(self, name: str) -> Format:
