@@ -357,11 +357,12 @@ def test_an_int4_product_costs_its_unpacking_on_a_unit_without_int4() -> None:
     from archsim.kernels.alone import run_alone
     from archsim.kernels.matmul import MatMul, Tiling
     from archsim.kernels.target import target_of
+    from archsim.kernels.weight_code import WeightCode
 
     runs = {}
     for name in ("edge-npu", "edge-npu-int8"):
         design = archsim.load_design(name)
-        kernel = MatMul("product", target_of(design), 16, 1024, 128, 4, 128)
+        kernel = MatMul("product", target_of(design), 16, 1024, 128, WeightCode("int4-g128", "int4", group=128))
         _, runs[name] = run_alone(kernel, design, {}, tiling=Tiling(16, kernel.most_steps), fidelity="addresses")
         accounted(runs[name])
     native, unpacked = runs["edge-npu"], runs["edge-npu-int8"]

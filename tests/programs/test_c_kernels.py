@@ -17,6 +17,7 @@ from archsim.kernels.alone import run_alone, write_alone
 from archsim.kernels.layout import pack_weights
 from archsim.kernels.matmul import MatMul
 from archsim.kernels.turboquant import CodedCache, EncodeVectors
+from archsim.kernels.weight_code import coded, weight_code
 from archsim.machine.elf import load_elf
 from archsim.machine.run import isa_of
 from tests.debian import needs
@@ -71,17 +72,17 @@ def test_int4_gemm(tmp_path: Path, compiler: str, rows: int, columns: int, depth
     groups = weights.scales.reshape(-1, 16, depth // 128).transpose(0, 2, 1)
     tails = np.ascontiguousarray(groups).view(np.uint8).reshape(len(tiles), -1)
     elf = build(tmp_path, compiler, "int4_gemm", M=rows, N=columns, K=depth)
-    wanted = reference.matmul(codes, scales, weights.codes, weights.scales, 128, 128)
+    wanted = reference.matmul(codes, scales, weights, 128)
     arrays = {"codes": codes, "row_scales": scales, "weights": np.concatenate([packed, tails], axis=1)}
     for fidelity in ("functional", "timed"):
         result, symbols = run(elf, fidelity, arrays)
         found = np.frombuffer(result.read(symbols["out"], wanted.nbytes), np.float32).reshape(wanted.shape)
         assert np.array_equal(found, wanted)
-    kernel = MatMul("matmul", target("edge-npu"), rows, depth, columns, 4, 128)
+    kernel = MatMul("matmul", target("edge-npu"), rows, depth, columns, weight_code(weights.format))
     layout = kernel.layout(write_alone(kernel).tiling.steps)
     inputs = {
         "codes": codes, "scales": scales,
-        "weights": np.frombuffer(pack_weights(weights.codes, weights.scales, layout), np.uint8),
+        "weights": np.frombuffer(pack_weights(coded(weights), layout), np.uint8),
     }  # fmt: skip
     outputs, _ = run_alone(kernel, design_of("edge-npu"), inputs)
     assert np.array_equal(outputs["out"], wanted)
