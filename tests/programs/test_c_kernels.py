@@ -21,9 +21,8 @@ from archsim.kernels.weight_code import coded, weight_code
 from archsim.machine.elf import load_elf
 from archsim.machine.run import isa_of
 from tests.debian import needs
-from tests.formats import turboquant_reference
 from tests.kernels.checking import design_of, target
-from tests.machine.xqt_reference import ACTIVATIONS, WEIGHTS, Reference, pack
+from tests.kernels.coded_attention_reference import coded_attention
 
 SOURCES = Path(__file__).parents[2] / "workloads" / "kernels"
 COMPILERS = {
@@ -113,50 +112,6 @@ def norm(x: np.ndarray, gamma: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     return sums, factors, x * factors[:, None] * gamma
 
 
-def attention(
-    q: np.ndarray, signs: np.ndarray, levels: np.ndarray, cache: dict[str, np.ndarray], exp_scale: np.float32
-) -> np.ndarray:
-    """float32 [heads, head_dim] by the same steps: tiles by the reference of xqt, rows by numpy."""
-    (heads, size), tokens = q.shape, len(cache["key_norms"])
-    tiles = Reference(16, 16, 128, m=heads, wfmt=WEIGHTS.index("cb3"), afmt=ACTIVATIONS.index("float16"))
-    tiles.cb[0, :8] = levels
-    tiles.exp_scale = exp_scale
-    turned = turboquant_reference.walsh_hadamard(q * signs)
-    tiles.statistics[4], tiles.statistics[1] = -np.inf, 0
-    result, sums = np.zeros(q.shape, np.float32), np.zeros(heads, np.float32)
-    for first in range(0, tokens, 16):
-        count = min(16, tokens - first)
-        block = {name: values[first : first + count] for name, values in cache.items()}
-        tiles.n, tiles.k = count, 64
-        tiles.sc[0, :count, 0] = block["key_norms"].view(np.uint16)
-        tiles.ac[0] = 0
-        for step in range(size // 64):
-            part = tiles.t[0, :heads]
-            pack(part, turned[:, 64 * step : 64 * step + 64], "float16")
-            tiles.t[2, :count, :24] = block["key_codes"][:, 24 * step : 24 * step + 24]
-            tiles.mma_cbs(0, 0, 2, 0, 0)
-        tiles.rmax(5, 0, 4)
-        tiles.expd(6, 4, 5)
-        tiles.rmax(4, 0, 4)
-        tiles.expm(4, 0, 5)
-        tiles.k = count
-        tiles.rsum(7, 4, 1)
-        sums = sums * tiles.statistics[6, :heads] + tiles.statistics[7, :heads]
-        tiles.mvta(1, 4)
-        tiles.acf[1, :heads, :count] *= block["value_norms"].astype(np.float32)
-        tiles.mvat(4, 1)
-        tiles.n = 16
-        for number in range(size // 16):
-            columns = slice(16 * number, 16 * number + 16)
-            tiles.acf[2, :heads] = result[:, columns]
-            tiles.rescale(2, 2, 6)
-            tiles.t[6, :count, :6] = block["value_codes"][:, 6 * number : 6 * number + 6]
-            tiles.trw(5, 6, 0)
-            tiles.mma_cb(2, 4, 5, 0)
-            result[:, columns] = tiles.acf[2, :heads]
-    return turboquant_reference.walsh_hadamard(result / sums[:, None]) * signs
-
-
 @pytest.mark.parametrize(
     "compiler", [pytest.param(name, marks=needs(COMPILERS[name][0], PACKAGES[name])) for name in COMPILERS]
 )
@@ -178,7 +133,7 @@ def test_attention_over_a_turboquant_cache(tmp_path: Path, compiler: str, heads:
     scale = np.float32(np.log2(np.e) / np.sqrt(size))
     start = np.zeros((2, 16), np.float32)
     start[0] = -np.inf
-    wanted = attention(q, own.signs(), own.levels(), cache, scale)
+    wanted = coded_attention(q, own.signs(), own.levels(), cache, scale)
     elf = build(tmp_path, compiler, "tq_attention", HEADS=heads, TOKENS=tokens, DIM=size)
     arrays = {
         "q": q, "signs": own.sign_bits(), "levels": own.levels(), "start": start,
