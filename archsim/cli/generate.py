@@ -29,6 +29,7 @@ def generate(
     prompt_tokens: Annotated[str | None, typer.Option(help="Token numbers instead, as in 1,15043.")] = None,
     tokens: Annotated[int, typer.Option(min=1, help="Tokens to generate.")] = 32,
     weights: Annotated[str, typer.Option(help="Weights format, or mixed:PLAN.yaml.")] = "int4-g64",
+    kv: Annotated[str, typer.Option(help="KV cache format: int8, turboquant-2, -3 or -4.")] = "int8",
     fidelity: Annotated[str, typer.Option(help="timed, or functional, which counts no cycles.")] = "timed",
     set_: Set = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -45,14 +46,14 @@ def generate(
     if prompt_tokens is None and not is_text:
         raise InputError("the model's tokens are not bytes", remedy="give --prompt-tokens NUMBER,NUMBER,...")
     given = list(prompt.encode()) if prompt_tokens is None else _numbers(prompt_tokens)
-    generator = Generator(llama, chip, weights, len(given) + tokens - 1, fidelity)
+    generator = Generator(llama, chip, weights, len(given) + tokens - 1, fidelity, kv)
     show = _printer(given, is_text, quiet=json)
     made = []
     for token in generator.generate(given, tokens):
         made.append(token)
         show([token.token])
     if json:
-        settings = {"model": model, "design": chip.name, "weights": weights, "activations": "int8", "kv": "int8"}
+        settings = {"model": model, "design": chip.name, "weights": weights, "activations": "int8", "kv": kv}
         text = {"text": bytes(token.token for token in made).decode(errors="replace")} if is_text else {}
         each = [dict(vars(token)) for token in made]
         print_json({**settings, "fidelity": fidelity, "prompt": given, **text, **_totals(made), "tokens": each})

@@ -13,7 +13,7 @@ from archsim.kernels.target import Target
 
 @dataclass(frozen=True)
 class RopeRows(RowKernel):
-    """qkv float32 [rows, (heads + 2 kv_heads) * head_dim] to q [rows, heads * head_dim], k and v [rows, kv_heads * head_dim].
+    """qkv float32 [rows, (heads + 2 kv_heads) * head_dim] to its parts q, k and v, float32.
 
     Queries and keys are rotated by the half-split rule (x1 cos - x2 sin, x2 cos + x1 sin); cos and sin come from
     `table` float32 [positions, head_dim], first half cos.

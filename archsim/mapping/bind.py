@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from archsim.common.errors import InputError
 from archsim.formats import parse_format
 from archsim.kernels.argmax import ArgMax
 from archsim.kernels.attention import Attention
 from archsim.kernels.base import Kernel
+from archsim.kernels.coded_attention import CodedAttention
 from archsim.kernels.heads import Heads
 from archsim.kernels.matmul import MatMul
 from archsim.kernels.rope import RopeKv
+from archsim.kernels.rope_rows import RopeRows
 from archsim.kernels.rowops import Add, Embed, Norm, Quantize
 from archsim.kernels.silu import SiluMul
 from archsim.kernels.target import Target
+from archsim.kernels.turboquant import CodedCache, EncodeVectors
 from archsim.kernels.weight_code import weight_code
 from archsim.models.graph import Op
 
@@ -56,7 +60,7 @@ def bind(op: Op, setting: Setting) -> Bound:
     arrays = _ARRAYS[op.kind]
     if op.kind == "norm" and not op.attributes["residual"]:
         arrays = tuple(name for name in arrays if name != "delta")
-    if op.kind == "rope_kv":
+    if op.kind in ("rope_kv", "rope"):
         names.insert(1, ROPE_TABLE)
     return Bound(op, kernel, dict(zip(arrays, names, strict=True)))
 
@@ -66,11 +70,15 @@ def bind_all(ops: Sequence[Op], setting: Setting) -> tuple[Bound, ...]:
 
 
 _CACHE = ("q", "q_scales", "k", "k_scales", "v", "v_scales")
+_CODED = ("signs", "levels", "k_codes", "k_norms", "v_codes", "v_norms")
 _ARRAYS = {
     "embed": ("ids", "table", "x"),
     "matmul": ("codes", "scales", "weights", "out"),
     "rope_kv": ("qkv", "table", *_CACHE),
     "attention": (*_CACHE, "out"),
+    "rope": ("qkv", "table", "q", "k", "v"),
+    "encode": ("x", "signs", "levels", "codes", "norms"),
+    "coded_attention": ("q", *_CODED, "out"),
     "quantize": ("x", "codes", "scales"),
     "silu_mul": ("gate_up", "codes", "scales"),
     "add": ("x", "delta"),
@@ -100,6 +108,18 @@ def _heads(op: Op, setting: Setting) -> Heads:
     return Heads(a["rows"], a["batch"], a["heads"], a["kv_heads"], a["head_dim"], a["context"], setting.capacity)
 
 
+def _encode(op: Op, setting: Setting) -> Kernel:
+    """Sequences are to the cache as more heads: with one token each, their rows adjoin as heads do."""
+    shape, bits = _heads(op, setting), op.attributes["bits"]
+    if shape.batch > 1 and shape.tokens > 1:
+        raise InputError(
+            f"op {op.name!r}: prompts of several sequences at once have no kernel with a cache of codes",
+            remedy="use batch 1, or kv int8",
+        )
+    cache = CodedCache(bits, shape.head_dim, shape.batch * shape.kv_heads, shape.capacity)
+    return EncodeVectors(op.name, setting.target, shape.tokens, cache, shape.position)
+
+
 _KERNELS: dict[str, Callable[[Op, Setting], Kernel]] = {
     "embed": _embed,
     "norm": _norm,
@@ -107,6 +127,11 @@ _KERNELS: dict[str, Callable[[Op, Setting], Kernel]] = {
     "rope_kv": lambda op, setting: RopeKv(op.name, setting.target, _heads(op, setting)),
     "attention": lambda op, setting: Attention(
         op.name, setting.target, _heads(op, setting), bool(op.attributes["causal"])
+    ),
+    "rope": lambda op, setting: RopeRows(op.name, setting.target, _heads(op, setting)),
+    "encode": _encode,
+    "coded_attention": lambda op, setting: CodedAttention(
+        op.name, setting.target, _heads(op, setting), op.attributes["bits"]
     ),
     "quantize": lambda op, setting: Quantize(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
     "argmax": lambda op, setting: ArgMax(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),

@@ -10,6 +10,7 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.formats import Packed, parse_format, quantize
+from archsim.formats.turboquant import TurboQuantFormat
 from archsim.kernels.layout import pack_weights
 from archsim.kernels.matmul import MatMul
 from archsim.kernels.reference import rope_table
@@ -18,7 +19,7 @@ from archsim.kernels.weight_code import coded, weight_code
 from archsim.mapping.bind import ROPE_TABLE, Setting, bind_all
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.models.graph import Graph, Op, array
-from archsim.models.load import Model
+from archsim.models.load import Model, kv_format
 from archsim.models.matrices import HEAD, OP_MATRICES, layer_part
 from archsim.models.weight_plan import parse_weights
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from archsim.design.spec import Design
     from archsim.machine.result import RunResult
 
-_CACHE = ("k_cache.codes", "k_cache.scales", "v_cache.codes", "v_cache.scales")
 _NORMS = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
 
 
@@ -54,22 +54,24 @@ class Generator:
 
     Args:
         llama: weights, float32.
-        weights: a format, or a plan of them; activations and KV cache are int8.
+        weights: a format, or a plan of them; activations are int8.
         room: tokens that the cache has room for.
+        kv: format of the cache: int8, or turboquant-2, -3 or -4.
         fidelity: "timed" or "functional".
 
     Raises:
         InputError: a format does not fit the model or the design, or there is no room for so many tokens.
     """
 
-    def __init__(self, llama: Llama, design: Design, weights: str, room: int, fidelity: str = "timed") -> None:
+    def __init__(
+        self, llama: Llama, design: Design, weights: str, room: int, fidelity: str = "timed", kv: str = "int8"
+    ) -> None:
         config = llama.config
         if room > config.max_context:
             raise InputError(f"{room} tokens are more than the model's {config.max_context}", remedy="ask for fewer")
         if fidelity not in ("timed", "functional"):
             raise InputError(f"fidelity {fidelity!r} has no values", remedy="use timed or functional")
-        int8 = parse_format("int8")
-        self.model = Model("", config, parse_weights(weights), int8, int8)
+        self.model = Model("", config, parse_weights(weights), parse_format("int8"), kv_format(kv))
         for form in self.model.weights.all_formats():
             weight_code(form)
         self.llama, self.design, self.fidelity, self.room = llama, design, fidelity, room
@@ -77,6 +79,7 @@ class Generator:
         self._packed: dict[str, Packed] = {}
         self._stored: dict[tuple[str, Any], np.ndarray] = {}
         self._caches: list[dict[str, np.ndarray]] = [{} for _ in range(config.layers)]
+        self._constants = self._turboquant()
         self._table = rope_table(room, config.head_dim, config.rope_theta)
         self._embedding = llama.weights["model.embed_tokens"].astype(np.float16)
         self.logits = np.zeros(0, np.float32)
@@ -114,14 +117,23 @@ class Generator:
         found = self._run("embed", graph.embed, {"token_ids": ids, "embed.weight": self._embedding}, result, ("x",))
         kinds = {layer: kind.ops for kind in graph.kinds for layer in kind.layers}
         for layer, cache in enumerate(self._caches):
-            contents = {"x": found["x"], ROPE_TABLE: self._table[:context], **cache, **self._norms(layer)}
-            found = self._run("layer", kinds[layer], contents, result, ("x", *_CACHE), layer)
-            cache.update({name: found[name] for name in _CACHE})
+            contents = {"x": found["x"], ROPE_TABLE: self._table[:context], **self._constants, **cache}
+            names = {tensor.name for op in kinds[layer] for tensor in op.outputs if "_cache." in tensor.name}
+            found = self._run("layer", kinds[layer], contents | self._norms(layer), result, ("x", *names), layer)
+            cache.update({name: found[name] for name in names})
         contents = {"x": found["x"], "final_norm.weight": self.llama.weights["model.norm"]}
         found = self._run("head", (*graph.head, _argmax(graph)), contents, result, ("token", "lm_head"))
         self.logits = found["lm_head"]
         result.token = int(found["token"][0])
         return result
+
+    def _turboquant(self) -> dict[str, np.ndarray]:
+        """Signs and levels of the cache's format, if it has them."""
+        form = self.model.kv
+        if not isinstance(form, TurboQuantFormat):
+            return {}
+        (codec,) = form.codecs(self.model.config.head_dim)
+        return {"turboquant.signs": codec.sign_bits(), "turboquant.levels": codec.levels()}
 
     def _norms(self, layer: int) -> dict[str, np.ndarray]:
         return {f"{op}.weight": self.llama.weights[layer_part(layer, name)] for op, name in _NORMS.items()}

@@ -1,7 +1,8 @@
 """The graph of a decoder-only transformer, for prefill and decode.
 
 The residual stream `x` is float32. Matrix products multiply int8 activations, which have one float32 scale per row,
-with quantised weights, and give float32. Keys and values are cached as int8 with a float16 scale per token and head.
+with quantised weights, and give float32. Keys and values are cached as int8 with a float16 scale per token and head, or
+as TurboQuant's codes with a float16 norm.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ PHASES = ("prefill", "decode")
 LARGEST_BATCH = 65536
 
 
-def build_graph(config: TransformerConfig, phase: str, batch: int, context: int, weights: str | WeightPlan) -> Graph:
+def build_graph(
+    config: TransformerConfig, phase: str, batch: int, context: int, weights: str | WeightPlan, code_bits: int = 0
+) -> Graph:
     """The graph of a phase.
 
     Args:
@@ -31,6 +34,7 @@ def build_graph(config: TransformerConfig, phase: str, batch: int, context: int,
         batch: sequences.
         context: tokens of each sequence.
         weights: format of the weights, such as "int4-g128", of the head, too; or a plan of formats.
+        code_bits: bits of TurboQuant's codes of keys and values; 0: the cache is int8.
 
     Raises:
         InputError: the phase, a size or a format is wrong, or the plan is not for this model.
@@ -43,7 +47,8 @@ def build_graph(config: TransformerConfig, phase: str, batch: int, context: int,
     context = _count("context", context, config.max_context, note)
     plan = parse_weights(weights) if isinstance(weights, str) else weights
     formats = plan.formats([*layer_matrices(config.layers), HEAD])
-    builder = _Builder(config, phase, batch, context, {name: form.name for name, form in formats.items()})
+    names = {name: form.name for name, form in formats.items()}
+    builder = _Builder(config, phase, batch, context, names, code_bits)
     return Graph(phase, batch, context, builder.embed(), builder.kinds(), builder.head(), builder.kv_bytes())
 
 
@@ -60,9 +65,10 @@ def _count(name: str, value: Any, most: int, note: str = "") -> int:
 
 class _Builder:
     def __init__(
-        self, config: TransformerConfig, phase: str, batch: int, context: int, weights: dict[str, str]
+        self, config: TransformerConfig, phase: str, batch: int, context: int, weights: dict[str, str], code_bits: int
     ) -> None:
         self.config, self.batch, self.context, self.weights = config, batch, context, weights
+        self.code_bits = code_bits
         self.causal = phase == "prefill"
         self.tokens = context if self.causal else 1
         self.rows = batch * self.tokens
@@ -96,8 +102,7 @@ class _Builder:
         return (
             self.norm("attn_norm", self.rows),
             *self.joined("qkv", "attn_norm", self.rows, c.hidden, qkv, formats(*QKV)),
-            self.rope_kv(),
-            self.attention(attended),
+            *(self.coded_attention(attended) if self.code_bits else (self.rope_kv(), self.attention(attended))),
             self.by_row("attn_quant", "quantize", features, (attended,), self.codes("attn_quant", self.rows, features)),
             self.matmul("out", "attn_quant", self.rows, features, c.hidden, *formats(OUT)),
             self.norm("ffn_norm", self.rows, residual="out"),
@@ -175,6 +180,38 @@ class _Builder:
         attributes = {**self.sizes(), "causal": int(self.causal)}
         return Op("attention", "attention", attributes, (*self.queries(), *self.cache(self.context)), (out,))
 
+    def coded_attention(self, out: Tensor) -> tuple[Op, ...]:
+        """Rotate q and k, append the codes of k and v to the cache, attend over codes."""
+        c = self.config
+        qkv = self.floats("qkv", (c.heads + 2 * c.kv_heads) * c.head_dim)
+        q = self.floats("q", c.heads * c.head_dim)
+        k, v = (self.floats(name, c.kv_heads * c.head_dim) for name in "kv")
+        sizes = {**self.sizes(), "bits": self.code_bits}
+        constants = (
+            array("turboquant.signs", (c.head_dim // 8,), "uint8"),
+            array("turboquant.levels", (1 << self.code_bits,), "float32"),
+        )
+        new, whole = self.coded_cache(self.tokens), self.coded_cache(self.context)
+        return (
+            Op("rope", "rope", self.sizes(), (qkv,), (q, k, v)),
+            Op("encode_k", "encode", sizes, (k, *constants), new[:2]),
+            Op("encode_v", "encode", sizes, (v, *constants), new[2:]),
+            Op("attention", "coded_attention", {**sizes, "causal": int(self.causal)}, (q, *constants, *whole), (out,)),
+        )
+
+    def coded_cache(self, tokens: int) -> tuple[Tensor, ...]:
+        """Codes and norms of keys, then of values, of so many tokens of each sequence, in one layer."""
+        c = self.config
+        heads = (self.batch, c.kv_heads, tokens)
+        return tuple(
+            tensor
+            for name in ("k_cache", "v_cache")
+            for tensor in (
+                array(f"{name}.codes", (*heads, c.head_dim * self.code_bits // 8), "uint8"),
+                array(f"{name}.norms", heads, "float16"),
+            )
+        )
+
     def sizes(self) -> dict[str, int]:
         c = self.config
         return {
@@ -214,4 +251,5 @@ class _Builder:
         )
 
     def kv_bytes(self) -> int:
-        return self.config.layers * sum(tensor.nbytes for tensor in self.cache(self.context))
+        cache = self.coded_cache if self.code_bits else self.cache
+        return self.config.layers * sum(tensor.nbytes for tensor in cache(self.context))

@@ -8,7 +8,7 @@ from math import prod
 
 from archsim.formats import parse_format
 
-_ELEMENT_BYTES = {"float32": 4, "int32": 4, "float16": 2, "int8": 1}
+_ELEMENT_BYTES = {"float32": 4, "int32": 4, "float16": 2, "int8": 1, "uint8": 1}
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class Tensor:
     """A named array.
 
     Attributes:
-        format: "float32", "float16", "int32", "int8" (codes alone, their scales being another tensor), or, of a
-            weight matrix [out, in], the name of a format whose scales are part of `nbytes`.
+        format: "float32", "float16", "int32", "int8" or "uint8" (codes alone, their scales being another tensor), or,
+            of a weight matrix [out, in], the name of a format whose scales are part of `nbytes`.
         nbytes: bytes of storage.
     """
 
@@ -28,7 +28,7 @@ class Tensor:
 
 
 def array(name: str, shape: tuple[int, ...], element: str) -> Tensor:
-    """A plain array of float32, float16, int32 or int8."""
+    """A plain array of float32, float16, int32, int8 or uint8."""
     return Tensor(name, shape, element, prod(shape) * _ELEMENT_BYTES[element])
 
 
@@ -47,7 +47,8 @@ class Op:
     """A node of a graph.
 
     Attributes:
-        kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul, add or argmax.
+        kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul, add or argmax; with a cache of
+            TurboQuant's codes rope, encode and coded_attention.
         attributes: its sizes; `rows` are the tokens it works on.
         inputs, outputs: activations and cache; of a cache, an output is the appended part alone.
         weights: parameters it reads.
@@ -66,7 +67,7 @@ class Op:
         a = self.attributes
         if self.kind == "matmul":
             return a["rows"] * a["in_features"] * a["out_features"]
-        if self.kind == "attention":
+        if self.kind in ("attention", "coded_attention"):
             context = a["context"]
             pairs = a["batch"] * (context * (context + 1) // 2 if a["causal"] else context)
             return 2 * pairs * a["heads"] * a["head_dim"]

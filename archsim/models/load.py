@@ -9,12 +9,15 @@ from pathlib import Path
 from archsim.common.errors import InputError
 from archsim.common.resources import find, shipped
 from archsim.formats import Format, IntegerFormat, parse_format
+from archsim.formats.turboquant import TurboQuantFormat
 from archsim.models.config import TransformerConfig, read_config
 from archsim.models.decoder import build_graph
 from archsim.models.graph import Graph
 from archsim.models.weight_plan import WeightPlan, parse_weights
 
 _FOLDER = "workloads/models"
+_CODED_CACHES = ("turboquant-2", "turboquant-3", "turboquant-4")
+"""Formats of a KV cache that kernels write and multiply."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Model:
         Raises:
             InputError: the phase or a size is wrong.
         """
-        return build_graph(self.config, phase, batch, context, self.weights)
+        bits = self.kv.bits if isinstance(self.kv, TurboQuantFormat) else 0
+        return build_graph(self.config, phase, batch, context, self.weights, bits)
 
 
 def load_model(name: str | Path, weights: str = "int4-g128", activations: str = "int8", kv: str = "int8") -> Model:
@@ -48,24 +52,41 @@ def load_model(name: str | Path, weights: str = "int4-g128", activations: str = 
         name: a shipped model, a config.json under any name, or a folder that holds config.json.
         weights: format of the weights; or "mixed:" and the file of a plan (see models.weight_plan).
         activations: format of activations: int8, per token.
-        kv: format of the KV cache: int8, per token and head.
+        kv: format of the KV cache: int8, per token and head; or turboquant-2, -3 or -4.
 
     Raises:
         InputError: unknown model or format, a format that is not for that use, or a malformed configuration.
     """
-    plan, forms = parse_weights(weights), (parse_format(activations), parse_format(kv))
-    for form in plan.all_formats():
-        if isinstance(form, IntegerFormat) and form.scope == "token":
+    plan, form = parse_weights(weights), parse_format(activations)
+    for one in plan.all_formats():
+        if isinstance(one, IntegerFormat) and one.scope == "token":
             raise InputError(
-                f"format {form.name!r} is not for weights", remedy="use int4-g128, or another of groups or channels"
+                f"format {one.name!r} is not for weights", remedy="use int4-g128, or another of groups or channels"
             )
-    for use, form in (("activations", forms[0]), ("the KV cache", forms[1])):
-        if type(form) is not IntegerFormat or form.bits != 8 or form.scope not in ("row", "token"):
-            raise InputError(f"format {form.name!r} is not supported for {use}", remedy="use int8 or int8-token")
+    if not _is_int8(form):
+        raise InputError(f"format {form.name!r} is not supported for activations", remedy="use int8 or int8-token")
+    cache = kv_format(kv)
     path = _config_file(str(name))
     # not resolve(): a download cache links config.json to a file in another folder
     label = Path(abspath(path)).parent.name if path.name == "config.json" else path.stem
-    return Model(label, read_config(path), plan, *forms)
+    return Model(label, read_config(path), plan, form, cache)
+
+
+def kv_format(name: str) -> Format:
+    """The format of a KV cache that kernels write and multiply.
+
+    Raises:
+        InputError: it is unknown, or there are none for it.
+    """
+    form = parse_format(name)
+    if not _is_int8(form) and form.name not in _CODED_CACHES:
+        remedy = f"use int8, int8-token, {', '.join(_CODED_CACHES)}"
+        raise InputError(f"format {form.name!r} is not supported for the KV cache", remedy=remedy)
+    return form
+
+
+def _is_int8(form: Format) -> bool:
+    return type(form) is IntegerFormat and form.bits == 8 and form.scope in ("row", "token")
 
 
 def _config_file(name: str) -> Path:

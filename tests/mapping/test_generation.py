@@ -10,6 +10,7 @@ import pytest
 from archsim.accuracy.load import load_llama
 from archsim.common.errors import InputError
 from archsim.design import load_design
+from archsim.formats.turboquant import TurboQuantFormat
 from archsim.kernels import reference
 from archsim.kernels.target import target_of
 from archsim.mapping.generation import Generator
@@ -32,12 +33,24 @@ class NumpyModel:
                 "rope_table": reference.rope_table(generator.room, config.head_dim, config.rope_theta),
                 "k_cache.codes": np.zeros(cache, np.int8),
                 "v_cache.codes": np.zeros(cache, np.int8).swapaxes(2, 3).copy(),
-                "k_cache.scales": np.zeros(cache[:3], np.float16),
-                "v_cache.scales": np.zeros(cache[:3], np.float16),
+                **{
+                    f"{name}_cache.{part}": np.zeros(cache[:3], np.float16)
+                    for name in "kv"
+                    for part in ("scales", "norms")
+                },
+                **self._codes(cache),
                 "attn_norm.weight": llama.weights[layer_part(number, "input_layernorm")],
                 "ffn_norm.weight": llama.weights[layer_part(number, "post_attention_layernorm")],
             }
         self.layers[-1].values["final_norm.weight"] = llama.weights["model.norm"]
+
+    def _codes(self, cache: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """Caches of TurboQuant's codes, if the format is that."""
+        form = self.generator.model.kv
+        if not isinstance(form, TurboQuantFormat):
+            return {}
+        shape = (*cache[:3], cache[3] * form.bits // 8)
+        return {f"{name}_cache.codes": np.zeros(shape, np.uint8) for name in "kv"}
 
     def logits(self, ids: Sequence[int], context: int) -> np.ndarray:
         """float32 [1, vocabulary] behind tokens that end at `context`."""
@@ -60,15 +73,16 @@ class NumpyModel:
 
 
 @pytest.mark.parametrize(
-    "design, weights, fidelity",
+    "design, weights, fidelity, kv",
     [
-        ("edge-npu", "int4-g64", "timed"),
-        ("server-npu", "int4-g128", "functional"),
-        ("edge-npu-formats", "q4_k", "functional"),
+        ("edge-npu", "int4-g64", "timed", "int8"),
+        ("server-npu", "int4-g128", "functional", "int8"),
+        ("edge-npu-formats", "q4_k", "functional", "turboquant-4"),
+        ("edge-npu-formats", "int4-g64", "timed", "turboquant-3"),
     ],
 )
-def test_tokens_and_logits_are_those_of_numpy(design: str, weights: str, fidelity: str) -> None:
-    generator = Generator(load_llama("reference"), load_design(design), weights, 40, fidelity)
+def test_tokens_and_logits_are_those_of_numpy(design: str, weights: str, fidelity: str, kv: str) -> None:
+    generator = Generator(load_llama("reference"), load_design(design), weights, 40, fidelity, kv)
     numpy_model = NumpyModel(generator)
     ids, context = PROMPT, len(PROMPT)
     for token in generator.generate(PROMPT, 6):

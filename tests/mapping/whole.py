@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from archsim.formats import Packed, quantize
+from archsim.formats import Packed, parse_format, quantize
+from archsim.formats.turboquant_vector import VectorCodec
 from archsim.kernels import reference
 from archsim.kernels.layout import pack_weights
 from archsim.kernels.matmul import MatMul
@@ -15,6 +16,7 @@ from archsim.kernels.target import Target
 from archsim.kernels.weight_code import coded
 from archsim.mapping.layer import LayerProgram
 from archsim.models.graph import Op
+from tests.kernels.coded_attention_reference import coded_attention
 
 
 @dataclass
@@ -119,3 +121,43 @@ class NumpyLayer:
 
     def _add(self, op: Op) -> None:
         self.values["x"] = self.values["x"] + self.values[op.inputs[1].name]
+
+    def _rope(self, op: Op) -> None:
+        c, a, v = self.config, op.attributes, self.values
+        rows, tokens = a["rows"], a["rows"] // a["batch"]
+        split = v["qkv"].reshape(rows, c.heads + 2 * c.kv_heads, c.head_dim)
+        angles = v["rope_table"][a["context"] - tokens + np.arange(rows) % tokens][:, None]
+        q, k = np.split(reference.rotate(split[:, : c.heads + c.kv_heads], angles), [c.heads], axis=1)
+        v["q"], v["k"], v["v"] = q, k, split[:, c.heads + c.kv_heads :]
+
+    def _encode(self, op: Op) -> None:
+        """As the format itself encodes."""
+        a, v = op.attributes, self.values
+        vectors = np.ascontiguousarray(v[op.inputs[0].name].reshape(-1, a["head_dim"]))
+        coded = self.codec(a["bits"]).encode(vectors)
+        tokens = a["rows"] // a["batch"]
+        for tensor, name in zip(op.outputs, ("codes", "norms"), strict=True):
+            rows = coded[name].reshape(a["batch"], tokens, a["kv_heads"], -1).swapaxes(1, 2)
+            new = v[tensor.name][:, :, a["context"] - tokens : a["context"]]
+            new[...] = rows.reshape(new.shape)
+
+    def _coded_attention(self, op: Op) -> None:
+        a, v, codec = op.attributes, self.values, self.codec(op.attributes["bits"])
+        tokens, group = a["rows"] // a["batch"], a["heads"] // a["kv_heads"]
+        scale = np.float32(np.log2(np.e) / np.sqrt(a["head_dim"]))
+        q = v["q"].reshape(a["rows"], a["kv_heads"], group, a["head_dim"])
+        out = np.empty_like(q)
+        for row in range(a["rows"]):
+            seen = a["context"] - tokens + row % tokens + 1
+            for head in range(a["kv_heads"]):
+                place = row // tokens, head
+                cache = {
+                    f"{long}_{name}": v[f"{short}_cache.{name}"][place][:seen]
+                    for long, short in (("key", "k"), ("value", "v"))
+                    for name in ("codes", "norms")
+                }
+                out[row, head] = coded_attention(q[row, head], codec.signs(), codec.levels(), cache, scale)
+        v[op.outputs[0].name] = out.reshape(a["rows"], -1)
+
+    def codec(self, bits: int) -> VectorCodec:
+        return parse_format(f"turboquant-{bits}").codecs(self.config.head_dim)[0]
