@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archsim.common.errors import InputError, nearest
-from archsim.common.yamlfile import YamlMap, load_yaml
 from archsim.formats import Format, parse_format
 from archsim.models.matrices import HEAD
+
+if TYPE_CHECKING:
+    from archsim.common.yamlfile import YamlMap
 
 PREFIX = "mixed:"
 HEAD_FORMAT = "int8"
@@ -80,6 +82,9 @@ def parse_weights(weights: str) -> WeightPlan:
     """
     if not weights.startswith(PREFIX):
         return WeightPlan(weights, parse_format(weights))
+    # a plan needs yaml, a format does not
+    from archsim.common.yamlfile import YamlMap, load_yaml
+
     path = Path(weights.removeprefix(PREFIX))
     plan = load_yaml(path)
     for key in plan:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from archsim.accuracy.llama import FINAL_NORM, LINEARS, NORMS, TABLE, layer_part
+from archsim.accuracy.llama import FINAL_NORM, NORMS, TABLE
 from archsim.accuracy.load import load_llama, reference_folder
 from archsim.common.errors import InputError
 from archsim.formats import parse_format
 from archsim.formats.checkpoint_packing import pack_awq, pack_gptq, pack_gptq_zeros
 from archsim.formats.packing import unpack_bits
+from archsim.models.matrices import LINEARS, layer_part
 
 GPTQ = {"quant_method": "gptq", "bits": 4, "group_size": 16}
 AWQ = {"quant_method": "awq", "bits": 4, "group_size": 16, "version": "gemm"}

@@ -129,7 +129,7 @@ def test_formats_are_listed_and_shown(capsys, monkeypatch) -> None:
 
 
 def test_a_format_without_a_kernel_is_refused(capsys, monkeypatch) -> None:
-    arguments = ("simulate", "tiny-llama-test", "--design", "edge-npu", "--context", 16, "--weights", "mxfp4")
+    arguments = ("simulate", "tiny-llama-test", "--design", "edge-npu", "--context", 16, "--weights", "nvfp4")
     outcome = archsim(*arguments, capsys=capsys, monkeypatch=monkeypatch)
     assert outcome.code == 2
-    assert "no kernel multiplies weights of format 'mxfp4'; use int8 or int4" in outcome.err
+    assert "no kernel multiplies weights of format 'nvfp4'; use int2, int3, int4 or int8" in outcome.err

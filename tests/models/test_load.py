@@ -88,7 +88,11 @@ def test_formats_of_a_model() -> None:
             {"activations": "int8-channel"},
             "format 'int8-channel' is not supported for activations; use int8 or int8-token",
         ),
-        ({"kv": "int8-g64"}, "format 'int8-g64' is not supported for the KV cache; use int8 or int8-token"),
+        (
+            {"kv": "int8-g64"},
+            "format 'int8-g64' is not supported for the KV cache; use int8, int8-token, turboquant-2, turboquant-3, "
+            "turboquant-4",
+        ),
     ],
 )
 def test_a_format_that_is_not_for_this_use_is_refused(formats: dict[str, str], message: str) -> None:
