@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from archsim.common.errors import InputError
 from archsim.design import load_design
 from archsim.kernels.target import target_of
 from archsim.machine.run import run
@@ -17,16 +18,20 @@ from archsim.models import load_model
 from tests.mapping.whole import NumpyLayer
 
 
-def run_layer(design: Any, phase: str, batch: int, context: int, form: str = "int4-g128") -> None:
-    model = load_model("tiny-llama-test", weights=form)
+def run_layer(design: Any, phase: str, batch: int, context: int, form: str = "int4-g128", kv: str = "int8") -> None:
+    model = load_model("tiny-llama-test", weights=form, kv=kv)
     graph = model.graph(phase, batch, context)
     target, capacity = target_of(design), context + 3
     program = write_program("layer", bind_all(graph.layer, Setting(target, model.config.norm_eps, capacity)), design)
     layer = NumpyLayer(model.config, target)
     layer.prepare(graph.layer, graph.layer[0].attributes["rows"], batch, context, capacity)
+    caches = [f"{name}.{part}" for name in ("k_cache", "v_cache") for part in ("codes", "scales")]
+    if kv != "int8":
+        layer.prepare_codes(model.kv.bits, batch, capacity)
+        caches = [name.replace("scales", "norms") for name in caches]
     timed = run(program.program, design, memory=layer.memory(program))
     layer.run(graph.layer)
-    for name in ("attention", "x", "k_cache.codes", "k_cache.scales", "v_cache.codes", "v_cache.scales"):
+    for name in ("attention", "x", *caches):
         address, array = program.plan.tensors[name]
         found = array.load(timed.read(address, array.nbytes))
         np.testing.assert_array_equal(found, layer.values[name].reshape(array.shape), err_msg=name)
@@ -59,6 +64,16 @@ def test_matrices_of_a_layer_in_formats_of_their_own(design: str, tmp_path: Path
         "  model.layers.0.mlp.up_proj: ternary-g64\n  model.layers.0.mlp.down_proj: int2-g32-asym\n"
     )
     run_layer(load_design(design), "prefill", 2, 21, f"mixed:{plan}")
+
+
+@pytest.mark.parametrize("kv, phase, batch", [("turboquant-3", "decode", 2), ("turboquant-2", "prefill", 1)])
+def test_a_cache_of_codes(kv: str, phase: str, batch: int) -> None:
+    run_layer(load_design("edge-npu-formats", {"cores": 2}), phase, batch, 35, kv=kv)
+
+
+def test_prompts_of_several_sequences_have_no_kernel_with_codes() -> None:
+    with pytest.raises(InputError, match="use batch 1, or kv int8"):
+        run_layer(load_design("edge-npu-formats"), "prefill", 2, 20, kv="turboquant-3")
 
 
 def test_several_cores_of_the_small_kind() -> None:

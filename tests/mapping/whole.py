@@ -47,6 +47,16 @@ class NumpyLayer:
             self.values[f"{name}.codes"] = codes if name == "k_cache" else codes.swapaxes(2, 3).copy()
             self.values[f"{name}.scales"] = (random.random(shape[:3]) / 60).astype(np.float16)
 
+    def prepare_codes(self, bits: int, batch: int, capacity: int) -> None:
+        """A past of the cache in TurboQuant's codes, instead."""
+        random, c, codec = np.random.default_rng(self.seed), self.config, self.codec(bits)
+        self.values |= {"turboquant.signs": codec.sign_bits(), "turboquant.levels": codec.levels()}
+        for name in ("k_cache", "v_cache"):
+            shape = (batch, c.kv_heads, capacity)
+            coded = codec.encode(random.normal(size=(np.prod(shape), c.head_dim)).astype(np.float32))
+            self.values |= {f"{name}.{part}": coded[part].reshape(*shape, -1) for part in ("codes", "norms")}
+            self.values[f"{name}.norms"] = self.values[f"{name}.norms"][..., 0]
+
     def memory(self, program: LayerProgram) -> dict[int, np.ndarray]:
         """Everything in DRAM as the program's plan has it."""
         contents = {}
