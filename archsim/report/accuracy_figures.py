@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,15 +77,15 @@ def loss_by_bits(title: str, rows: Sequence[Row], label: str, bits: str) -> go.F
             mode="lines+markers" if len(own) > 1 else "markers",
         )
     figure.update_xaxes(title="bits, scales included")
-    figure.update_yaxes(title="nats per token above full precision", type="log")
+    figure.update_yaxes(title="nats per token above full precision", type="log", dtick=1, exponentformat="power")
     figure.update_layout(
-        title=title, template="plotly_white", height=560, margin={"l": 70, "r": 30, "t": 50, "b": 50},
-        legend={"orientation": "h", "y": -0.15},
+        title=title, template="plotly_white", height=460 + 12 * len(kinds), margin={"l": 70, "r": 30, "t": 50, "b": 50},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom"},
     )  # fmt: skip
     return figure
 
 
 def _kind(row: Row, label: str) -> str:
-    """What a format's name says without its bits, and the method if it is not plain rounding."""
-    name = "".join(letter for letter in str(row[label]) if not letter.isdigit() and letter != ".").replace("--", "-")
-    return name.strip("-") if row["method"] == "rtn" else f"{name.strip('-')} {row['method']}"
+    """A format's name without its bits, which come first, and the method if it is not plain rounding."""
+    name = re.sub(r"-?[0-9.]+", "", str(row[label]), count=1)
+    return name if row["method"] == "rtn" else f"{name} {row['method']}"

@@ -7,6 +7,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from archsim.common.units import show
+
 Row = Mapping[str, Any]
 
 
@@ -23,9 +25,12 @@ def by_interleave(rows: Sequence[Row]) -> go.Figure:
     peak = rows[0]["peak_bytes_per_s"] / 1e9
     ends = [min(row["interleave_bytes"] for row in rows), max(row["interleave_bytes"] for row in rows)]
     figure.add_scatter(name="peak", x=ends, y=[peak, peak], mode="lines", line={"dash": "dash", "color": "#777"})
-    figure.update_xaxes(type="log", title="interleave (B)", tickvals=sorted({row["interleave_bytes"] for row in rows}))
-    figure.update_yaxes(title="GB / s", rangemode="tozero")
-    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "range": [0, 1.05], "title": "fairness"})
+    sizes = sorted({row["interleave_bytes"] for row in rows})
+    figure.update_xaxes(type="log", title="interleave", tickvals=sizes, ticktext=[show(size, "B") for size in sizes])
+    # the peak well below a fairness of 1, so that the lines lie apart
+    figure.update_yaxes(title="GB / s", range=[0, 1.25 * peak])
+    ticks = {"tickmode": "array", "tickvals": [0, 0.25, 0.5, 0.75, 1], "showgrid": False}
+    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "range": [0, 1.05], "title": "fairness", **ticks})
     return _finish(figure, "Bandwidth of all cores by interleave")
 
 
