@@ -11,6 +11,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 JOBS   ?= 2
+# as many workers as cores: threads of numpy's BLAS beside them would only wait for each other
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) -q
 
 .PHONY: demo test test-fast fuzz bench lint clean
 
@@ -19,10 +21,10 @@ demo: $(READY)
 		--weights int4-g128 --html build/compare.html
 
 test: lint
-	$(BIN)/python -m pytest -n $(JOBS) -q
+	$(PYTEST)
 
 test-fast: $(READY)
-	$(BIN)/python -m pytest -n $(JOBS) -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 fuzz: $(READY)
 	ARCHSIM_FUZZ=1 $(BIN)/python -m pytest -q tests/machine/test_random_words.py tests/machine/test_elf.py tests/isa/test_language_fuzz.py \
