@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,7 +54,11 @@ def accuracy(
     from archsim.accuracy.qat import Training
     from archsim.cli.accuracy_ladder import print_ladder, run_ladder
     from archsim.cli.output import bar, print_json, print_table
+    from archsim.common.errors import InputError
 
+    for given, of in ((design, "--plan" if plan is None else ""), (html, "" if ladder else "--ladder")):
+        if given is not None and of:
+            raise InputError(f"{given} is for {of}, which is not there", remedy=f"add {of}")
     experiment = replace(load_experiment(model, text, calibration, outliers), training=Training(steps=steps, seed=seed))
     if ladder:
         result_of_all = run_ladder(model, experiment, html)
@@ -88,9 +93,12 @@ def _write_plan(experiment: Experiment, file: Path, budget: str, design: str | N
     from archsim.accuracy.experiment import measure_sensitivity
     from archsim.accuracy.mixed import plan_by_sensitivity, plan_under
     from archsim.cli.output import bar
+    from archsim.common.errors import InputError
     from archsim.models.weight_plan import write_plan
 
     bits, uniform = _budget(budget, design)
+    if not file.parent.is_dir():
+        raise InputError(f"{file}: there is no folder {file.parent}", remedy="make it, or write elsewhere")
     with bar("sensitivity") as say:
         sensitivity = measure_sensitivity(experiment, say)
     if uniform is None:
@@ -122,6 +130,8 @@ def _budget(text: str, design: str | None) -> tuple[float, Format | None]:
         bits = float(text)
     except ValueError:
         return 0.0, parse_format(text)
+    if not math.isfinite(bits):
+        raise InputError(f"--budget {text} is no number of bits", remedy="give bits per weight, or a format")
     if design is not None:
         raise InputError(
             f"--budget {text} is bits, but with --design the price is time",

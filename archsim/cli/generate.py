@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _BYTES = 256
 """Vocabulary of models whose tokens are bytes."""
+_PROMPT = "def __init__(self"
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +26,9 @@ def generate(
         "reference"
     ),
     design: Annotated[str, typer.Option(help="Design name or YAML file.")] = "edge-npu",
-    prompt: Annotated[str, typer.Option(help="Text, for models whose tokens are bytes.")] = "def __init__(self",
+    prompt: Annotated[
+        str | None, typer.Option(help=f"Text, for models whose tokens are bytes; otherwise {_PROMPT!r}.")
+    ] = None,
     prompt_tokens: Annotated[str | None, typer.Option(help="Token numbers instead, as in 1,15043.")] = None,
     tokens: Annotated[int, typer.Option(min=1, help="Tokens to generate.")] = 32,
     weights: Annotated[str, typer.Option(help="Weights format, or mixed:PLAN.yaml.")] = "int4-g64",
@@ -45,18 +48,22 @@ def generate(
     is_text = llama.config.vocab == _BYTES
     if prompt_tokens is None and not is_text:
         raise InputError("the model's tokens are not bytes", remedy="give --prompt-tokens NUMBER,NUMBER,...")
-    given = list(prompt.encode()) if prompt_tokens is None else _numbers(prompt_tokens)
+    if prompt_tokens is not None and prompt is not None:
+        raise InputError("a prompt and tokens of one are too much", remedy="give --prompt or --prompt-tokens")
+    text = _PROMPT if prompt is None else prompt
+    given = list(text.encode()) if prompt_tokens is None else _numbers(prompt_tokens)
     generator = Generator(llama, chip, weights, len(given) + tokens - 1, fidelity, kv)
-    show = _printer(given, is_text, quiet=json)
-    made = []
+    show = _printer(is_text, quiet=json)
+    made: list[Token] = []
     for token in generator.generate(given, tokens):
+        # the prompt with the first token: what is wrong with it, or with the design, has been said by then
+        show([token.token] if made else [*given, token.token])
         made.append(token)
-        show([token.token])
     if json:
         settings = {"model": model, "design": chip.name, "weights": weights, "activations": "int8", "kv": kv}
-        text = {"text": bytes(token.token for token in made).decode(errors="replace")} if is_text else {}
+        words = {"text": bytes(token.token for token in made).decode(errors="replace")} if is_text else {}
         each = [dict(vars(token)) for token in made]
-        print_json({**settings, "fidelity": fidelity, "prompt": given, **text, **_totals(made), "tokens": each})
+        print_json({**settings, "fidelity": fidelity, "prompt": given, **words, **_totals(made), "tokens": each})
         return
     print()
     print_table(["", chip.name], _rows(_totals(made)))
@@ -71,8 +78,8 @@ def _numbers(text: str) -> list[int]:
         raise InputError(f"--prompt-tokens {text!r} are no numbers", remedy="write them as in 1,15043") from None
 
 
-def _printer(prompt: Sequence[int], is_text: bool, quiet: bool) -> Callable[[Sequence[int]], None]:
-    """Prints the prompt, and then tokens as they come; bytes that are part of a character wait for the rest."""
+def _printer(is_text: bool, quiet: bool) -> Callable[[Sequence[int]], None]:
+    """Prints tokens as they come; bytes that are part of a character wait for the rest."""
     import codecs
 
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -82,7 +89,6 @@ def _printer(prompt: Sequence[int], is_text: bool, quiet: bool) -> Callable[[Seq
             text = decoder.decode(bytes(numbers)) if is_text else " ".join(map(str, numbers)) + " "
             print(text, end="", flush=True)
 
-    show(prompt)
     return show
 
 

@@ -37,6 +37,8 @@ def sweep(
         return
     varying, objectives = frame.attrs["varying"], frame.attrs["objectives"]
     _print(headline(frame, varying), "all points")
+    if not objectives:
+        return
     best = pareto(frame[frame["error"].isna()], objectives)
     _print(headline(best, varying), f"Pareto front: {', '.join(f'{name} {way}' for name, way in objectives.items())}")
 

@@ -134,6 +134,7 @@ def load_device(name: str, place: Path | None = None) -> MemoryDevice:
             device.tRC < device.tRAS + device.tRP,
             f"use at least tRAS + tRP, {device.tRAS + device.tRP} tCK",
         ),
+        ("tRAS", device.tRAS < device.tRCD, f"use at least tRCD, {device.tRCD} tCK"),
         ("tRTW", device.tRTW < 0, "use at least 0 tCK"),
         ("tFAW", 0 < device.tFAW < device.tRRD_S, f"use at least tRRD_S, {device.tRRD_S} tCK, or 0"),
         ("tCCD_L", device.tCCD_L < device.tCCD_S, f"use at least tCCD_S, {device.tCCD_S} tCK"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archsim.common.errors import InputError
+from archsim.common.units import show
 from archsim.kernels.stream import stream_text
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ def stream_addresses(pattern: str, design: Design, size: int) -> list[int]:
     apart = {"apart": parts, "staggered": parts + row, "together": size, "same": 0}[pattern]
     if _FIRST + (cores - 1) * apart + size > room or (parts < size and pattern in ("apart", "staggered")):
         raise InputError(
-            f"{cores} streams of {size} B do not fit {room} B of memory", remedy="stream less, or raise memory.size"
+            f"{cores} streams of {show(size, 'B')} behind the first {show(_FIRST, 'B')} do not fit "
+            f"{show(room, 'B')} of memory",
+            remedy="stream less, or raise memory.size",
         )
     return [_FIRST + core * apart for core in range(cores)]
 
@@ -67,21 +70,22 @@ def measure_bandwidth(
     """
     from archsim.machine.run import isa_of, run
 
+    least = _BUFFERS * block
+    if size < least or size % least:
+        raise InputError(f"streams of {show(size, 'B')}", remedy=f"stream a multiple of {show(least, 'B')}")
     isa = isa_of(design)
     if "qt.dma.ld" not in isa.instructions:
         raise InputError(f"{design.name} has no DMA instructions", remedy="use a design whose isa has xqdma or xqt")
-    if _BUFFERS * block > design.core.scratchpad.size:
+    if least > design.core.scratchpad.size:
         raise InputError(
             f"four transfers of {block} B do not fit the scratchpad of {design.core.scratchpad.size} B",
             remedy="use shorter transfers",
         )
-    rounds = -(-size // (_BUFFERS * block))
-    program = isa.assemble(stream_text(addresses, block, _BUFFERS, rounds * _BUFFERS, write=write), "stream.s")
+    program = isa.assemble(stream_text(addresses, block, _BUFFERS, size // block, write=write), "stream.s")
     result = run(program, design, isa=isa, fidelity="addresses")
-    moved = rounds * _BUFFERS * block
     ends = [hart["cycles"] - hart["stalls"].get("idle", 0) for hart in result.harts]
-    rates = np.array([moved * design.clock / end for end in ends])
-    total = moved * design.cores / result.time_s
+    rates = np.array([size * design.clock / end for end in ends])
+    total = size * design.cores / result.time_s
     return {
         "total_bytes_per_s": total,
         "peak_bytes_per_s": design.memory.peak_bytes_per_s,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from archsim.common.errors import InputError
 from archsim.formats.format import Format, Packed
 from archsim.formats.integer import IntegerFormat
 from archsim.formats.names import parse_format
@@ -20,5 +21,7 @@ def quantize(weights: Any, name: str | Format) -> Packed:
     Raises:
         InputError: the format is unknown, the weights are no finite matrix, or they do not fit the format.
     """
+    if not isinstance(name, (str, Format)):
+        raise InputError(f"a format is no {type(name).__name__}", remedy="give its name, such as 'int4-g128'")
     form = parse_format(name) if isinstance(name, str) else name
     return form.quantize(weights)

@@ -42,7 +42,8 @@ class CodedCache:
         if not 1 <= self.bits <= MOST_BITS or self.head_dim.bit_count() != 1 or not 8 <= self.head_dim <= LARGEST_BLOCK:
             raise InputError(
                 f"no kernel for TurboQuant's vectors of {self.head_dim} with {self.bits} bits",
-                remedy=f"give vectors of 8 to {LARGEST_BLOCK}, a power of two, and 1 to {MOST_BITS} bits",
+                remedy=f"give vectors of 8 to {LARGEST_BLOCK}, a power of two, and 1 to {MOST_BITS} bits; "
+                "a model with other heads has a cache of int8",
             )
 
     def require(self, name: str, tokens: int) -> None:

@@ -97,8 +97,8 @@ def weight_code(form: Format) -> WeightCode:
     if code is None or (isinstance(form, ScaledFormat) and form.scope == "token"):
         raise InputError(
             f"no kernel multiplies weights of format {form.name!r}",
-            remedy="use int2, int3, int4 or int8 (-asym, too), ternary or binary, mxfp4, mxfp8-e4m3, mxint8, nf4-g64, "
-            "iq4_nl, q4_0, q8_0 or q4_k",
+            remedy="use int2, int3, int4 or int8 (-asym, too), ternary or binary, mxfp4, mxfp6-e3m2, mxfp8-e4m3, "
+            "mxfp8-e5m2, mxint8, nf4-g64, iq4_nl, q4_0, q8_0 or q4_k",
         )
     return code
 

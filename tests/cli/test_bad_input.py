@@ -135,3 +135,14 @@ def test_a_trapping_program_exits_with_one(capsys, monkeypatch, tmp_path: Path) 
     outcome = archsim("run", path, capsys=capsys, monkeypatch=monkeypatch)
     assert outcome.code == 1
     assert outcome.err.strip().endswith("breakpoint (ebreak)") and f"{path}:2" in outcome.err
+
+
+def test_options_that_do_not_go_together_are_told(refused) -> None:
+    assert "300 is not one of 256" in refused("generate", "--prompt-tokens", "1,300", "--tokens", "2")
+    assert "give --prompt or --prompt-tokens" in refused("generate", "--prompt-tokens", "1", "--prompt", "a")
+    assert "add --plan" in refused("accuracy", "--design", "edge-npu")
+    assert "add --ladder" in refused("accuracy", "--html", "page.html")
+    assert "no number of bits" in refused("accuracy", "--plan", "plan.yaml", "--budget", "nan")
+    assert "no folder" in refused("accuracy", "--plan", "nowhere/plan.yaml")
+    assert "stream a multiple of 64 KiB" in refused("bandwidth", "--size", "0 B", "--interleave", "256 B")
+    assert "behind the first 16 MiB" in refused("bandwidth", "--design", "ibex", "--size", "64 KiB")

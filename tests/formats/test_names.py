@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from archsim.common.errors import InputError
-from archsim.formats import IntegerFormat, parse_format
+from archsim.formats import IntegerFormat, parse_format, quantize
 from archsim.formats.integer import AsymmetricFormat
 from archsim.formats.names import FAMILIES
 from archsim.formats.scope import Scope
@@ -120,3 +121,9 @@ def test_any_text_is_a_format_or_an_input_error(text: str) -> None:
     else:
         assert form.bits in range(1, 33)
         assert form.name == text
+
+
+@pytest.mark.parametrize("name", [None, 5, b"int4"])
+def test_what_is_no_name_is_no_format(name: object) -> None:
+    with pytest.raises(InputError, match="a format is no"):
+        quantize(np.ones((1, 32), np.float32), name)  # type: ignore[arg-type]
