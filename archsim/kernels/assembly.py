@@ -237,15 +237,16 @@ class Assembly:
         Raises:
             RuntimeError: there is no room for them.
         """
-        if data not in self._constants:
-            if self._constants_size + len(data) > CONSTANTS_BYTES:
+        words = data.ljust(-(-len(data) // 4) * 4, b"\0")
+        if words not in self._constants:
+            if self._constants_size + len(words) > CONSTANTS_BYTES:
                 raise RuntimeError("too many constants in one program")
-            self._constants[data] = self._constants_size
-        return self._constants[data]
+            self._constants[words] = self._constants_size
+        return self._constants[words]
 
     @property
     def _constants_size(self) -> int:
-        return sum(-(-len(data) // 4) * 4 for data in self._constants)
+        return sum(map(len, self._constants))
 
     def text(self) -> str:
         """The whole source: start, body, exit, data."""
@@ -276,7 +277,6 @@ class Assembly:
 
 
 def _data_lines(data: bytes) -> Iterator[str]:
-    """Constants for the assembler: words of 32 bits, the last filled with zeros; lone ones with their value beside."""
-    words = struct.unpack(f"<{-(-len(data) // 4)}I", data.ljust(-(-len(data) // 4) * 4, b"\0"))
-    for word in words:
-        yield f"    .word {word:#x}    # {struct.unpack('<f', struct.pack('<I', word))[0]!r}"
+    """Constants for the assembler: words of 32 bits, with their value as float32 beside."""
+    for (word,), (value,) in zip(struct.iter_unpack("<I", data), struct.iter_unpack("<f", data), strict=True):
+        yield f"    .word {word:#x}    # {value!r}"

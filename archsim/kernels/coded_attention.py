@@ -13,13 +13,11 @@ from archsim.kernels.assembly import Assembly
 from archsim.kernels.base import Array, Kernel, Placement
 from archsim.kernels.heads import Heads
 from archsim.kernels.target import Target
-from archsim.kernels.turboquant import CodedCache
+from archsim.kernels.turboquant import CODE_FORMATS, CodedCache
 
 BLOCK = 16
 """Tokens whose scores are a tile, and dimensions of an accumulator of the output."""
 QUERY_TILES = 2
-CODE_FORMATS = {4: 10, 3: 11, 2: 12}
-"""Numbers of cb4, cb3 and cb2 in qfmt.wfmt, by bits."""
 _CHUNKS = (512, 256, 128, 64, 32, 16)
 
 

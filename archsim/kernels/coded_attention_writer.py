@@ -6,9 +6,9 @@ import math
 
 from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Placement
-from archsim.kernels.coded_attention import BLOCK, CODE_FORMATS, CodedAttention
+from archsim.kernels.coded_attention import BLOCK, CodedAttention
 from archsim.kernels.rows import vector
-from archsim.kernels.turboquant import load_constants, transform
+from archsim.kernels.turboquant import CODE_FORMATS, load_chunk, load_constants, transform
 
 _FLOAT16 = 3 << 4
 _ROWS_OF_SCALES, _NUMBERS_OF_32_BITS = 15 << 14, 4 << 14
@@ -76,10 +76,12 @@ class CodedAttentionWriter:
             for name, codes, norms in (("k", keys, k_norms), ("v", values, v_norms)):
                 asm.element(codes, self.place.dram[f"{name}_codes"], head, shape.capacity * self.cache.code_bytes)
                 asm.element(norms, self.place.dram[f"{name}_norms"], head, 2 * shape.capacity)
-            streams = {"k_codes": keys, "v_codes": values, "k_norms": k_norms, "v_norms": v_norms}
+            size_of_codes = self.cache.code_bytes
+            streams = [("k_codes", keys, size_of_codes), ("v_codes", values, size_of_codes)]
+            streams += [("k_norms", k_norms, 2), ("v_norms", v_norms, 2)]
             asm("mv", left, context)
             for buffer in (0, 1):
-                self._load(buffer, streams, left)
+                load_chunk(asm, self.place, buffer, streams, left, self.chunk)
             self._start()
             asm.add(chunks, context, self.chunk - 1)
             asm("srli", chunks, chunks, self.chunk.bit_length() - 1)
@@ -87,7 +89,7 @@ class CodedAttentionWriter:
             def chunk_of(buffer: int) -> None:
                 asm.wait(STREAM_BARRIERS[buffer])
                 self._chunk(buffer, context)
-                self._load(buffer, streams, left)
+                load_chunk(asm, self.place, buffer, streams, left, self.chunk)
 
             asm.alternate(chunks, chunk_of)
             self._finish()
@@ -103,20 +105,6 @@ class CodedAttentionWriter:
             asm.pad(pad, self.place.pads[name])
             asm.shape(1, size)
             asm(mnemonic, f"b{barrier}", dram, pad)
-
-    def _load(self, buffer: int, streams: dict[str, str], left: str) -> None:
-        """Start the load of the next chunk of the cache, if there is one."""
-        asm, chunk = self.asm, self.chunk
-        with asm.unless("blez", left), asm.registers("tokens pad size") as (tokens, pad, size):
-            asm.minimum(tokens, left, chunk)
-            for name, source in streams.items():
-                each = 2 if name.endswith("norms") else self.cache.code_bytes
-                asm.mul(size, tokens, each)
-                asm.pad(pad, self.place.pads[f"{name}{buffer}"])
-                asm.shape(1, size)
-                asm("qt.dma.ld", f"b{STREAM_BARRIERS[buffer]}", source, pad)
-                asm.add(source, source, chunk * each)
-            asm.add(left, left, -chunk)
 
     def _start(self) -> None:
         """Queries rotated and in tiles; no results, sums and maxima yet."""

@@ -6,18 +6,22 @@ token head_dim codes of `bits` bits, packed as the format packs them, and a floa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archsim.common.errors import InputError
 from archsim.kernels.assembly import Assembly
-from archsim.kernels.base import Array, Placement
+from archsim.kernels.base import STREAM_BARRIERS, Array, Placement
 from archsim.kernels.rows import ROW_BARRIERS, RowKernel, each_row, load_array, load_row, store_row, vector
 from archsim.kernels.target import Target
+from archsim.kernels.weight_code import CODES
 
 LARGEST_BLOCK = 1024
 """Of qv.had."""
 MOST_BITS = 5
 """Of qv.code and qv.look."""
+CODE_FORMATS = {bits: CODES.index(f"cb{bits}") for bits in (4, 3, 2)}
+"""Numbers in qfmt.wfmt of codes that tiles multiply, by bits."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,27 @@ def load_constants(asm: Assembly, cache: CodedCache, place: Placement, barrier: 
         asm.pad(pad, place.pads["signs"])
         asm.shape(copies, cache.sign_bytes, 0, cache.sign_bytes)
         asm("qt.dma.ld", f"b{barrier}", dram, pad)
+
+
+def load_chunk(
+    asm: Assembly, place: Placement, buffer: int, streams: Sequence[tuple[str, str, int]], left: str, chunk: int
+) -> None:
+    """Start the load of the next chunk of a cache into a buffer, if there is one.
+
+    Args:
+        streams: name of the buffers, register with the address, and bytes of a token, of each array.
+        left: register with the tokens that are not loaded yet.
+        chunk: most tokens.
+    """
+    with asm.unless("blez", left), asm.registers("tokens pad size") as (tokens, pad, size):
+        asm.minimum(tokens, left, chunk)
+        for name, source, each in streams:
+            asm.mul(size, tokens, each)
+            asm.pad(pad, place.pads[f"{name}{buffer}"])
+            asm.shape(1, size)
+            asm("qt.dma.ld", f"b{STREAM_BARRIERS[buffer]}", source, pad)
+            asm.add(source, source, chunk * each)
+        asm.add(left, left, -chunk)
 
 
 def with_bits(asm: Assembly, mnemonic: str, bits: int, *pads: int) -> None:

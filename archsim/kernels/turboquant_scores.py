@@ -10,10 +10,8 @@ from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Array, Kernel, Placement
 from archsim.kernels.rows import vector
 from archsim.kernels.target import Target
-from archsim.kernels.turboquant import CodedCache, load_constants, transform
+from archsim.kernels.turboquant import CODE_FORMATS, CodedCache, load_chunk, load_constants, transform
 
-_FORMATS = {4: 10, 3: 11, 2: 12}
-"""Codes of the weight formats cb4, cb3 and cb2, by bits."""
 _FLOAT16, _WHOLE_DEPTH = 3 << 4, 15 << 14
 _QUERY_TILES = _FREE_TILES = 4
 _QUERIES = LOAD_BARRIERS[0]
@@ -44,7 +42,7 @@ class CodedScores(Kernel):
     def __post_init__(self) -> None:
         self.cache.require(self.name, self.context)
         largest = _QUERY_TILES * self.step
-        if self.cache.bits not in _FORMATS or self.cache.head_dim > largest:
+        if self.cache.bits not in CODE_FORMATS or self.cache.head_dim > largest:
             raise InputError(
                 f"op {self.name!r}: no tile format for vectors of {self.cache.head_dim} with {self.cache.bits} bits",
                 remedy=f"give 2 to 4 bits and vectors of up to {largest}, or raise parameters.TROWB",
@@ -113,7 +111,7 @@ class ScoresWriter:
         asm, kernel = self.asm, self.kernel
         load_constants(asm, self.cache, self.place, _QUERIES, kernel.block)
         asm.wait(_QUERIES)
-        asm.csr("qfmt", _FORMATS[self.cache.bits] | _FLOAT16 | _WHOLE_DEPTH)
+        asm.csr("qfmt", CODE_FORMATS[self.cache.bits] | _FLOAT16 | _WHOLE_DEPTH)
         asm.csr("qtm", kernel.block)
         asm.csr("qtn", self.target.tn)
         with asm.registers("item items head query codes norms left") as (item, items, head, query, *keys):
@@ -164,16 +162,8 @@ class ScoresWriter:
 
     def _load_keys(self, buffer: int, codes: str, norms: str, left: str) -> None:
         """Start the load of the next chunk of keys, if there is one."""
-        asm, chunk = self.asm, self.chunk
-        with asm.unless("blez", left), asm.registers("tokens pad size") as (tokens, pad, size):
-            asm.minimum(tokens, left, chunk)
-            for name, source, each in (("codes", codes, self.cache.code_bytes), ("norms", norms, 2)):
-                asm.mul(size, tokens, each)
-                asm.pad(pad, self.place.pads[f"{name}{buffer}"])
-                asm.shape(1, size)
-                asm("qt.dma.ld", f"b{STREAM_BARRIERS[buffer]}", source, pad)
-                asm.add(source, source, chunk * each)
-            asm.add(left, left, -chunk)
+        streams = (("codes", codes, self.cache.code_bytes), ("norms", norms, 2))
+        load_chunk(self.asm, self.place, buffer, streams, left, self.chunk)
 
     def _prepare_queries(self) -> None:
         """Rotate the block's queries and put them into tiles as float16."""

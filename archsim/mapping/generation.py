@@ -170,7 +170,7 @@ class Generator:
 
     def _weights(self, op: Op, layer: int, layout: Any) -> np.ndarray:
         """A matrix as it lies in DRAM; kept, since it is the same for every token."""
-        key = HEAD if op.name == HEAD else layer_part(layer, op.name)
+        key = _matrix_of(op, layer)
         if (key, layout) not in self._stored:
             packed = self.packed(op, layer)
             self._stored[key, layout] = np.frombuffer(pack_weights(coded(packed), layout), np.uint8)
@@ -178,7 +178,7 @@ class Generator:
 
     def packed(self, op: Op, layer: int) -> Packed:
         """An op's quantised matrix."""
-        key = HEAD if op.name == HEAD else layer_part(layer, op.name)
+        key = _matrix_of(op, layer)
         if key not in self._packed:
             tied = HEAD not in self.llama.weights
             parts = [layer_part(layer, part) for part in OP_MATRICES.get(op.name, ())]
@@ -186,6 +186,11 @@ class Generator:
             matrix = np.concatenate([self.llama.weights[name] for name in names])
             self._packed[key] = quantize(matrix, op.weights[0].format)
         return self._packed[key]
+
+
+def _matrix_of(op: Op, layer: int) -> str:
+    """A name for an op's matrix among those of all layers."""
+    return HEAD if op.name == HEAD else layer_part(layer, op.name)
 
 
 def _argmax(graph: Graph) -> Op:

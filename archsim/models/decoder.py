@@ -201,16 +201,7 @@ class _Builder:
 
     def coded_cache(self, tokens: int) -> tuple[Tensor, ...]:
         """Codes and norms of keys, then of values, of so many tokens of each sequence, in one layer."""
-        c = self.config
-        heads = (self.batch, c.kv_heads, tokens)
-        return tuple(
-            tensor
-            for name in ("k_cache", "v_cache")
-            for tensor in (
-                array(f"{name}.codes", (*heads, c.head_dim * self.code_bits // 8), "uint8"),
-                array(f"{name}.norms", heads, "float16"),
-            )
-        )
+        return self.cached(tokens, self.config.head_dim * self.code_bits // 8, "uint8", "norms")
 
     def sizes(self) -> dict[str, int]:
         c = self.config
@@ -239,14 +230,17 @@ class _Builder:
 
     def cache(self, tokens: int) -> tuple[Tensor, ...]:
         """Keys and values of so many tokens of each sequence, in one layer."""
-        c = self.config
-        heads = (self.batch, c.kv_heads, tokens)
+        return self.cached(tokens, self.config.head_dim, "int8", "scales")
+
+    def cached(self, tokens: int, width: int, element: str, factors: str) -> tuple[Tensor, ...]:
+        """Codes of keys and their float16 factors, then those of values; `width` codes for a token and head."""
+        heads = (self.batch, self.config.kv_heads, tokens)
         return tuple(
             tensor
             for name in ("k_cache", "v_cache")
             for tensor in (
-                array(f"{name}.codes", (*heads, c.head_dim), "int8"),
-                array(f"{name}.scales", heads, "float16"),
+                array(f"{name}.codes", (*heads, width), element),
+                array(f"{name}.{factors}", heads, "float16"),
             )
         )
 
