@@ -41,6 +41,8 @@ def build_graph(
     """
     if phase not in PHASES:
         raise InputError(f"unknown phase {phase!r}", remedy="use prefill or decode")
+    if not config.is_llama:
+        raise InputError("a graph of this architecture is not there yet", remedy="use a model that computes as Llama")
     batch = _count("batch", batch, LARGEST_BATCH)
     slides = config.max_context == config.window
     note = ": a window that slides is not modelled" if slides else ""

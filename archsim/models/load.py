@@ -10,7 +10,8 @@ from archsim.common.errors import InputError
 from archsim.common.resources import find, shipped
 from archsim.formats import Format, IntegerFormat, parse_format
 from archsim.formats.turboquant import TurboQuantFormat
-from archsim.models.config import TransformerConfig, read_config
+from archsim.models.config import TransformerConfig
+from archsim.models.config_file import read_config
 from archsim.models.decoder import build_graph
 from archsim.models.graph import Graph
 from archsim.models.weight_plan import WeightPlan, parse_weights
@@ -49,7 +50,8 @@ def load_model(name: str | Path, weights: str = "int4-g128", activations: str = 
     """Load a model.
 
     Args:
-        name: a shipped model, a config.json under any name, or a folder that holds config.json.
+        name: a shipped model; a config.json, or a YAML file as shipped models are, under any name; or a folder that
+            holds config.json.
         weights: format of the weights; or "mixed:" and the file of a plan (see models.weight_plan).
         activations: format of activations: int8, per token.
         kv: format of the KV cache: int8, per token and head; or turboquant-2, -3 or -4.
@@ -93,11 +95,13 @@ def _config_file(name: str) -> Path:
     """The user's own folder or file first, then what ships."""
     folder = Path(name)
     if not name or not folder.is_dir():
-        return find("model", name, _FOLDER, ".json")
+        json = Path(f"{name}.json")
+        own = folder.is_file() or Path(f"{name}.yaml").is_file()
+        return json if name and not own and json.is_file() else find("model", name, _FOLDER)
     if (folder / "config.json").is_file():
         return folder / "config.json"
-    if name in shipped(_FOLDER, ".json"):
-        return find("model", name, _FOLDER, ".json")
+    if name in shipped(_FOLDER, ".yaml"):
+        return find("model", name, _FOLDER)
     raise InputError(
         "the folder holds no config.json", file=folder, remedy="give the folder of a model, or a config.json"
     )

@@ -26,7 +26,7 @@ def test_file_types_give_published_sizes(row: dict[str, str]) -> None:
         assert weights.nbytes == pytest.approx(1e9 * float(row["size_gb"]), rel=0.01)
 
 
-@pytest.mark.parametrize("name", shipped("workloads/models", ".json"))
+@pytest.mark.parametrize("name", shipped("workloads/models", ".yaml"))
 def test_every_model_adds_up(name: str) -> None:
     model = load_model(name)
     for weights in ("fp16", "int8", "q4_k_m"):
