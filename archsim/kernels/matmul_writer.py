@@ -7,6 +7,9 @@ from archsim.kernels.base import LOAD_BARRIERS, STREAM_BARRIERS, WEIGHT_BARRIERS
 from archsim.kernels.matmul import MatMul, Tiling, grid_of
 from archsim.kernels.matmul_steps import emit_constants, emit_steps, number_format
 
+_BIAS_SCALES = "sc6"
+"""Multiplications load it anew before they use it."""
+
 
 class MatMulWriter:
     """Emits one matmul."""
@@ -143,6 +146,9 @@ class MatMulWriter:
             asm.mul(column, self.share(column), width)
             asm.element(out, self.place.dram["out"] + 4 * self.kernel.first, row, self.kernel.out_pitch)
             asm("add", out, out, column)
+            if self.kernel.bias:
+                with asm.unless("blez", total):
+                    self._load_bias(column)
             asm.wait(LOAD_BARRIERS[0])
             state = (pointer, left, counter, out, column, inner)
             with (
@@ -193,9 +199,13 @@ class MatMulWriter:
         with asm.registers("address stage stride") as (address, stage, stride):
             asm.li(stride, width)
             asm.wait(barrier)
+            if kernel.bias:
+                self._read_bias(address, stage)
             for index, top in enumerate(self.tops):
                 asm.pad(address, self.place.pads["scales"] + 4 * top)
                 asm("qt.mulr", f"ac{index}", address)
+                if kernel.bias:
+                    asm("qt.bias", f"ac{index}", f"ac{index}", _BIAS_SCALES)
                 asm.pad(stage, self.place.pads[f"stage{buffer}"] + top * width)
                 asm("qt.sta", f"ac{index}", stage, stride)
             asm.pad(stage, self.place.pads[f"stage{buffer}"])
@@ -208,3 +218,28 @@ class MatMulWriter:
             asm("qt.dma.st", f"b{barrier}", out, stage)
         asm.add(out, out, width * self.grid.columns)
         asm.add(column, column, width * self.grid.columns)
+        if kernel.bias:
+            with asm.registers("end") as (end,):
+                asm.li(end, width * self.layout.blocks)
+                with asm.unless("bge", column, end):
+                    self._load_bias(column)
+
+    # -- biases: those of a block arrive while the block is multiplied
+
+    def _load_bias(self, column: str) -> None:
+        """Start the load of the numbers of the block at a column (4 bytes each there, 2 of them here)."""
+        asm = self.asm
+        with asm.registers("dram pad") as (source, pad):
+            asm("srli", source, column, 1)
+            asm.add(source, source, self.place.dram["bias"])
+            asm.pad(pad, self.place.pads["bias"])
+            asm.shape(1, 2 * self.target.tn)
+            asm("qt.dma.ld", f"b{LOAD_BARRIERS[1]}", source, pad)
+
+    def _read_bias(self, address: str, stride: str) -> None:
+        """Numbers of the block into a scale register that no multiplication holds anything in any more."""
+        asm = self.asm
+        asm.wait(LOAD_BARRIERS[1])
+        asm.pad(address, self.place.pads["bias"])
+        asm.li(stride, 2)
+        asm("qt.lds", _BIAS_SCALES, address, stride)

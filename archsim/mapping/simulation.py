@@ -13,6 +13,7 @@ from archsim.mapping.bind import Setting, bind_all
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.mapping.occupancy import allocations, at_peak, occupancy, to_dicts
 from archsim.mapping.result import OpResult, SimulationResult, show_ranges
+from archsim.mapping.routing import routing_contents
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -83,14 +84,15 @@ def write_programs(model: Model, graph: Graph, design: Design) -> Iterator[tuple
     units = -(-graph.context // _CACHE_UNIT)
     capacity = _CACHE_UNIT * (units | 1)
     eps = model.config.norm_eps
-    layer = Setting(target, eps, capacity, ids=_TOKEN_IDS)
-    head = Setting(target, eps, capacity, every=graph.context if graph.phase == "prefill" else 1)
+    layer = Setting(target, eps, capacity, ids=_TOKEN_IDS, scale=model.config.embed_scale)
+    # a head works on all rows, or on the last of each sequence
+    head = Setting(target, eps, capacity, every=graph.rows // graph.head[0].attributes["rows"])
     # spread over the vocabulary as a multiplicative hash does (Knuth, The Art of Computer Programming 3, 6.4)
     ids = np.arange(_TOKEN_IDS, dtype=np.int64) * 2654435761 % 2**32 % model.config.vocab
-    contents = {"token_ids": ids.astype(np.int32)}
+    contents = {"token_ids": ids.astype(np.int32)} if any(op.kind == "embed" for op in graph.embed) else {}
     yield write_program("embed", bind_all(graph.embed, layer), design, contents), ()
     for kind in graph.kinds:
-        yield write_program("layer", bind_all(kind.ops, layer), design), kind.layers
+        yield write_program("layer", bind_all(kind.ops, layer), design, routing_contents(kind.ops)), kind.layers
     yield write_program("head", bind_all(graph.head, head), design), ()
 
 
@@ -170,7 +172,6 @@ def _finish(result: SimulationResult, model: Model, graph: Graph, design: Design
     result.matrix_utilization = result.units.get("matrix", 0) / result.hart_cycles
     result.sram_average_bytes = area / result.cycles
     result.sram_size_bytes = design.core.scratchpad.size
-    embedding = sum(op.weight_bytes for op in graph.embed)
     result.weight_bytes, result.kv_bytes = graph.weight_bytes, graph.kv_bytes
-    result.memory_bytes = graph.weight_bytes + embedding + graph.kv_bytes
+    result.memory_bytes = graph.weight_bytes + graph.table_bytes + graph.kv_bytes
     result.memory_fits = result.memory_bytes <= design.memory.size

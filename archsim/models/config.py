@@ -94,11 +94,6 @@ class TransformerConfig:
         return same and self.role == "decoder" and not self.experts and self.embed_scale == 1
 
     @property
-    def max_context(self) -> int:
-        """Most tokens a query may attend over: max_positions, and no more than what a window leaves whole."""
-        return min(self.max_positions, self.window or self.max_positions)
-
-    @property
     def cached_layers(self) -> int:
         """Layers that cache keys and values of tokens generated before."""
         return self.decoder_layers or self.layers
