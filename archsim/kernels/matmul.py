@@ -36,6 +36,7 @@ class MatMul(Kernel):
     Attributes:
         code: of the weights.
         first, width: the outputs are columns from `first` on of an array that is `width` wide; 0: all of their own.
+        bias: whether float16 numbers [out_features], padded to whole blocks, are added to the outputs.
 
     Raises:
         InputError: the matrix unit cannot multiply them.
@@ -49,6 +50,7 @@ class MatMul(Kernel):
     code: WeightCode
     first: int = 0
     width: int = 0
+    bias: bool = False
 
     def __post_init__(self) -> None:
         for broken, problem, remedy in self._limits():
@@ -92,10 +94,12 @@ class MatMul(Kernel):
 
     def arrays_of(self, tiling: Tiling) -> dict[str, Array]:
         """Arrays with the weights as a tiling's chunks have them."""
+        bias = {"bias": Array((self.layout().blocks * self.target.tn,), "f2")} if self.bias else {}
         return {
             "codes": Array((self.rows, self.in_features), "i1"),
             "scales": Array((self.rows,), "f4"),
             "weights": Array((self.layout(tiling.steps).nbytes,), "u1"),
+            **bias,
             "out": Array((self.rows, self.width or self.out_features), "f4", written=True, pitch=self.out_pitch),
         }
 
@@ -204,6 +208,8 @@ class MatMul(Kernel):
             "scales": 4 * tiling.rows,
             "stage0": stage,
             "stage1": stage,
+            # scale registers take eight numbers of 2 bytes where weights have short groups, and use the first
+            **({"bias": 2 * self.target.tn + 14} if self.bias else {}),
         }
 
     def prologue(self, asm: Assembly, tiling: Tiling, place: Placement) -> None:

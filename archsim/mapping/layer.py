@@ -46,7 +46,8 @@ def write_program(
 
     plan = make_plan(bounds, design, chosen)
     source = _write(plan, design.cores)
-    memory = {plan.tensors[tensor][0]: values for tensor, values in (contents or {}).items()}
+    places = {tensor: plan.tensors[tensor] for tensor in contents or {}}
+    memory = {address: array.store((contents or {})[tensor]) for tensor, (address, array) in places.items()}
     return LayerProgram(name, plan, source, isa_of(design).assemble(source, f"{name}.s"), memory)
 
 

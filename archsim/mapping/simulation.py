@@ -13,6 +13,7 @@ from archsim.mapping.bind import Bound, Setting, bind_all
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.mapping.occupancy import allocations, at_peak, occupancy, to_dicts
 from archsim.mapping.result import OpResult, SimulationResult, show_ranges
+from archsim.mapping.routing import routing_contents
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -86,9 +87,10 @@ def write_programs(
     embed, *layers, head = bound_programs(model, graph, design)
     # spread over the vocabulary as a multiplicative hash does (Knuth, The Art of Computer Programming 3, 6.4)
     ids = np.arange(_TOKEN_IDS, dtype=np.int64) * 2654435761 % 2**32 % model.config.vocab
-    yield write_program("embed", embed, design, {"token_ids": ids.astype(np.int32)}, chosen), ()
+    contents = {"token_ids": ids.astype(np.int32)} if any(op.kind == "embed" for op in graph.embed) else {}
+    yield write_program("embed", embed, design, contents, chosen), ()
     for kind, bounds in zip(graph.kinds, layers, strict=True):
-        yield write_program("layer", bounds, design, None, chosen), kind.layers
+        yield write_program("layer", bounds, design, routing_contents(kind.ops), chosen), kind.layers
     yield write_program("head", head, design, None, chosen), ()
 
 
@@ -102,8 +104,9 @@ def bound_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Bou
     units = -(-graph.context // _CACHE_UNIT)
     capacity = _CACHE_UNIT * (units | 1)
     eps = model.config.norm_eps
-    layer = Setting(target, eps, capacity, ids=_TOKEN_IDS)
-    head = Setting(target, eps, capacity, every=graph.context if graph.phase == "prefill" else 1)
+    layer = Setting(target, eps, capacity, ids=_TOKEN_IDS, scale=model.config.embed_scale)
+    # a head works on all rows, or on the last of each sequence
+    head = Setting(target, eps, capacity, every=graph.rows // graph.head[0].attributes["rows"])
     layers = [bind_all(kind.ops, layer) for kind in graph.kinds]
     return [bind_all(graph.embed, layer), *layers, bind_all(graph.head, head)]
 
@@ -184,7 +187,6 @@ def _finish(result: SimulationResult, model: Model, graph: Graph, design: Design
     result.matrix_utilization = result.units.get("matrix", 0) / result.hart_cycles
     result.sram_average_bytes = area / result.cycles
     result.sram_size_bytes = design.core.scratchpad.size
-    embedding = sum(op.weight_bytes for op in graph.embed)
     result.weight_bytes, result.kv_bytes = graph.weight_bytes, graph.kv_bytes
-    result.memory_bytes = graph.weight_bytes + embedding + graph.kv_bytes
+    result.memory_bytes = graph.weight_bytes + graph.table_bytes + graph.kv_bytes
     result.memory_fits = result.memory_bytes <= design.memory.size
