@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archsim.common.errors import InputError
+from archsim.kernels.assembly import CONSTANTS_BYTES
 
 GROUPS_PER_TILE = 8
 """Scales that one row of a scale register holds."""
@@ -27,6 +28,7 @@ class Target:
         macs_per_cycle: of a core's matrix unit.
         weight_cycles: that a matrix unit takes at least per weight tile, however few activation rows there are.
         dram_bytes_per_cycle: of all channels.
+        constants: bytes at the start of the scratchpad that a program's constants take.
     """
 
     tm: int
@@ -41,6 +43,7 @@ class Target:
     macs_per_cycle: int = 256
     weight_cycles: int = 0
     dram_bytes_per_cycle: float = 64.0
+    constants: int = CONSTANTS_BYTES
 
     def align(self, nbytes: int) -> int:
         """Bytes rounded up to whole granules."""

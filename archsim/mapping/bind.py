@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from archsim.common.errors import InputError
 from archsim.formats import parse_format
@@ -24,6 +24,9 @@ from archsim.models.graph import Op
 
 ROPE_TABLE = "rope_table"
 
+Maker = Callable[[Op, "Setting"], Kernel]
+"""What makes an op's kernel."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -34,6 +37,7 @@ class Setting:
         capacity: tokens the KV cache has room for.
         every: the head's norm works on each every-th row of x, the last token of each sequence.
         ids: token ids that are held; row r uses id r modulo this (0: one per row).
+        kernels: for each kind of op what makes its kernel (by default those on xqt).
     """
 
     target: Target
@@ -41,6 +45,7 @@ class Setting:
     capacity: int
     every: int = 1
     ids: int = 0
+    kernels: Mapping[str, Maker] = field(default_factory=lambda: XQT_KERNELS)
 
 
 @dataclass(frozen=True)
@@ -53,8 +58,17 @@ class Bound:
 
 
 def bind(op: Op, setting: Setting) -> Bound:
-    """The kernel of an op, and where its arrays come from."""
-    kernel = _KERNELS[op.kind](op, setting)
+    """The kernel of an op, and where its arrays come from: tensors of the graph, or arrays of its own.
+
+    Raises:
+        InputError: there is none for ops of its kind, or such sizes and formats.
+    """
+    if op.kind not in setting.kernels:
+        raise InputError(
+            f"op {op.name!r}: the design's instruction set has no kernel for ops of kind {op.kind}",
+            remedy="use a design with xqt tiles, such as edge-npu",
+        )
+    kernel = setting.kernels[op.kind](op, setting)
     names = [tensor.name for tensor in (*op.inputs, *op.weights)]
     names += [tensor.name for tensor in op.outputs if tensor.name not in names]
     arrays = _ARRAYS[op.kind]
@@ -62,7 +76,8 @@ def bind(op: Op, setting: Setting) -> Bound:
         arrays = tuple(name for name in arrays if name != "delta")
     if op.kind in ("rope_kv", "rope"):
         names.insert(1, ROPE_TABLE)
-    return Bound(op, kernel, dict(zip(arrays, names, strict=True)))
+    own = {name: f"{op.name}.{name}" for name in kernel.arrays() if name not in arrays}
+    return Bound(op, kernel, dict(zip(arrays, names, strict=True)) | own)
 
 
 def bind_all(ops: Sequence[Op], setting: Setting) -> tuple[Bound, ...]:
@@ -103,14 +118,14 @@ def _matmul(op: Op, setting: Setting) -> Kernel:
     return MatMul(op.name, setting.target, a["rows"], a["in_features"], a["out_features"], code, *place)
 
 
-def _heads(op: Op, setting: Setting) -> Heads:
+def heads_of(op: Op, setting: Setting) -> Heads:
     a = op.attributes
     return Heads(a["rows"], a["batch"], a["heads"], a["kv_heads"], a["head_dim"], a["context"], setting.capacity)
 
 
 def _encode(op: Op, setting: Setting) -> Kernel:
     """Sequences are to the cache as more heads: with one token each, their rows adjoin as heads do."""
-    shape, bits = _heads(op, setting), op.attributes["bits"]
+    shape, bits = heads_of(op, setting), op.attributes["bits"]
     if shape.batch > 1 and shape.tokens > 1:
         raise InputError(
             f"op {op.name!r}: prompts of several sequences at once have no kernel with a cache of codes",
@@ -120,18 +135,18 @@ def _encode(op: Op, setting: Setting) -> Kernel:
     return EncodeVectors(op.name, setting.target, shape.tokens, cache, shape.position)
 
 
-_KERNELS: dict[str, Callable[[Op, Setting], Kernel]] = {
+XQT_KERNELS: dict[str, Maker] = {
     "embed": _embed,
     "norm": _norm,
     "matmul": _matmul,
-    "rope_kv": lambda op, setting: RopeKv(op.name, setting.target, _heads(op, setting)),
+    "rope_kv": lambda op, setting: RopeKv(op.name, setting.target, heads_of(op, setting)),
     "attention": lambda op, setting: Attention(
-        op.name, setting.target, _heads(op, setting), bool(op.attributes["causal"])
+        op.name, setting.target, heads_of(op, setting), bool(op.attributes["causal"])
     ),
-    "rope": lambda op, setting: RopeRows(op.name, setting.target, _heads(op, setting)),
+    "rope": lambda op, setting: RopeRows(op.name, setting.target, heads_of(op, setting)),
     "encode": _encode,
     "coded_attention": lambda op, setting: CodedAttention(
-        op.name, setting.target, _heads(op, setting), op.attributes["bits"]
+        op.name, setting.target, heads_of(op, setting), op.attributes["bits"]
     ),
     "quantize": lambda op, setting: Quantize(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
     "argmax": lambda op, setting: ArgMax(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from archsim.kernels.target import target_of
 from archsim.mapping.bind import Setting, bind_all
+from archsim.mapping.families import family_of
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.mapping.occupancy import allocations, at_peak, occupancy, to_dicts
 from archsim.mapping.result import OpResult, SimulationResult, show_ranges
@@ -79,12 +80,12 @@ def write_programs(model: Model, graph: Graph, design: Design) -> Iterator[tuple
     Raises:
         InputError: an op does not fit the design.
     """
-    target = target_of(design)
+    family = family_of(design)
     units = -(-graph.context // _CACHE_UNIT)
     capacity = _CACHE_UNIT * (units | 1)
     eps = model.config.norm_eps
-    layer = Setting(target, eps, capacity, ids=_TOKEN_IDS)
-    head = Setting(target, eps, capacity, every=graph.context if graph.phase == "prefill" else 1)
+    layer = Setting(family.target, eps, capacity, ids=_TOKEN_IDS, kernels=family.kernels)
+    head = replace(layer, every=graph.context if graph.phase == "prefill" else 1, ids=0)
     # spread over the vocabulary as a multiplicative hash does (Knuth, The Art of Computer Programming 3, 6.4)
     ids = np.arange(_TOKEN_IDS, dtype=np.int64) * 2654435761 % 2**32 % model.config.vocab
     contents = {"token_ids": ids.astype(np.int32)}
