@@ -32,13 +32,24 @@ def emit_constants(asm: Assembly, layout: WeightLayout) -> None:
                 asm("qt.ldx", register, powers, "zero")
 
 
-def emit_steps(asm: Assembly, kernel: MatMul, layout: WeightLayout, stride: int, weights: int, rows: list[str]) -> None:
+def emit_steps(
+    asm: Assembly,
+    kernel: MatMul,
+    layout: WeightLayout,
+    stride: int,
+    weights: int,
+    rows: list[str],
+    first: int,
+    parity: int,
+) -> None:
     """All steps of a chunk: a loop of some of them side by side, then the rest.
 
     Args:
         stride: bytes from one activation row to the next.
         weights: scratchpad offset of the chunk.
         rows: registers with the address of each accumulator's activations; they go on to the next chunk's.
+        first: number of the first of these accumulators.
+        parity: 0 or 1, of chunks in turn: scales of the next one are loaded while those of this one are in use.
     """
     # few accumulators: many steps in a round, so that the loop itself costs little
     unroll = min(layout.chunk, max(layout.scale_steps, 4 if len(rows) == 1 else 2))
@@ -52,9 +63,22 @@ def emit_steps(asm: Assembly, kernel: MatMul, layout: WeightLayout, stride: int,
         asm.li(scale_stride, layout.scale_row_bytes)
         asm.li(row_stride, stride)
         asm.li(step, layout.step_bytes)
-        emit = _Steps(asm, layout, codes, scales, rows, row_bytes, scale_stride, row_stride, step, tuple(formats))
+        emit = _Steps(
+            asm,
+            layout,
+            codes,
+            scales,
+            rows,
+            row_bytes,
+            scale_stride,
+            row_stride,
+            step,
+            tuple(formats),
+            first=first,
+            begin=parity * layout.chunk,
+        )
         if layout.per_channel:
-            emit.load_scales(0)
+            emit.load_scales(parity)
         loops, rest = divmod(layout.chunk, unroll)
         if loops == 1:
             loops, rest = 0, layout.chunk
@@ -99,6 +123,8 @@ class _Steps:
     stride: str
     step_bytes: str
     formats: tuple[str, ...] = ()
+    first: int = 0
+    begin: int = 0
     scale: str = ""
     used: int = 0
 
@@ -119,7 +145,8 @@ class _Steps:
     def step(self, index: int) -> None:
         """Emit step `index` of the unrolled ones."""
         asm, layout = self.asm, self.layout
-        weights = f"t{index % 2}"
+        place = (self.begin + index) % 2
+        weights = f"t{place}"
         if not layout.per_channel and index % layout.scale_steps == 0:
             self.load_scales(index // layout.scale_steps)
             asm.add(self.scales, self.scales, layout.scale_bytes)
@@ -127,18 +154,18 @@ class _Steps:
             # codes that the unit does not multiply have their own format while they are loaded and unpacked, then int8
             asm.csr("qfmt", self.formats[0])
             asm("qt.ldw", weights, self.codes, self.row_bytes)
-            asm("qt.unpk", f"t{2 + index % 2}", weights)
+            asm("qt.unpk", f"t{2 + place}", weights)
             asm.csr("qfmt", self.formats[1])
-            weights = f"t{2 + index % 2}"
+            weights = f"t{2 + place}"
         else:
             asm("qt.ldw", weights, self.codes, self.row_bytes)
         asm("add", self.codes, self.codes, self.step_bytes)
         for accumulator, pointer in enumerate(self.rows):
-            tile = f"t{4 + self.used % 4}"
+            tile = f"t{4 + (2 * self.begin + self.used) % 4}"
             self.used += 1
             asm("qt.ld", tile, pointer, self.stride)
             asm.add(pointer, pointer, layout.step)
-            asm(layout.code.multiply, f"ac{accumulator}", tile, weights, self.scale, *self._rest(index))
+            asm(layout.code.multiply, f"ac{self.first + accumulator}", tile, weights, self.scale, *self._rest(index))
 
     def _rest(self, index: int) -> tuple[str | int, ...]:
         """Operands behind the scales: a codebook, or which quarter of a super block."""

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.base import LOAD_BARRIERS, STREAM_BARRIERS, WEIGHT_BARRIERS, Placement
-from archsim.kernels.matmul import MatMul, Tiling, grid_of
+from archsim.kernels.matmul import ACCUMULATORS, MatMul, Tiling, grid_of
 from archsim.kernels.matmul_steps import emit_constants, emit_steps, number_format
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Registers of a pass.
+
+    Attributes:
+        pointer, left, counter: of the stream of weight chunks: DRAM address, chunks left to load, and, where it is
+            needed, left of the block.
+        out, column: of the next block: address of its output, byte of its first column.
+        inner: chunks left to multiply of the block.
+    """
+
+    pointer: str
+    left: str
+    counter: str | None
+    out: str
+    column: str
+    inner: str
 
 
 class MatMulWriter:
@@ -20,6 +43,8 @@ class MatMulWriter:
         self.tile_rows = self.grid.tile_rows(self.target.tm)
         last = self.rows - self.tile_rows
         self.tops = [min(index * self.tile_rows, last) for index in range(self.grid.tiles(self.target.tm))]
+        # where they suffice, accumulators take turns: a block is multiplied while the one before is scaled and stored
+        self.sets = 2 if 2 * len(self.tops) <= ACCUMULATORS else 1
 
     def share(self, register: str) -> str:
         """The core's place among those that share columns: the hart's number, or `register` set to it."""
@@ -144,67 +169,111 @@ class MatMulWriter:
             asm.element(out, self.place.dram["out"] + 4 * self.kernel.first, row, self.kernel.out_pitch)
             asm("add", out, out, column)
             asm.wait(LOAD_BARRIERS[0])
-            state = (pointer, left, counter, out, column, inner)
+            stream = _Stream(pointer, left, counter, out, column, inner)
             with (
                 asm.registers(" ".join(f"a{index}" for index in range(len(self.tops)))) as rows,
                 asm.unless("blez", total),
             ):
                 self._first_block(rows)
-                asm.alternate(total, lambda buffer: self._chunk(buffer, rows, *state))
+                if self.sets == 1:
+                    self._clear(0)
+                    asm.alternate(total, lambda buffer: self._chunk(buffer, rows, stream))
+                else:
+                    self._in_turns(total, rows, stream)
 
     def _first_block(self, rows: list[str]) -> None:
-        """Accumulators and activation pointers at the start of a block."""
-        for index, (pointer, top) in enumerate(zip(rows, self.tops, strict=True)):
-            self.asm("qt.zeroa", f"ac{index}")
+        """Activation pointers at the start of a block."""
+        for pointer, top in zip(rows, self.tops, strict=True):
             self.asm.pad(pointer, self.place.pads["activations"] + top * self.stride)
 
-    def _chunk(
-        self,
-        buffer: int,
-        rows: list[str],
-        pointer: str,
-        left: str,
-        counter: str | None,
-        out: str,
-        column: str,
-        inner: str,
-    ) -> None:
-        asm = self.asm
-        asm.wait(WEIGHT_BARRIERS[buffer])
-        emit_steps(asm, self.kernel, self.layout, self.stride, self.place.weights[buffer], rows)
-        self.load(pointer, left, counter, buffer)
+    def _clear(self, turn: int) -> None:
+        for index in range(len(self.tops)):
+            self.asm("qt.zeroa", f"ac{turn * len(self.tops) + index}")
+
+    def _chunk(self, buffer: int, rows: list[str], stream: _Stream) -> None:
+        """A chunk and, with a block's last one, the end of the block."""
+        self._multiply(buffer, 0, rows, stream)
+        with self._last_chunk(stream):
+            self._store_block(0, buffer, stream)
+            self._clear(0)
+            self._first_block(rows)
+
+    @contextmanager
+    def _last_chunk(self, stream: _Stream) -> Iterator[None]:
+        """The block of code is for the last chunk of a block of weights."""
         if self.layout.chunks == 1:
-            self._store_block(buffer, out, column)
-            self._first_block(rows)
+            yield
             return
-        asm.add(inner, inner, -1)
-        with asm.unless("bnez", inner):
-            asm.li(inner, self.layout.chunks)
-            self._store_block(buffer, out, column)
-            self._first_block(rows)
+        self.asm.add(stream.inner, stream.inner, -1)
+        with self.asm.unless("bnez", stream.inner):
+            self.asm.li(stream.inner, self.layout.chunks)
+            yield
+
+    def _in_turns(self, total: str, rows: list[str], stream: _Stream) -> None:
+        """All chunks of a pass, with two sets of accumulators.
+
+        A block is stored behind the next one's first chunk: loads of weights do not wait for its products meanwhile.
+        """
+        asm = self.asm
+        places = [(0, 0), (1, 1)] if self.layout.chunks == 1 else [(0, 0), (1, 0), (0, 1), (1, 1)]
+        labels = {place: asm.label("chunk") for place in places}
+        ends, done = [asm.label("last") for _ in range(2)], asm.label("done")
+        with asm.registers("finished") as (finished,):
+            for turn in (0, 1):
+                self._clear(turn)
+            asm.li(finished, 0)
+            for buffer, turn in places:
+                asm.place(labels[buffer, turn])
+                self._multiply(buffer, turn, rows, stream)
+                with asm.unless("beqz", finished):
+                    asm.li(finished, 0)
+                    self._store_block(1 - turn, 1 - turn, stream)
+                    self._clear(1 - turn)
+                asm.add(total, total, -1)
+                with self._last_chunk(stream):
+                    asm.li(finished, 1)
+                    self._first_block(rows)
+                    asm.jump_if("beqz", total, ends[turn])
+                    asm("j", labels[1 - buffer, 1 - turn])
+                if (1 - buffer, turn) in labels:
+                    asm("j", labels[1 - buffer, turn])
+            for turn, end in enumerate(ends):
+                asm.place(end)
+                self._store_block(turn, turn, stream)
+                if turn == 0:
+                    asm("j", done)
+            asm.place(done)
+
+    def _multiply(self, buffer: int, turn: int, rows: list[str], stream: _Stream) -> None:
+        """The steps of a chunk, whose buffer the next but one then takes."""
+        asm, weights = self.asm, self.place.weights[buffer]
+        asm.wait(WEIGHT_BARRIERS[buffer])
+        emit_steps(asm, self.kernel, self.layout, self.stride, weights, rows, turn * len(self.tops), buffer)
+        self.load(stream.pointer, stream.left, stream.counter, buffer)
 
     # -- finished blocks
 
-    def _store_block(self, buffer: int, out: str, column: str) -> None:
-        """Scale the accumulators by rows, and send them to DRAM by way of a staging buffer."""
+    def _store_block(self, turn: int, stage_number: int, stream: _Stream) -> None:
+        """Scale a set of accumulators by rows, and send them to DRAM by way of a staging buffer."""
         asm, kernel, width = self.asm, self.kernel, 4 * self.target.tn
-        barrier = STREAM_BARRIERS[buffer]
+        barrier, pads = STREAM_BARRIERS[stage_number], self.place.pads
         ragged = kernel.out_features % self.target.tn
         with asm.registers("address stage stride") as (address, stage, stride):
             asm.li(stride, width)
             asm.wait(barrier)
             for index, top in enumerate(self.tops):
-                asm.pad(address, self.place.pads["scales"] + 4 * top)
-                asm("qt.mulr", f"ac{index}", address)
-                asm.pad(stage, self.place.pads[f"stage{buffer}"] + top * width)
-                asm("qt.sta", f"ac{index}", stage, stride)
-            asm.pad(stage, self.place.pads[f"stage{buffer}"])
+                accumulator = f"ac{turn * len(self.tops) + index}"
+                asm.pad(address, pads["scales"] + 4 * top)
+                asm("qt.mulr", accumulator, address)
+                asm.pad(stage, pads[f"stage{stage_number}"] + top * width)
+                asm("qt.sta", accumulator, stage, stride)
+            asm.pad(stage, pads[f"stage{stage_number}"])
             if ragged:
                 asm.li(address, 4 * kernel.out_features)
-                asm("sub", address, address, column)
+                asm("sub", address, address, stream.column)
                 with asm.unless("blt", address, stride):
                     asm("mv", address, stride)
             asm.shape(self.rows, address if ragged else width, kernel.out_pitch, width)
-            asm("qt.dma.st", f"b{barrier}", out, stage)
-        asm.add(out, out, width * self.grid.columns)
-        asm.add(column, column, width * self.grid.columns)
+            asm("qt.dma.st", f"b{barrier}", stream.out, stage)
+        for register in (stream.out, stream.column):
+            asm.add(register, register, width * self.grid.columns)
