@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archsim.kernels.target import target_of
 from archsim.mapping.bind import Bound, Setting, bind_all
+from archsim.mapping.families import family_of
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.mapping.occupancy import allocations, at_peak, occupancy, to_dicts
 from archsim.mapping.result import OpResult, SimulationResult, show_ranges
@@ -100,13 +101,15 @@ def bound_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Bou
     Raises:
         InputError: an op has no kernel on the design.
     """
-    target = target_of(design)
+    family = family_of(design)
     units = -(-graph.context // _CACHE_UNIT)
     capacity = _CACHE_UNIT * (units | 1)
     eps = model.config.norm_eps
-    layer = Setting(target, eps, capacity, ids=_TOKEN_IDS, scale=model.config.embed_scale)
+    layer = Setting(
+        family.target, eps, capacity, ids=_TOKEN_IDS, scale=model.config.embed_scale, kernels=family.kernels
+    )
     # a head works on all rows, or on the last of each sequence
-    head = Setting(target, eps, capacity, every=graph.rows // graph.head[0].attributes["rows"])
+    head = replace(layer, every=graph.rows // graph.head[0].attributes["rows"], ids=0, scale=1.0)
     layers = [bind_all(kind.ops, layer) for kind in graph.kinds]
     return [bind_all(graph.embed, layer), *layers, bind_all(graph.head, head)]
 
