@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 from archsim.common.errors import InputError
@@ -93,6 +93,28 @@ class Attention(Kernel):
             result += [Tiling(tokens, heads, chunk) for chunk in chunks]
             rows = tokens * heads // 2
         return result
+
+    def part(self) -> Attention:
+        """A group of heads per core, and a sequence's last tokens."""
+        shape = self.shape
+        groups, tokens = min(shape.kv_heads, self.target.cores), min(shape.tokens, 2 * self.target.tm)
+        small = replace(shape, heads=shape.group * groups, kv_heads=groups, rows=tokens, batch=1)
+        return self if small == shape else replace(self, shape=small)
+
+    def nest(self, tiling: Tiling) -> list[str]:
+        shape, causal = self.shape, ", those that the last of them sees" if self.causal else ""
+        blocks = -(-shape.tokens // tiling.tokens) * -(-shape.group // tiling.heads)
+        chunks = f"    for chunk in 0..{-(-shape.context // tiling.chunk) - 1}: {tiling.chunk}"
+        return [
+            f"for group in 0..{shape.batch * shape.kv_heads - 1}: a key and value head ({self.target.cores} cores)",
+            f"  for rows in 0..{blocks - 1}: {tiling.tokens} tokens x {tiling.heads} query heads stay",
+            f"{chunks} keys, double-buffered from DRAM{causal}",
+            "      scores = rows x keys, maximum so far",
+            "    powers = exp(scores - maximum) x scales of the values, int8",
+            f"{chunks} values, double-buffered from DRAM{causal}",
+            "      accumulators += powers x values",
+            "    scale, store",
+        ]
 
     def _cut(self, rows: int) -> tuple[int, int]:
         """Tokens and heads of at most `rows` query rows: all heads of a group for some tokens, or equal parts of it."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.base import LOAD_BARRIERS, STREAM_BARRIERS, WEIGHT_BARRIERS, Placement
-from archsim.kernels.matmul import ACCUMULATORS, MatMul, Tiling, grid_of
+from archsim.kernels.matmul import MatMul, Tiling
+from archsim.kernels.matmul_grid import ACCUMULATORS
 from archsim.kernels.matmul_steps import emit_constants, emit_steps, number_format
 
 _BIAS_SCALES = "sc6"
@@ -39,7 +40,7 @@ class MatMulWriter:
 
     def __init__(self, kernel: MatMul, asm: Assembly, tiling: Tiling, place: Placement) -> None:
         self.kernel, self.asm, self.place, self.target = kernel, asm, place, kernel.target
-        self.grid = grid_of(kernel, tiling.rows)
+        self.grid = kernel.grid(tiling)
         self.rows = self.grid.rows
         self.layout = kernel.layout(tiling.steps)
         self.stride = kernel.stride
