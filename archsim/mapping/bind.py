@@ -154,10 +154,7 @@ def _attention(op: Op, setting: Setting) -> Kernel:
     if "window" not in a:
         return Attention(op.name, setting.target, shape, bool(a["causal"]), 0, *choices)
     if a["causal"]:
-        raise InputError(
-            f"op {op.name!r}: prompts longer than the window of {a['window']} have no kernel",
-            remedy=f"use a context of {a['window']}",
-        )
+        return Attention(op.name, setting.target, shape, True, 0, *choices, a["window"])
     within = replace(shape, context=a["window"])
     return Attention(op.name, setting.target, within, False, shape.context - a["window"], *choices)
 
