@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.common.units import show
+from archsim.formats import Packed
 from archsim.kernels.assembly import CONSTANTS_BYTES, Assembly
 from archsim.kernels.target import Target
 
@@ -149,6 +150,18 @@ class Kernel(ABC):
             offsets[name] = base
             base += self.target.align(size)
         return offsets
+
+
+class WeightKernel(Kernel):
+    """A kernel that multiplies weights, packed offline as it reads them, in its array `weights`."""
+
+    @abstractmethod
+    def packing(self, tiling: Any) -> Hashable:
+        """What the packed form depends on beside the weights."""
+
+    @abstractmethod
+    def pack(self, weights: Packed, tiling: Any) -> np.ndarray:
+        """Quantised weights as they lie in DRAM: uint8 [bytes]."""
 
 
 FIRST_BUFFER = CONSTANTS_BYTES

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archsim.common.errors import InputError
-from archsim.kernels.base import FIRST_BUFFER, Kernel
+from archsim.kernels.base import Kernel
 from archsim.kernels.matmul import MatMul
 
 _LONGEST_CHUNK = 64 << 10
@@ -21,7 +21,7 @@ def fit_chosen(kernels: Sequence[Kernel], chosen: Sequence[Any]) -> tuple[int, l
         InputError: a kernel does not fit beside the buffers.
     """
     target, buffer = kernels[0].target, _longest_chunk(kernels, chosen)
-    room = target.scratchpad - FIRST_BUFFER - 2 * buffer
+    room = target.scratchpad - target.constants - 2 * buffer
     fitted = []
     for kernel, tiling in zip(kernels, chosen, strict=True):
         fits = kernel.pad_bytes(tiling) <= room
@@ -40,7 +40,7 @@ def fit_together(kernels: Sequence[Kernel], least: int) -> tuple[int, list[Any]]
         InputError: a kernel does not fit even beside the shortest buffers.
     """
     target = kernels[0].target
-    room = target.scratchpad - FIRST_BUFFER
+    room = target.scratchpad - target.constants
     matmuls = [kernel for kernel in kernels if isinstance(kernel, MatMul)]
     longest = max((target.align(kernel.layout().chunk_bytes) for kernel in matmuls), default=0)
     shortest = max((target.align(kernel.layout(1).chunk_bytes) for kernel in matmuls), default=0)

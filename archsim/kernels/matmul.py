@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from archsim.common.errors import InputError
+from archsim.formats import Packed
 from archsim.kernels.assembly import Assembly
-from archsim.kernels.base import Array, Kernel, Placement
-from archsim.kernels.layout import WeightLayout, weight_layout
+from archsim.kernels.base import Array, Placement, WeightKernel
+from archsim.kernels.layout import WeightLayout, pack_weights, weight_layout
 from archsim.kernels.matmul_grid import ACCUMULATORS, Cost, Grid, cost_of
 from archsim.kernels.target import Target
-from archsim.kernels.weight_code import SUPER_BLOCK, WeightCode
+from archsim.kernels.weight_code import SUPER_BLOCK, WeightCode, coded
 
 _PART_BLOCKS = 8
 """Blocks of columns per core that show how fast a tiling is."""
@@ -27,7 +30,7 @@ class Tiling:
 
 
 @dataclass(frozen=True)
-class MatMul(Kernel):
+class MatMul(WeightKernel):
     """out float32 [rows, out_features] = codes int8 [rows, in_features] x W^T x scales float32 [rows].
 
     W is packed by layout.pack_weights. Output features are dealt to cores in blocks of TN. Sums run over groups of
@@ -88,6 +91,12 @@ class MatMul(Kernel):
     def layout(self, steps: int | None = None) -> WeightLayout:
         """The layout of the weights with chunks of at most `steps` steps."""
         return weight_layout(self.target, self.out_features, self.in_features, self.code, steps)
+
+    def packing(self, tiling: Tiling) -> WeightLayout:
+        return self.layout(tiling.steps)
+
+    def pack(self, weights: Packed, tiling: Tiling) -> np.ndarray:
+        return np.frombuffer(pack_weights(coded(weights), self.layout(tiling.steps)), np.uint8)
 
     def arrays(self) -> dict[str, Array]:
         return self.arrays_of(Tiling(self.rows, self.most_steps))

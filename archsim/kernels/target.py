@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archsim.common.errors import InputError
+from archsim.kernels.assembly import CONSTANTS_BYTES
 
 GROUPS_PER_TILE = 8
 """Scales that one row of a scale register holds."""
@@ -33,6 +34,7 @@ class Target:
         vector_bytes_per_cycle: of a core's vector unit.
         dram_bytes_per_cycle: of all channels.
         link_bytes_per_cycle: of a core's way to memory.
+        constants: bytes at the start of the scratchpad that a program's constants take.
     """
 
     tm: int
@@ -51,6 +53,7 @@ class Target:
     vector_bytes_per_cycle: int = 64
     dram_bytes_per_cycle: float = 64.0
     link_bytes_per_cycle: float = 64.0
+    constants: int = CONSTANTS_BYTES
 
     def align(self, nbytes: int) -> int:
         """Bytes rounded up to whole granules."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from archsim.common.errors import InputError
 from archsim.formats import parse_format
@@ -27,6 +27,11 @@ from archsim.kernels.weight_code import weight_code
 from archsim.models.graph import Op
 
 ROPE_TABLE = "rope_table"
+_ONLY_ON_XQT = ("window", "rotary", "unscaled")
+"""Attributes of ops that kernels of other instruction sets know nothing of."""
+
+Maker = Callable[[Op, "Setting"], Kernel]
+"""What makes an op's kernel."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Setting:
         capacity: tokens the KV cache has room for.
         every: the head's norm works on each every-th row of x, the last token of each sequence.
         ids: token ids that are held; row r uses id r modulo this (0: one per row).
+        kernels: for each kind of op what makes its kernel (by default those on xqt).
     """
 
     target: Target
@@ -47,6 +53,7 @@ class Setting:
     every: int = 1
     ids: int = 0
     scale: float = 1.0
+    kernels: Mapping[str, Maker] = field(default_factory=lambda: XQT_KERNELS)
 
 
 @dataclass(frozen=True)
@@ -59,16 +66,38 @@ class Bound:
 
 
 def bind(op: Op, setting: Setting) -> Bound:
-    """The kernel of an op, and where its arrays come from."""
-    kernel = _KERNELS[op.kind](op, setting)
+    """The kernel of an op, and where its arrays come from: tensors of the graph, or arrays of its own.
+
+    Raises:
+        InputError: there is none for ops of its kind, or such sizes and formats.
+    """
+    if op.kind not in setting.kernels:
+        raise InputError(
+            f"op {op.name!r}: the design's instruction set has no kernel for ops of kind {op.kind}",
+            remedy="use a design with xqt tiles, such as edge-npu",
+        )
+    only = [name for name in _ONLY_ON_XQT if name in op.attributes and setting.kernels is not XQT_KERNELS]
+    if only:
+        raise InputError(
+            f"op {op.name!r}: its attribute {only[0]} has no kernel on this design",
+            remedy="use a design with xqt, such as edge-npu",
+        )
+    kernel = setting.kernels[op.kind](op, setting)
     names = [tensor.name for tensor in (*op.inputs, *op.weights)]
     names += [tensor.name for tensor in op.outputs if tensor.name not in names]
     arrays = _ARRAYS[op.kind]
     if op.kind in ("rope_kv", "rope"):
         names.insert(1, ROPE_TABLE)
+    own = {name: f"{op.name}.{name}" for name in kernel.arrays() if name not in arrays}
     absent = _absent(op)
     present = tuple(name for name in arrays if name not in absent)
-    return Bound(op, kernel, dict(zip(present, names, strict=True)))
+    unknown = [name for name in present if name not in kernel.arrays()]
+    if unknown:
+        raise InputError(
+            f"op {op.name!r}: its {unknown[0]} has no kernel on this design",
+            remedy="use a design with xqt, such as edge-npu",
+        )
+    return Bound(op, kernel, dict(zip(present, names, strict=True)) | own)
 
 
 def _absent(op: Op) -> tuple[str, ...]:
@@ -145,11 +174,11 @@ def _layer_norm(op: Op, setting: Setting) -> Kernel:
 
 def _heads_kv(op: Op, setting: Setting) -> Kernel:
     turned = op.attributes.get("rotary") if op.kind == "rope_kv" else 0
-    return RopeKv(op.name, setting.target, _heads(op, setting), turned)
+    return RopeKv(op.name, setting.target, heads_of(op, setting), turned)
 
 
 def _attention(op: Op, setting: Setting) -> Kernel:
-    a, shape = op.attributes, _heads(op, setting)
+    a, shape = op.attributes, heads_of(op, setting)
     choices = not a.get("unscaled"), len(op.inputs) > len(_CACHE)
     if "window" not in a:
         return Attention(op.name, setting.target, shape, bool(a["causal"]), 0, *choices)
@@ -185,14 +214,14 @@ def _expert_rows(op: Op, setting: Setting) -> Kernel:
     return kernel(op.name, setting.target, a["rows"], a["features"], a["first"], a["top_k"], a["tokens"])
 
 
-def _heads(op: Op, setting: Setting) -> Heads:
+def heads_of(op: Op, setting: Setting) -> Heads:
     a = op.attributes
     return Heads(a["rows"], a["batch"], a["heads"], a["kv_heads"], a["head_dim"], a["context"], setting.capacity)
 
 
 def _encode(op: Op, setting: Setting) -> Kernel:
     """Sequences are to the cache as more heads: with one token each, their rows adjoin as heads do."""
-    shape, bits = _heads(op, setting), op.attributes["bits"]
+    shape, bits = heads_of(op, setting), op.attributes["bits"]
     if shape.batch > 1 and shape.tokens > 1:
         raise InputError(
             f"op {op.name!r}: prompts of several sequences at once have no kernel with a cache of codes",
@@ -202,7 +231,7 @@ def _encode(op: Op, setting: Setting) -> Kernel:
     return EncodeVectors(op.name, setting.target, shape.tokens, cache, shape.position)
 
 
-_KERNELS: dict[str, Callable[[Op, Setting], Kernel]] = {
+XQT_KERNELS: dict[str, Maker] = {
     "embed": _embed,
     "norm": _norm,
     "matmul": _matmul,
@@ -210,10 +239,10 @@ _KERNELS: dict[str, Callable[[Op, Setting], Kernel]] = {
     "rope_kv": _heads_kv,
     "heads_kv": _heads_kv,
     "attention": _attention,
-    "rope": lambda op, setting: RopeRows(op.name, setting.target, _heads(op, setting)),
+    "rope": lambda op, setting: RopeRows(op.name, setting.target, heads_of(op, setting)),
     "encode": _encode,
     "coded_attention": lambda op, setting: CodedAttention(
-        op.name, setting.target, _heads(op, setting), op.attributes["bits"]
+        op.name, setting.target, heads_of(op, setting), op.attributes["bits"]
     ),
     "quantize": lambda op, setting: Quantize(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
     "argmax": lambda op, setting: ArgMax(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),

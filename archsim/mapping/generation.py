@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +11,10 @@ import numpy as np
 from archsim.common.errors import InputError
 from archsim.formats import Packed, parse_format, quantize
 from archsim.formats.turboquant import TurboQuantFormat
-from archsim.kernels.layout import pack_weights
-from archsim.kernels.matmul import MatMul
+from archsim.kernels.base import WeightKernel
 from archsim.kernels.reference import rope_table
-from archsim.kernels.target import target_of
-from archsim.kernels.weight_code import coded, weight_code
 from archsim.mapping.bind import ROPE_TABLE, Setting, bind_all
+from archsim.mapping.families import family_of
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.models.graph import Graph, Op, array
 from archsim.models.load import Model, kv_format
@@ -72,10 +70,11 @@ class Generator:
         if fidelity not in ("timed", "functional"):
             raise InputError(f"fidelity {fidelity!r} has no values", remedy="use timed or functional")
         self.model = Model("", config, parse_weights(weights), parse_format("int8"), kv_format(kv))
+        family = family_of(design)
         for form in self.model.weights.all_formats():
-            weight_code(form)
+            family.check_weights(form)
         self.llama, self.design, self.fidelity, self.room = llama, design, fidelity, room
-        self._setting = Setting(target_of(design), config.norm_eps, room)
+        self._setting = Setting(family.target, config.norm_eps, room, kernels=family.kernels)
         self._packed: dict[str, Packed] = {}
         self._stored: dict[tuple[str, Any], np.ndarray] = {}
         self._caches: list[dict[str, np.ndarray]] = [{} for _ in range(config.layers)]
@@ -151,7 +150,7 @@ class Generator:
         from archsim.machine.run import run
 
         every = len(contents["x"]) if name == "head" else 1
-        setting = Setting(self._setting.target, self._setting.eps, self.room, every)
+        setting = replace(self._setting, every=every)
         program = write_program(name, bind_all(ops, setting), self.design)
         memory = self._memory(program, contents, layer)
         done = run(program.program, self.design, fidelity=self.fidelity, memory=memory)
@@ -164,17 +163,16 @@ class Generator:
         memory = {places[name][0]: places[name][1].store(values) for name, values in contents.items() if name in places}
         for op in program.plan.ops:
             kernel = op.bound.kernel
-            if isinstance(kernel, MatMul):
-                memory[op.place.dram["weights"]] = self._weights(op.bound.op, layer, kernel.layout(op.tiling.steps))
+            if isinstance(kernel, WeightKernel):
+                memory[op.place.dram["weights"]] = self._weights(op.bound.op, layer, kernel, op.tiling)
         return memory
 
-    def _weights(self, op: Op, layer: int, layout: Any) -> np.ndarray:
+    def _weights(self, op: Op, layer: int, kernel: WeightKernel, tiling: Any) -> np.ndarray:
         """A matrix as it lies in DRAM; kept, since it is the same for every token."""
-        key = _matrix_of(op, layer)
-        if (key, layout) not in self._stored:
-            packed = self.packed(op, layer)
-            self._stored[key, layout] = np.frombuffer(pack_weights(coded(packed), layout), np.uint8)
-        return self._stored[key, layout]
+        key = _matrix_of(op, layer), kernel.packing(tiling)
+        if key not in self._stored:
+            self._stored[key] = kernel.pack(self.packed(op, layer), tiling)
+        return self._stored[key]
 
     def packed(self, op: Op, layer: int) -> Packed:
         """An op's quantised matrix."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from archsim.kernels.base import FIRST_BUFFER
 from archsim.mapping.plan import Plan
 
 
@@ -35,9 +34,9 @@ def allocations(plan: Plan, spans: Sequence[tuple[int, int, int]], cycles: int) 
         spans: (op, begin, end) in cycles, one after the other.
         cycles: of the program.
     """
-    shared = [Allocation("constants", 0, FIRST_BUFFER, 0, cycles)]
+    shared = [Allocation("constants", 0, plan.constants, 0, cycles)] if plan.constants else []
     shared += [
-        Allocation(f"weights {number}", FIRST_BUFFER + number * plan.weight_bytes, plan.weight_bytes, 0, cycles)
+        Allocation(f"weights {number}", plan.constants + number * plan.weight_bytes, plan.weight_bytes, 0, cycles)
         for number in range(2)
         if plan.weight_bytes
     ]
@@ -54,8 +53,8 @@ def allocations(plan: Plan, spans: Sequence[tuple[int, int, int]], cycles: int) 
 
 
 def occupancy(held: Sequence[Allocation]) -> list[tuple[int, int]]:
-    """Bytes in use from each cycle on at which they change, as (cycle, bytes)."""
-    changes: dict[int, int] = {}
+    """Bytes in use from each cycle on at which they change, as (cycle, bytes); from cycle 0 on."""
+    changes = {0: 0}
     for one in held:
         changes[one.begin] = changes.get(one.begin, 0) + one.bytes
         changes[one.end] = changes.get(one.end, 0) - one.bytes

@@ -13,7 +13,7 @@ from typing import Any
 from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.kernels.alone import place_arrays
-from archsim.kernels.base import FIRST_BUFFER, Array, Placement
+from archsim.kernels.base import Array, Placement
 from archsim.kernels.fitting import fit_chosen, fit_together
 from archsim.kernels.matmul import MatMul
 from archsim.mapping.bind import Bound
@@ -37,17 +37,19 @@ class Plan:
     """A program's memory.
 
     Attributes:
-        weight_bytes: of each of the two weight buffers.
+        constants: bytes at the start of the scratchpad that constants take.
+        weight_bytes: of each of the two weight buffers behind them.
         tensors: address and array of each tensor in DRAM.
     """
 
     ops: tuple[PlannedOp, ...]
+    constants: int
     weight_bytes: int
     tensors: dict[str, tuple[int, Array]]
 
     def occupancy(self, op: PlannedOp) -> int:
         """Scratchpad bytes in use while an op runs: constants, weight buffers, its own."""
-        return FIRST_BUFFER + 2 * self.weight_bytes + op.pad_bytes
+        return self.constants + 2 * self.weight_bytes + op.pad_bytes
 
     @property
     def peak(self) -> int:
@@ -83,7 +85,8 @@ def make_plan(bounds: Sequence[Bound], design: Any, chosen: Mapping[str, Any] | 
                 arrays[tensor] = array
     addresses = place_arrays(arrays)
     _check_dram(addresses, arrays, design)
-    base = FIRST_BUFFER + 2 * buffer
+    first = bounds[0].kernel.target.constants
+    base = first + 2 * buffer
     ops = tuple(
         PlannedOp(
             bound,
@@ -91,13 +94,13 @@ def make_plan(bounds: Sequence[Bound], design: Any, chosen: Mapping[str, Any] | 
             Placement(
                 {name: addresses[tensor] for name, tensor in bound.tensors.items()},
                 bound.kernel.assign(tiling, base),
-                (FIRST_BUFFER, FIRST_BUFFER + buffer),
+                (first, first + buffer),
             ),
             bound.kernel.pad_bytes(tiling),
         )
         for bound, tiling in zip(bounds, tilings, strict=True)
     )
-    return Plan(ops, buffer, {name: (addresses[name], array) for name, array in arrays.items()})
+    return Plan(ops, first, buffer, {name: (addresses[name], array) for name, array in arrays.items()})
 
 
 def _arrays(bound: Bound, tiling: Any) -> dict[str, Array]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.kernels.alone import write_alone
-from archsim.kernels.base import FIRST_BUFFER, Kernel
+from archsim.kernels.base import Kernel
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -52,15 +52,15 @@ class Mapping:
     @property
     def buffers(self) -> dict[str, int]:
         """Bytes of scratchpad by buffer, on granules of their own."""
-        align = self.kernel.target.align
+        target = self.kernel.target
         weights = self.kernel.extra_bytes(self.tiling)
-        own = {name: align(size) for name, size in self.kernel.buffers(self.tiling).items()}
-        return {"constants": FIRST_BUFFER} | ({"weights (2 buffers)": weights} if weights else {}) | own
+        own = {name: target.align(size) for name, size in self.kernel.buffers(self.tiling).items()}
+        return {"constants": target.constants} | ({"weights (2 buffers)": weights} if weights else {}) | own
 
 
 def scratchpad_bytes(kernel: Kernel, tiling: Any) -> int:
     """Bytes of scratchpad of a tiling where the op runs alone."""
-    return FIRST_BUFFER + kernel.extra_bytes(tiling) + kernel.pad_bytes(tiling)
+    return kernel.target.constants + kernel.extra_bytes(tiling) + kernel.pad_bytes(tiling)
 
 
 def fitting_tilings(kernel: Kernel) -> list[Any]:

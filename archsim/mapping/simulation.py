@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archsim.kernels.target import target_of
 from archsim.mapping.bind import Bound, Setting, bind_all
+from archsim.mapping.families import family_of
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.mapping.occupancy import allocations, at_peak, occupancy, to_dicts
 from archsim.mapping.result import OpResult, SimulationResult, show_ranges
@@ -87,7 +88,8 @@ def write_programs(
     embed, *layers, head = bound_programs(model, graph, design)
     # spread over the vocabulary as a multiplicative hash does (Knuth, The Art of Computer Programming 3, 6.4)
     ids = np.arange(_TOKEN_IDS, dtype=np.int64) * 2654435761 % 2**32 % model.config.vocab
-    yield write_program("embed", embed, design, {"token_ids": ids.astype(np.int32)}, chosen), ()
+    contents = {"token_ids": ids.astype(np.int32)} if any(op.kind == "embed" for op in graph.embed) else {}
+    yield write_program("embed", embed, design, contents, chosen), ()
     for kind, bounds in zip(graph.kinds, layers, strict=True):
         yield write_program("layer", bounds, design, routing_contents(kind.ops), chosen), kind.layers
     yield write_program("head", head, design, None, chosen), ()
@@ -99,13 +101,15 @@ def bound_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Bou
     Raises:
         InputError: an op has no kernel on the design.
     """
-    target = target_of(design)
+    family = family_of(design)
     units = -(-graph.context // _CACHE_UNIT)
     capacity = _CACHE_UNIT * (units | 1)
     eps = model.config.norm_eps
-    layer = Setting(target, eps, capacity, ids=_TOKEN_IDS, scale=model.config.embed_scale)
+    layer = Setting(
+        family.target, eps, capacity, ids=_TOKEN_IDS, scale=model.config.embed_scale, kernels=family.kernels
+    )
     # a head works on all rows, or on the last of each sequence
-    head = Setting(target, eps, capacity, every=graph.rows // graph.head[0].attributes["rows"])
+    head = replace(layer, every=graph.rows // graph.head[0].attributes["rows"], ids=0, scale=1.0)
     layers = [bind_all(kind.ops, layer) for kind in graph.kinds]
     return [bind_all(graph.embed, layer), *layers, bind_all(graph.head, head)]
 

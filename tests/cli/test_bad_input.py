@@ -42,7 +42,7 @@ def test_unknown_names_suggest_the_nearest(refused) -> None:
     assert "prefill" in refused("simulate", "llama-3-8b", "--phase", "decoding")
     assert "no kernel multiplies weights of format 'int5'" in refused("generate", "--weights", "int5")
     assert "more than the model's 256" in refused("generate", "--tokens", "1000")
-    assert "no xqt tiles" in refused("generate", "--design", "gemm-rvv")
+    assert "no float16 in vectors" in refused("generate", "--design", "gemm-rvv")
     line = refused("accuracy", "--plan", "plan.yaml", "--budget", "3", "--design", "edge-npu")
     assert "as in --budget int4-g64" in line
 

@@ -13,6 +13,7 @@ from archsim.design import load_design
 from archsim.formats.turboquant import TurboQuantFormat
 from archsim.kernels import reference
 from archsim.kernels.target import target_of
+from archsim.mapping.families import family_of
 from archsim.mapping.generation import Generator
 from archsim.models.matrices import layer_part
 from tests.mapping.whole import NumpyLayer
@@ -25,7 +26,7 @@ class NumpyModel:
 
     def __init__(self, generator: Generator) -> None:
         self.generator, config, llama = generator, generator.model.config, generator.llama
-        target = target_of(generator.design)
+        target = family_of(generator.design).target
         self.layers = [NumpyLayer(config, target) for _ in range(config.layers + 1)]
         cache = (1, config.kv_heads, generator.room, config.head_dim)
         for number, layer in enumerate(self.layers[:-1]):
@@ -79,6 +80,7 @@ class NumpyModel:
         ("server-npu", "int4-g128", "functional", "int8"),
         ("edge-npu-formats", "q4_k", "functional", "turboquant-4"),
         ("edge-npu-formats", "int4-g64", "timed", "turboquant-3"),
+        ("edge-rvv", "int4-g64", "timed", "int8"),
     ],
 )
 def test_tokens_and_logits_are_those_of_numpy(design: str, weights: str, fidelity: str, kv: str) -> None:

@@ -1,0 +1,75 @@
+"""Ops bound to kernels of RVV."""
+
+from __future__ import annotations
+
+from archsim.formats import parse_format
+from archsim.kernels.argmax import ArgMax
+from archsim.kernels.base import Kernel
+from archsim.kernels.rvv.attention import Attention
+from archsim.kernels.rvv.matmul import MatMul
+from archsim.kernels.rvv.rope import RopeKv
+from archsim.kernels.rvv.rows import Add, Embed, Norm, Quantize
+from archsim.kernels.rvv.silu import SiluMul
+from archsim.kernels.rvv.target import RvvTarget
+from archsim.kernels.rvv.weights import require_columns
+from archsim.mapping.bind import Maker, Setting, heads_of
+from archsim.models.graph import Op
+
+
+def _target(setting: Setting) -> RvvTarget:
+    assert isinstance(setting.target, RvvTarget)
+    return setting.target
+
+
+def _embed(op: Op, setting: Setting) -> Kernel:
+    a, table = op.attributes, op.weights[0]
+    return Embed(op.name, _target(setting), a["rows"], a["features"], table.shape[0], setting.ids)
+
+
+def _norm(op: Op, setting: Setting) -> Kernel:
+    a = op.attributes
+    return Norm(op.name, _target(setting), a["rows"], a["features"], bool(a["residual"]), setting.eps, setting.every)
+
+
+def _matmul(op: Op, setting: Setting) -> Kernel:
+    a, form = op.attributes, require_columns(parse_format(op.weights[0].format))
+    place = a.get("first", 0), a.get("width", 0)
+    return MatMul(op.name, _target(setting), a["rows"], a["in_features"], a["out_features"], form, *place)
+
+
+def _rope_kv(op: Op, setting: Setting) -> Kernel:
+    return RopeKv(op.name, _target(setting), heads_of(op, setting))
+
+
+def _attention(op: Op, setting: Setting) -> Kernel:
+    return Attention(op.name, _target(setting), heads_of(op, setting), bool(op.attributes["causal"]))
+
+
+def _quantize(op: Op, setting: Setting) -> Kernel:
+    return Quantize(op.name, _target(setting), op.attributes["rows"], op.attributes["features"])
+
+
+def _silu_mul(op: Op, setting: Setting) -> Kernel:
+    return SiluMul(op.name, _target(setting), op.attributes["rows"], op.attributes["features"])
+
+
+def _add(op: Op, setting: Setting) -> Kernel:
+    return Add(op.name, _target(setting), op.attributes["rows"], op.attributes["features"])
+
+
+def _argmax(op: Op, setting: Setting) -> Kernel:
+    """Scalar code, the same on every design."""
+    return ArgMax(op.name, setting.target, op.attributes["rows"], op.attributes["features"])
+
+
+RVV_KERNELS: dict[str, Maker] = {
+    "embed": _embed,
+    "norm": _norm,
+    "matmul": _matmul,
+    "rope_kv": _rope_kv,
+    "attention": _attention,
+    "quantize": _quantize,
+    "silu_mul": _silu_mul,
+    "add": _add,
+    "argmax": _argmax,
+}
