@@ -81,7 +81,7 @@ def write_program(
     """The program of a sequence of ops on a design; op i is region i of its profile.
 
     Args:
-        contents: what tensors hold at the start, by name (as needed: bulk data matters to no timing).
+        contents: what those tensors hold at the start that the ops have (as needed: bulk data matters to no timing).
         chosen: tilings, by op; by default they are chosen by estimate.
 
     Raises:
@@ -91,8 +91,8 @@ def write_program(
 
     plan = make_plan(bounds, design, chosen)
     source = _write(plan, design.cores)
-    places = {tensor: plan.tensors[tensor] for tensor in contents or {}}
-    memory = {address: array.store((contents or {})[tensor]) for tensor, (address, array) in places.items()}
+    places = [(*plan.tensors[name], values) for name, values in (contents or {}).items() if name in plan.tensors]
+    memory = {address: array.store(values) for address, array, values in places}
     return LayerProgram(name, plan, source, isa_of(design).assemble(source, f"{name}.s"), memory)
 
 

@@ -36,6 +36,24 @@ def test_every_shipped_architecture(name: str, phase: str, tmp_path: Path) -> No
     assert result.dram_read_bytes > result.weight_bytes
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("qwen2-7b", "op 'qkv': its bias has no kernel on this design"),
+        ("gpt2", "op 'attn_norm': the design's instruction set has no kernel for ops of kind layer_norm"),
+        ("gpt-j-6b", "op 'attn_norm': the design's instruction set has no kernel for ops of kind layer_norm"),
+        ("gemma-2b", "op 'gelu_tanh_mul': the design's instruction set has no kernel for ops of kind gelu_tanh_mul"),
+        ("mixtral-8x7b", "op 'route': the design's instruction set has no kernel for ops of kind route"),
+        ("mistral-7b", "op 'attention': its attribute window has no kernel on this design"),
+        ("t5-small", "op 'heads_kv': the design's instruction set has no kernel for ops of kind heads_kv"),
+    ],
+)
+def test_ops_without_a_kernel_on_vectors_are_named(name: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        model = tiny(name, tmp_path, {"head_dim": 32} if name == "gemma-2b" else {}, weights="int8")
+        archsim.simulate(model, "edge-rvv", context=50)
+
+
 def test_experts_that_no_token_takes_cost_nothing(tmp_path: Path) -> None:
     one, all_ = (simulated(tiny("mixtral-8x7b", tmp_path), "decode", 20, batch) for batch in (1, 4))
     assert sum(op.kind == "gather" for op in one.ops) == 2
