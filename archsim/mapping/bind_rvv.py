@@ -6,13 +6,16 @@ from archsim.formats import parse_format
 from archsim.kernels.argmax import ArgMax
 from archsim.kernels.base import Kernel
 from archsim.kernels.rvv.attention import Attention
+from archsim.kernels.rvv.coded_attention import CodedAttention
+from archsim.kernels.rvv.encode import EncodeVectors
 from archsim.kernels.rvv.matmul import MatMul
 from archsim.kernels.rvv.rope import RopeKv
+from archsim.kernels.rvv.rope_rows import RopeRows
 from archsim.kernels.rvv.rows import Add, Embed, Norm, Quantize
 from archsim.kernels.rvv.silu import SiluMul
 from archsim.kernels.rvv.target import RvvTarget
 from archsim.kernels.rvv.weights import require_columns
-from archsim.mapping.bind import Maker, Setting, heads_of
+from archsim.mapping.bind import Maker, Setting, coded_cache_of, heads_of
 from archsim.models.graph import Op
 
 
@@ -45,6 +48,19 @@ def _attention(op: Op, setting: Setting) -> Kernel:
     return Attention(op.name, _target(setting), heads_of(op, setting), bool(op.attributes["causal"]))
 
 
+def _rope(op: Op, setting: Setting) -> Kernel:
+    return RopeRows(op.name, _target(setting), heads_of(op, setting))
+
+
+def _encode(op: Op, setting: Setting) -> Kernel:
+    shape = heads_of(op, setting)
+    return EncodeVectors(op.name, _target(setting), shape.tokens, coded_cache_of(op, setting), shape.position)
+
+
+def _coded_attention(op: Op, setting: Setting) -> Kernel:
+    return CodedAttention(op.name, _target(setting), heads_of(op, setting), op.attributes["bits"])
+
+
 def _quantize(op: Op, setting: Setting) -> Kernel:
     return Quantize(op.name, _target(setting), op.attributes["rows"], op.attributes["features"])
 
@@ -68,6 +84,9 @@ RVV_KERNELS: dict[str, Maker] = {
     "matmul": _matmul,
     "rope_kv": _rope_kv,
     "attention": _attention,
+    "rope": _rope,
+    "encode": _encode,
+    "coded_attention": _coded_attention,
     "quantize": _quantize,
     "silu_mul": _silu_mul,
     "add": _add,
