@@ -10,7 +10,8 @@ import numpy as np
 from archsim.accuracy.llama import FINAL_NORM, NORMS, TABLE, Llama
 from archsim.common.errors import InputError
 from archsim.common.resources import data_root
-from archsim.models.config import TransformerConfig, read_config
+from archsim.models.config import TransformerConfig
+from archsim.models.config_file import read_config
 from archsim.models.gguf_file import GgufFile, read_gguf
 from archsim.models.matrices import HEAD, LINEARS, layer_part
 from archsim.models.quantized_checkpoint import PARTS, CheckpointScheme, read_scheme
@@ -60,9 +61,10 @@ def load_llama(name: str | Path) -> Llama:
 
 def _from_folder(folder: Path) -> Llama:
     config = read_config(folder / "config.json")
-    if config.rope_type != "default" or config.fused:
-        what = "fused q, k and v" if config.fused else f"rotary positions of type {config.rope_type!r}"
-        raise InputError(f"{what} are not supported here", file=folder / "config.json", remedy="use another model")
+    problem = "fused q, k and v" if config.fused else f"rotary positions of type {config.rope_type!r}"
+    problem = problem if config.is_llama else "models that compute otherwise than Llama"
+    if config.rope_type != "default" or config.fused or not config.is_llama:
+        raise InputError(f"{problem} are not supported here", file=folder / "config.json", remedy="use another model")
     files = [read_safetensors(path) for path in sorted(folder.glob("*.safetensors"))]
     if not files:
         raise InputError("the folder holds no safetensors file", file=folder, remedy="give the folder of a model")

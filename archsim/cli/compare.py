@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from archsim.cli.simulate import Activations, Batch, Context, Fresh, Json, Kv, Model, Phase, Set, Weights
+from archsim.cli.simulate import Activations, Batch, Context, Fresh, Json, Kv, Mapping, Model, Phase, Set, Weights
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +24,7 @@ def compare(
     weights: Weights = "int4-g128",
     activations: Activations = "int8",
     kv: Kv = "int8",
+    mapping: Mapping = "estimate",
     set_: Set = None,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page of figures here.")] = None,
     fresh: Fresh = False,
@@ -46,6 +47,7 @@ def compare(
         weights=weights,
         activations=activations,
         kv=kv,
+        mapping=mapping,
         overrides=parse_settings(set_ or []),
         fresh=fresh,
         progress=lambda text: print(text, file=sys.stderr),

@@ -22,6 +22,7 @@ from archsim.cli import (
     isa_lint,
     isa_test,
     isa_write,
+    map,
     model,
     model_memory,
     replay,
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 # typer has its own copy of click in some releases: its public exceptions lead to the base of all usage errors
 _UsageError: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-for module in (run, explain, simulate, generate, compare, gemm, bandwidth, sweep, replay, validate, accuracy):
+for module in (run, explain, simulate, generate, map, compare, gemm, bandwidth, sweep, replay, validate, accuracy):
     module.register(app)
 for module in (isa_export, isa_lint, isa_test, isa_write):
     # they add their commands to it

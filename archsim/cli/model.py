@@ -19,7 +19,7 @@ def list_(json: Json = False) -> None:
     from archsim.common.resources import shipped
     from archsim.models import load_model
 
-    models = [load_model(name) for name in shipped("workloads/models", ".json")]
+    models = [load_model(name) for name in shipped("workloads/models", ".yaml")]
     if json:
         print_json([{"name": model.name, "parameters": model.parameters} for model in models])
         return

@@ -13,6 +13,9 @@ Context = Annotated[int, typer.Option(min=1, help="Tokens: of the prompt (prefil
 Weights = Annotated[str, typer.Option(help="Weights format, or mixed:PLAN.yaml.")]
 Activations = Annotated[str, typer.Option(help="Activations format.")]
 Kv = Annotated[str, typer.Option(help="KV cache format: int8, or turboquant-2, -3 or -4.")]
+Mapping = Annotated[
+    str, typer.Option(help="How tilings are chosen: estimate, or search, which runs the best few of each op (stored).")
+]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a design field: FIELD=VALUE.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not take results from the store.")]
@@ -31,6 +34,7 @@ def simulate(
     weights: Weights = "int4-g128",
     activations: Activations = "int8",
     kv: Kv = "int8",
+    mapping: Mapping = "estimate",
     set_: Set = None,
     fresh: Fresh = False,
     json: Json = False,
@@ -48,6 +52,7 @@ def simulate(
         "weights": weights,
         "activations": activations,
         "kv": kv,
+        "mapping": mapping,
         "overrides": parse_settings(set_ or []),
     }
     with spinner(f"simulating {model} on {design}"):

@@ -18,6 +18,7 @@ def compare(
     weights: str = "int4-g128",
     activations: str = "int8",
     kv: str = "int8",
+    mapping: str = "estimate",
     overrides: Mapping[str, Any] | None = None,
     fresh: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -25,7 +26,7 @@ def compare(
     """Simulate a model on each design.
 
     Args:
-        model, phase, batch, context, weights, activations, kv: the workload.
+        model, phase, batch, context, weights, activations, kv, mapping: the workload.
         designs: names or YAML files.
         overrides: field -> value, changed in every design.
         fresh: simulate even what the user's store has.
@@ -45,6 +46,7 @@ def compare(
         "weights": weights,
         "activations": activations,
         "kv": kv,
+        "mapping": mapping,
     }
     results = []
     for design in designs:

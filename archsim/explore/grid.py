@@ -9,7 +9,7 @@
     objectives: {time_s: min, energy_per_token_j: min}
 
 A field is ``model``, ``design``, ``design.`` and a dotted field of the design, or a setting of the workload (phase,
-batch, context, weights, activations, kv), with or without ``workload.`` before it.
+batch, context, weights, activations, kv, mapping), with or without ``workload.`` before it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ WORKLOAD = {
     "weights": "int4-g128",
     "activations": "int8",
     "kv": "int8",
+    "mapping": "estimate",
 }
 """Settings of a workload with their defaults."""
+FORMATS = ("weights", "activations", "kv")
+MAPPINGS = ("estimate", "search")
+"""Tilings by their estimates; or the simulator tries the best of them for each op (map_point)."""
 PHASES = ("prefill", "decode")
 MAXIMUM_POINTS = 1_000_000
 

@@ -8,10 +8,16 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from archsim.common.cachedir import cache_dir
 from archsim.common.errors import InputError
 
 FILE_NAME = "results.sqlite"
 VERSION = 1
+
+
+def results_folder() -> Path:
+    """Where results are kept unless another folder is named."""
+    return cache_dir() / "results"
 
 
 def key_of(depends: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from archsim.common.resources import find
 from archsim.explore.fingerprint import Fingerprint
 from archsim.explore.grid import load_spec
-from archsim.explore.point import check_spec, results_folder, simulate_point
-from archsim.explore.store import Store
+from archsim.explore.point import check_spec, simulate_point
+from archsim.explore.store import Store, results_folder
 from archsim.explore.table import table_of
 from archsim.explore.workers import Evaluate, evaluate_all
 

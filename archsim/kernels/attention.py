@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 from archsim.common.errors import InputError
@@ -39,12 +39,21 @@ class Attention(Kernel):
 
     With `causal` a token sees the cache up to its own position, else all of `context`. Scores are float32; their
     exponentials are multiplied by the values' scales and quantised per row to int8 before they meet the values.
+
+    Attributes:
+        first: token of the cache that `context` counts from: what a window leaves out.
+        scaled: scores are divided by sqrt(head_dim).
+        relative: float32 numbers `bias` [heads, context + tokens - 1] are added to scores, by key less query, from
+            that of the last query and the first key on.
     """
 
     name: str
     target: Target
     shape: Heads
     causal: bool
+    first: int = 0
+    scaled: bool = True
+    relative: bool = False
 
     def __post_init__(self) -> None:
         if self.shape.head_dim > _MOST_STEPS * self.target.trowb:
@@ -57,11 +66,21 @@ class Attention(Kernel):
         shape = self.shape
         width = shape.heads * shape.head_dim
         out = Array((shape.rows, width), "f4", written=True, pitch=self.target.pitch(4 * width))
-        return {**shape.queries(written=False), **shape.cache(written=False), "out": out}
+        bias = {"bias": Array((shape.heads, self.bias_width), "f4")} if self.relative else {}
+        return {**shape.queries(written=False), **shape.cache(written=False), **bias, "out": out}
 
     @property
     def factor(self) -> float:
-        return 1 / sqrt(self.shape.head_dim)
+        return 1 / sqrt(self.shape.head_dim) if self.scaled else 1.0
+
+    @property
+    def bias_width(self) -> int:
+        """Biases of a head: for each distance of a key from a query."""
+        return self.shape.context + self.shape.tokens - 1
+
+    def bias_row(self, tiling: Tiling) -> int:
+        """Bytes of a head's biases for a block of queries."""
+        return 4 * (self.shape.context + tiling.tokens - 1)
 
     def tilings(self) -> Sequence[Tiling]:
         """Query rows from a full accumulator down to one, long transfers of an even number of tiles first."""
@@ -74,6 +93,28 @@ class Attention(Kernel):
             result += [Tiling(tokens, heads, chunk) for chunk in chunks]
             rows = tokens * heads // 2
         return result
+
+    def part(self) -> Attention:
+        """A group of heads per core, and a sequence's last tokens."""
+        shape = self.shape
+        groups, tokens = min(shape.kv_heads, self.target.cores), min(shape.tokens, 2 * self.target.tm)
+        small = replace(shape, heads=shape.group * groups, kv_heads=groups, rows=tokens, batch=1)
+        return self if small == shape else replace(self, shape=small)
+
+    def nest(self, tiling: Tiling) -> list[str]:
+        shape, causal = self.shape, ", those that the last of them sees" if self.causal else ""
+        blocks = -(-shape.tokens // tiling.tokens) * -(-shape.group // tiling.heads)
+        chunks = f"    for chunk in 0..{-(-shape.context // tiling.chunk) - 1}: {tiling.chunk}"
+        return [
+            f"for group in 0..{shape.batch * shape.kv_heads - 1}: a key and value head ({self.target.cores} cores)",
+            f"  for rows in 0..{blocks - 1}: {tiling.tokens} tokens x {tiling.heads} query heads stay",
+            f"{chunks} keys, double-buffered from DRAM{causal}",
+            "      scores = rows x keys, maximum so far",
+            "    powers = exp(scores - maximum) x scales of the values, int8",
+            f"{chunks} values, double-buffered from DRAM{causal}",
+            "      accumulators += powers x values",
+            "    scale, store",
+        ]
 
     def _cut(self, rows: int) -> tuple[int, int]:
         """Tokens and heads of at most `rows` query rows: all heads of a group for some tokens, or equal parts of it."""
@@ -131,6 +172,8 @@ class Attention(Kernel):
         sizes |= {"q": rows * shape.head_dim, "out": rows * self.out_pitch}
         sizes |= {"v_scales": 2 * shape.context, "piece": 4 * min(_PIECE, shape.context)}
         sizes |= {"q_scales": 4 * rows, "scales": 4 * rows}
+        if self.relative:
+            sizes["bias"] = tiling.heads * self.bias_row(tiling)
         return sizes | {"largest": self.target.granule * rows, "sums": self.target.granule * rows}
 
     @property

@@ -26,7 +26,7 @@ class ValuesWriter:
     def begin(self, pair: str, length: str, pointer: str, left: str, base: str, passes: str) -> None:
         """Start the first two loads."""
         asm, shape = self.asm, self.kernel.shape
-        asm.element(base, self.place.dram["v"], pair, shape.capacity * shape.head_dim)
+        asm.element(base, self.place.dram["v"] + self.kernel.first, pair, shape.capacity * shape.head_dim)
         asm("mv", pointer, base)
         asm("mv", left, length)
         asm.li(passes, self.passes)

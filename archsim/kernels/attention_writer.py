@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.attention import Attention, Tiling
+from archsim.kernels.attention_bias import BiasWriter
 from archsim.kernels.attention_softmax import SCALES_BARRIER, SoftmaxWriter
 from archsim.kernels.attention_values import ValuesWriter
 from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Placement
@@ -53,6 +54,8 @@ class AttentionWriter:
             with asm.registers("base passes") as (base, passes):
                 stream = (keys[0], keys[2], base, passes)
                 values.begin(pair, length, *stream)
+                if self.kernel.relative:
+                    BiasWriter(self.kernel, asm, self.tiling, self.place).add()
                 SoftmaxWriter(self.kernel, asm, self.tiling, self.place).emit(length)
                 values.emit(length, *stream)
             self._store(query)
@@ -69,14 +72,16 @@ class AttentionWriter:
         """Find an item's place and start its loads."""
         self._find(item, pair, query, length)
         self._load_queries(pair, query)
-        asm, dram, capacity = self.asm, self.place.dram, self.shape.capacity
-        asm.element(pointer, dram["k"], pair, capacity * self.shape.head_dim)
-        asm.element(scales, dram["k_scales"], pair, 2 * capacity)
+        if self.kernel.relative:
+            BiasWriter(self.kernel, self.asm, self.tiling, self.place).load(query)
+        asm, dram, capacity, first = self.asm, self.place.dram, self.shape.capacity, self.kernel.first
+        asm.element(pointer, dram["k"] + first * self.shape.head_dim, pair, capacity * self.shape.head_dim)
+        asm.element(scales, dram["k_scales"] + 2 * first, pair, 2 * capacity)
         asm("mv", left, length)
         for buffer in (0, 1):
             self._load_keys(buffer, pointer, scales, left)
         with asm.registers("source pad size") as (source, pad, size):
-            asm.element(source, dram["v_scales"], pair, 2 * capacity)
+            asm.element(source, dram["v_scales"] + 2 * first, pair, 2 * capacity)
             asm.pad(pad, self.place.pads["v_scales"])
             asm("slli", size, length, 1)
             asm.shape(1, size)

@@ -90,6 +90,10 @@ class Kernel(ABC):
     def tilings(self) -> Sequence[Any]:
         """Ways to run it, fastest first."""
 
+    def every_tiling(self) -> Sequence[Any]:
+        """All ways to run it that a search may choose from."""
+        return self.tilings()
+
     @abstractmethod
     def buffers(self, tiling: Any) -> dict[str, int]:
         """Bytes of each scratchpad buffer of a tiling (weight buffers apart)."""
@@ -98,9 +102,29 @@ class Kernel(ABC):
     def emit(self, asm: Assembly, tiling: Any, place: Placement) -> None:
         """Write the program text; all of the kernel's own transfers have ended at its end."""
 
+    def bound(self, tiling: Any) -> float:
+        """Cycles that no run of a tiling takes fewer of, as far as it is known."""
+        return 0.0
+
+    def estimate(self, tiling: Any) -> float:
+        """Cycles of a tiling, roughly, to try the best first; 0: as good as `tilings` says."""
+        return 0.0
+
     def pad_bytes(self, tiling: Any) -> int:
         """Bytes of scratchpad a tiling takes, each buffer on granules of its own."""
         return sum(self.target.align(size) for size in self.buffers(tiling).values())
+
+    def part(self) -> Kernel:
+        """A smaller op of the same kind, whose best tiling is this one's: what a search runs."""
+        return self
+
+    def nest(self, tiling: Any) -> list[str]:
+        """A tiling as a loop nest, one line per loop or statement, indented."""
+        return [f"{self.name}: {tiling}"]
+
+    def extra_bytes(self, tiling: Any) -> int:
+        """Bytes of scratchpad that a tiling takes beside its own buffers, where it runs alone."""
+        return 0
 
     def fitting(self, limit: int) -> Any:
         """The fastest tiling that fits `limit` bytes of scratchpad.

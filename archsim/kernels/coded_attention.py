@@ -45,7 +45,7 @@ class CodedAttention(Kernel):
         for broken, problem, remedy in (
             (self.bits not in CODE_FORMATS, f"has codes of {self.bits} bits", "use 2 to 4 bits"),
             (
-                not {unit, "fp16"} <= target.formats,
+                not {unit, "fp16"} <= set(target.formats),
                 f"needs a matrix unit that multiplies {unit} and fp16",
                 "add them to core.matrix.formats, or use the design edge-npu-formats",
             ),

@@ -13,6 +13,23 @@ _LONGEST_CHUNK = 64 << 10
 """Bytes of a weight transfer beyond which nothing is gained."""
 
 
+def fit_chosen(kernels: Sequence[Kernel], chosen: Sequence[Any]) -> tuple[int, list[Any]]:
+    """As fit_together, of tilings that were chosen for each op alone; where one does not fit beside the others' weight
+    buffers, the fastest that does.
+
+    Raises:
+        InputError: a kernel does not fit beside the buffers.
+    """
+    target, buffer = kernels[0].target, _longest_chunk(kernels, chosen)
+    room = target.scratchpad - target.constants - 2 * buffer
+    fitted = []
+    for kernel, tiling in zip(kernels, chosen, strict=True):
+        fits = kernel.pad_bytes(tiling) <= room
+        other = tiling if fits else kernel.fitting(room)
+        fitted.append(other if fits or not isinstance(kernel, MatMul) else kernel.with_chunks(other, buffer))
+    return buffer, fitted
+
+
 def fit_together(kernels: Sequence[Kernel], least: int) -> tuple[int, list[Any]]:
     """Bytes of each of the two weight buffers (0 if no kernel is a matmul), and a tiling for each kernel.
 

@@ -12,18 +12,21 @@ from archsim.formats import Packed
 from archsim.kernels.assembly import Assembly
 from archsim.kernels.base import Array, Placement, WeightKernel
 from archsim.kernels.layout import WeightLayout, pack_weights, weight_layout
+from archsim.kernels.matmul_grid import ACCUMULATORS, Cost, Grid, cost_of
 from archsim.kernels.target import Target
 from archsim.kernels.weight_code import SUPER_BLOCK, WeightCode, coded
 
-ACCUMULATORS = 4
+_PART_BLOCKS = 8
+"""Blocks of columns per core that show how fast a tiling is."""
 
 
 @dataclass(frozen=True)
 class Tiling:
-    """Activation rows kept in the scratchpad, and steps of weights per chunk."""
+    """Activation rows kept in the scratchpad, steps of weights per chunk, and groups of cores that deal out passes."""
 
     rows: int
     steps: int
+    row_shares: int = 1
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class MatMul(WeightKernel):
     Attributes:
         code: of the weights.
         first, width: the outputs are columns from `first` on of an array that is `width` wide; 0: all of their own.
+        bias: whether float16 numbers [out_features], padded to whole blocks, are added to the outputs.
 
     Raises:
         InputError: the matrix unit cannot multiply them.
@@ -49,6 +53,7 @@ class MatMul(WeightKernel):
     code: WeightCode
     first: int = 0
     width: int = 0
+    bias: bool = False
 
     def __post_init__(self) -> None:
         for broken, problem, remedy in self._limits():
@@ -98,10 +103,12 @@ class MatMul(WeightKernel):
 
     def arrays_of(self, tiling: Tiling) -> dict[str, Array]:
         """Arrays with the weights as a tiling's chunks have them."""
+        bias = {"bias": Array((self.layout().blocks * self.target.tn,), "f2")} if self.bias else {}
         return {
             "codes": Array((self.rows, self.in_features), "i1"),
             "scales": Array((self.rows,), "f4"),
             "weights": Array((self.layout(tiling.steps).nbytes,), "u1"),
+            **bias,
             "out": Array((self.rows, self.width or self.out_features), "f4", written=True, pitch=self.out_pitch),
         }
 
@@ -121,23 +128,66 @@ class MatMul(WeightKernel):
         return self.layout().chunk
 
     def tilings(self) -> Sequence[Tiling]:
-        """Rows from four accumulators' worth down to one, fastest first; chunks are chosen by the plan."""
+        """Rows from four accumulators' worth down to one, best by estimate first; chunks are chosen by the plan."""
         tm, rows = self.target.tm, self.rows
         sizes = [min(rows, count * tm) for count in range(ACCUMULATORS, 0, -1)]
         while sizes[-1] > 1:
             sizes.append(sizes[-1] // 2)
-        grids = {size: grid_of(self, size) for size in dict.fromkeys(sizes)}
-        return [Tiling(size, self.most_steps) for size in sorted(grids, key=lambda size: self._cycles(grids[size]))]
+        every = [
+            Tiling(size, self.most_steps, share) for size in dict.fromkeys(sizes) for share in self._row_shares(size)
+        ]
+        return sorted(every, key=lambda tiling: self.cost(tiling).estimate)
 
-    def _cycles(self, grid: Grid) -> tuple[float, float]:
-        """Bounds that a grid sets: cycles by the slower of matrix units and DRAM, then by DRAM alone."""
-        target, layout = self.target, self.layout()
-        share = -(-grid.passes // grid.row_shares) * -(-layout.blocks // grid.columns)
-        tile = max(grid.tile_rows(target.tm) * target.tn * layout.step / target.macs_per_cycle, target.weight_cycles)
-        matrix = share * layout.chunk * grid.tiles(target.tm) * tile
-        moved = grid.passes * (layout.nbytes + grid.columns * grid.rows * self.in_features)
-        dram = moved / target.dram_bytes_per_cycle
-        return max(matrix, dram), dram
+    def _row_shares(self, rows: int) -> list[int]:
+        """Numbers of groups of cores that may share passes of so many rows, the busiest of which has least to do."""
+        passes, cores, blocks = -(-self.rows // rows), self.target.cores, self.layout().blocks
+        shares = [count for count in range(1, min(cores, passes) + 1) if cores % count == 0]
+        work = {count: -(-passes // count) * -(-blocks // (cores // count)) for count in shares}
+        return [count for count in shares if work[count] == min(work.values())]
+
+    def grid(self, tiling: Tiling) -> Grid:
+        """How cores share the work of a tiling."""
+        passes = -(-self.rows // tiling.rows)
+        return Grid(-(-self.rows // passes), passes, tiling.row_shares, self.target.cores // tiling.row_shares)
+
+    def cost(self, tiling: Tiling) -> Cost:
+        """Cycles of a tiling, by bounds and estimate."""
+        return cost_of(self.target, self.layout(tiling.steps), self.grid(tiling), self.in_features)
+
+    def bound(self, tiling: Tiling) -> float:
+        return self.cost(tiling).bound
+
+    def estimate(self, tiling: Tiling) -> float:
+        return self.cost(tiling).estimate
+
+    def every_tiling(self) -> Sequence[Tiling]:
+        """Rows, groups of cores, and chunks of every length that pads no more than a longer one."""
+        unit, most = self.layout().scale_steps, self.most_steps
+        lengths = [steps for steps in range(unit, most + 1, unit) if self.layout(steps).chunk == steps]
+        return [replace(tiling, steps=steps) for tiling in self.tilings() for steps in lengths]
+
+    def part(self) -> MatMul:
+        """The first columns: each core has a few blocks of them."""
+        columns = _PART_BLOCKS * self.target.cores * self.target.tn
+        return replace(self, out_features=columns, first=0, width=0) if columns < self.out_features else self
+
+    def nest(self, tiling: Tiling) -> list[str]:
+        grid, layout, tm = self.grid(tiling), self.layout(tiling.steps), self.target.tm
+        tiles, size = grid.tiles(tm), layout.chunk_bytes
+        dealt = f"{grid.row_shares} groups of cores deal them out" if grid.row_shares > 1 else ""
+        columns = f"{grid.columns} cores deal them out" if grid.columns > 1 else ""
+        return [
+            f"for pass in 0..{grid.passes - 1}: {_also(f'{grid.rows} activation rows stay in the scratchpad', dealt)}",
+            f"  for block in 0..{layout.blocks - 1}: {_also(f'{layout.tn} output features', columns)}",
+            f"    for chunk in 0..{layout.chunks - 1}: {size} B of {self.code.name} weights, double-buffered from DRAM",
+            f"      for step in 0..{layout.chunk - 1}: {layout.step} input features",
+            f"        for tile in 0..{tiles - 1}: accumulator of {grid.tile_rows(tm)} x {layout.tn} += rows x weights",
+            f"    scale rows, store {grid.rows} x {layout.tn} float32",
+        ]
+
+    def extra_bytes(self, tiling: Tiling) -> int:
+        """Two weight buffers."""
+        return 2 * self.target.align(self.layout(tiling.steps).chunk_bytes)
 
     def steps_within(self, nbytes: int) -> int:
         """Largest steps per chunk whose chunk fits `nbytes`; 0 if none does."""
@@ -167,6 +217,8 @@ class MatMul(WeightKernel):
             "scales": 4 * tiling.rows,
             "stage0": stage,
             "stage1": stage,
+            # scale registers take eight numbers of 2 bytes where weights have short groups, and use the first
+            **({"bias": 2 * self.target.tn + 14} if self.bias else {}),
         }
 
     def prologue(self, asm: Assembly, tiling: Tiling, place: Placement) -> None:
@@ -183,34 +235,5 @@ class MatMul(WeightKernel):
         MatMulWriter(self, asm, tiling, place).body()
 
 
-@dataclass(frozen=True)
-class Grid:
-    """How cores share a matmul: `row_shares` groups of cores deal out passes over rows, each its blocks of columns.
-
-    Attributes:
-        passes: blocks of `rows` activation rows; the last overlaps the one before, so that all are as long.
-        columns: cores that share the column blocks of a pass.
-    """
-
-    rows: int
-    passes: int
-    row_shares: int
-    columns: int
-
-    def tiles(self, tm: int) -> int:
-        """Accumulators that a pass's rows take."""
-        return -(-self.rows // tm)
-
-    def tile_rows(self, tm: int) -> int:
-        """Rows of each of them; the last overlaps the one before, so that all have as many."""
-        return -(-self.rows // self.tiles(tm))
-
-
-def grid_of(kernel: MatMul, most_rows: int) -> Grid:
-    """The grid with the least work for the busiest core; of those the one that loads activations least often."""
-    passes = -(-kernel.rows // most_rows)
-    cores, blocks = kernel.target.cores, kernel.layout().blocks
-    shares = [count for count in range(1, min(cores, passes) + 1) if cores % count == 0]
-    work = {count: -(-passes // count) * -(-blocks // (cores // count)) for count in shares}
-    best = min(shares, key=lambda count: (work[count], -count))
-    return Grid(-(-kernel.rows // passes), passes, best, cores // best)
+def _also(text: str, more: str) -> str:
+    return f"{text}; {more}" if more else text

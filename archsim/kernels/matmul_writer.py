@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 from archsim.kernels.assembly import HART, Assembly
 from archsim.kernels.base import LOAD_BARRIERS, STREAM_BARRIERS, WEIGHT_BARRIERS, Placement
-from archsim.kernels.matmul import ACCUMULATORS, MatMul, Tiling, grid_of
+from archsim.kernels.matmul import MatMul, Tiling
+from archsim.kernels.matmul_grid import ACCUMULATORS
 from archsim.kernels.matmul_steps import emit_constants, emit_steps, number_format
+
+_BIAS_SCALES = "sc6"
+"""Multiplications load it anew before they use it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class MatMulWriter:
 
     def __init__(self, kernel: MatMul, asm: Assembly, tiling: Tiling, place: Placement) -> None:
         self.kernel, self.asm, self.place, self.target = kernel, asm, place, kernel.target
-        self.grid = grid_of(kernel, tiling.rows)
+        self.grid = kernel.grid(tiling)
         self.rows = self.grid.rows
         self.layout = kernel.layout(tiling.steps)
         self.stride = kernel.stride
@@ -168,6 +172,9 @@ class MatMulWriter:
             asm.mul(column, self.share(column), width)
             asm.element(out, self.place.dram["out"] + 4 * self.kernel.first, row, self.kernel.out_pitch)
             asm("add", out, out, column)
+            if self.kernel.bias:
+                with asm.unless("blez", total):
+                    self._load_bias(column)
             asm.wait(LOAD_BARRIERS[0])
             stream = _Stream(pointer, left, counter, out, column, inner)
             with (
@@ -261,10 +268,14 @@ class MatMulWriter:
         with asm.registers("address stage stride") as (address, stage, stride):
             asm.li(stride, width)
             asm.wait(barrier)
+            if kernel.bias:
+                self._read_bias(address, stage)
             for index, top in enumerate(self.tops):
                 accumulator = f"ac{turn * len(self.tops) + index}"
                 asm.pad(address, pads["scales"] + 4 * top)
                 asm("qt.mulr", accumulator, address)
+                if kernel.bias:
+                    asm("qt.bias", accumulator, accumulator, _BIAS_SCALES)
                 asm.pad(stage, pads[f"stage{stage_number}"] + top * width)
                 asm("qt.sta", accumulator, stage, stride)
             asm.pad(stage, pads[f"stage{stage_number}"])
@@ -277,3 +288,28 @@ class MatMulWriter:
             asm("qt.dma.st", f"b{barrier}", stream.out, stage)
         for register in (stream.out, stream.column):
             asm.add(register, register, width * self.grid.columns)
+        if kernel.bias:
+            with asm.registers("end") as (end,):
+                asm.li(end, width * self.layout.blocks)
+                with asm.unless("bge", stream.column, end):
+                    self._load_bias(stream.column)
+
+    # -- biases: those of a block arrive while the block is multiplied
+
+    def _load_bias(self, column: str) -> None:
+        """Start the load of the numbers of the block at a column (4 bytes each there, 2 of them here)."""
+        asm = self.asm
+        with asm.registers("dram pad") as (source, pad):
+            asm("srli", source, column, 1)
+            asm.add(source, source, self.place.dram["bias"])
+            asm.pad(pad, self.place.pads["bias"])
+            asm.shape(1, 2 * self.target.tn)
+            asm("qt.dma.ld", f"b{LOAD_BARRIERS[1]}", source, pad)
+
+    def _read_bias(self, address: str, stride: str) -> None:
+        """Numbers of the block into a scale register that no multiplication holds anything in any more."""
+        asm = self.asm
+        asm.wait(LOAD_BARRIERS[1])
+        asm.pad(address, self.place.pads["bias"])
+        asm.li(stride, 2)
+        asm("qt.lds", _BIAS_SCALES, address, stride)

@@ -66,7 +66,56 @@ def silu_mul(gate_up: Floats) -> tuple[np.ndarray, Floats]:
     return quantize(gate / (F(1) + exponential(-gate)) * up)
 
 
-def matmul(codes: np.ndarray, row_scales: Floats, weights: Packed, step: int) -> Floats:
+def layer_norm(s: Floats, gamma: Floats, beta: Floats, eps: float) -> Floats:
+    """LayerNorm of rows float32 [rows, features]."""
+    share, result = F(1 / s.shape[1]), np.empty_like(s)
+    for index, row in enumerate(s):
+        centred = row + total(row) * F(-1 / s.shape[1])
+        factor = F(1) / np.sqrt(F(total(centred * centred) * share + F(eps)))
+        result[index] = centred * factor * gamma + beta
+    return result
+
+
+def gelu_tanh(x: Floats) -> Floats:
+    """x / 2 * (1 + tanh(u)) as x / (1 + exp(-2 u)), u = sqrt(2 / pi) * (x + 0.044715 x^3)."""
+    return x / (F(1) + exponential(x * (F(-1.5957691216057308) + x * x * F(-0.07135481627260025))))
+
+
+def gelu_erf(x: Floats) -> Floats:
+    """x / 2 * (1 + erf(x / sqrt(2))), erf by Abramowitz and Stegun 7.1.26."""
+    z = np.abs(x) * F(0.7071067811865476)
+    t = F(1) / (F(1) + F(0.3275911) * z)
+    inner = F(-1.453152027) + t * F(1.061405429)
+    inner = F(-0.284496736) + t * (F(1.421413741) + t * inner)
+    e = F(1) - t * (F(0.254829592) + t * inner) * exponential(-(z * z))
+    return F(0.5) * x * (F(1) + np.where(x > 0, e, -e))
+
+
+ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
+    "gelu_tanh": gelu_tanh,
+    "gelu_erf": gelu_erf,
+    "relu": lambda x: np.maximum(x, F(0)),
+}
+
+
+def activation(x: Floats, function: str, gated: bool) -> tuple[np.ndarray, Floats]:
+    """f(x), or f(gate) * up of rows [gate, up], as int8 codes and scales."""
+    if not gated:
+        return quantize(ACTIVATIONS[function](x))
+    gate, up = np.split(x, 2, axis=1)
+    return quantize(ACTIVATIONS[function](gate) * up)
+
+
+def route(logits: Floats, top_k: int) -> tuple[np.ndarray, Floats]:
+    """Slots int32 [rows x top_k] by expert, and gates float32 [rows, top_k]; see kernels.experts.Route."""
+    chosen = np.argsort(-logits, axis=1, kind="stable")[:, :top_k]
+    slots = np.argsort(chosen.reshape(-1), kind="stable").astype(np.int32)
+    gates = np.take_along_axis(logits, chosen, axis=1)
+    powers = exponential(gates - gates[:, :1])
+    return slots, np.stack([row / total(row) for row in powers])
+
+
+def matmul(codes: np.ndarray, row_scales: Floats, weights: Packed, step: int, bias: np.ndarray | None = None) -> Floats:
     """float32 [rows, out_features] of int8 rows and quantised weights.
 
     Weights of a row that share a scale are summed first, at most `step` at a time: integers exactly, levels and floats
@@ -77,6 +126,7 @@ def matmul(codes: np.ndarray, row_scales: Floats, weights: Packed, step: int) ->
         row_scales: float32 [rows].
         weights: [out_features, in_features].
         step: most products that are summed before a scale is applied.
+        bias: float16 [out_features], added in the end.
     """
     rule = _RULES[type(weights.format)] if type(weights.format) in _RULES else _GGUF_RULES[weights.format.name]
     values, length, scaled = rule(weights)
@@ -86,7 +136,8 @@ def matmul(codes: np.ndarray, row_scales: Floats, weights: Packed, step: int) ->
     for first in range(0, features, length):
         part = slice(first, min(first + length, features))
         result = result + scaled(_dot(codes[:, part], values[:, part]), codes[:, part], first)
-    return result * row_scales[:, None]
+    result = result * row_scales[:, None]
+    return result if bias is None else result + bias.astype(F)
 
 
 def _dot(rows: np.ndarray, weights: np.ndarray) -> Floats:
@@ -201,10 +252,11 @@ _GGUF_RULES: dict[str, Callable[[Packed], Rule]] = {
 
 
 def rotate(x: Floats, table: Floats) -> Floats:
-    """Half-split rotation of heads float32 [..., head_dim] by table rows [..., head_dim] (cos, then sin)."""
-    first, second = np.split(x, 2, axis=-1)
+    """Half-split rotation of heads float32 [..., head_dim] by table rows [..., turned features] (cos, then sin)."""
+    turned, rest = np.split(x, [table.shape[-1]], axis=-1)
+    first, second = np.split(turned, 2, axis=-1)
     cos, sin = np.split(table, 2, axis=-1)
-    return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
+    return np.concatenate([first * cos - second * sin, second * cos + first * sin, rest], axis=-1)
 
 
 def rope_table(positions: int, head_dim: int, theta: float) -> Floats:
@@ -215,24 +267,25 @@ def rope_table(positions: int, head_dim: int, theta: float) -> Floats:
 
 
 def rope_kv(
-    qkv: Floats, table: Floats, batch: int, heads: int, kv_heads: int, position: int
+    qkv: Floats, table: Floats | None, batch: int, heads: int, kv_heads: int, position: int
 ) -> tuple[np.ndarray, Floats, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Quantised queries and cache entries of new tokens.
 
     Args:
         qkv: float32 [rows, (heads + 2 kv_heads) * head_dim], sequence by sequence.
-        table: float32 [positions, head_dim].
+        table: float32 [positions, turned features]; None: nothing is turned.
         position: of each sequence's first new token.
 
     Returns:
         q int8 [rows, heads, head_dim], q scales float32 [rows, heads], then for keys and for values int8
         [rows, kv_heads, head_dim] and float16 scales [rows, kv_heads].
     """
-    rows, head_dim = len(qkv), table.shape[1]
-    split = qkv.reshape(rows, heads + 2 * kv_heads, head_dim)
-    angles = table[position + np.arange(rows) % (rows // batch)][:, None, :]
-    turned = np.concatenate([rotate(split[:, : heads + kv_heads], angles), split[:, heads + kv_heads :]], axis=1)
-    codes, scales = quantize(turned.reshape(-1, head_dim))
+    rows = len(qkv)
+    turned = split = qkv.reshape(rows, heads + 2 * kv_heads, -1)
+    if table is not None:
+        angles = table[position + np.arange(rows) % (rows // batch)][:, None, :]
+        turned = np.concatenate([rotate(split[:, : heads + kv_heads], angles), split[:, heads + kv_heads :]], axis=1)
+    codes, scales = quantize(turned.reshape(-1, split.shape[2]))
     codes, scales = codes.reshape(split.shape), scales.reshape(rows, -1)
     q, k, v = np.split(codes, [heads, heads + kv_heads], axis=1)
     q_scales, k_scales, v_scales = np.split(scales, [heads, heads + kv_heads], axis=1)
@@ -248,6 +301,8 @@ def attention(
     v_scales: np.ndarray,
     position: int | None,
     step: int,
+    scaled: bool = True,
+    bias: Floats | None = None,
 ) -> Floats:
     """Attention of one head's queries over one sequence's cache.
 
@@ -256,6 +311,8 @@ def attention(
         k, v: int8 [context, head_dim]; k_scales, v_scales float16 [context].
         position: of the first query; each sees keys up to its own. None: all see all.
         step: most products that are summed as integers before the key's scale is applied.
+        scaled: whether scores are divided by sqrt(head_dim).
+        bias: float32 [tokens, context], added to the scores.
 
     Returns:
         float32 [tokens, head_dim].
@@ -266,7 +323,8 @@ def attention(
         part = slice(first, first + step)
         dot = q[:, part].astype(np.int64) @ k[:, part].astype(np.int64).T
         scores = scores + dot.astype(F) * k_scales.astype(F)
-    scores = scores * (q_scales * F(1 / np.sqrt(head_dim)))[:, None]
+    scores = scores * (q_scales * F(1 / np.sqrt(head_dim) if scaled else 1))[:, None]
+    scores = scores if bias is None else scores + bias
     out = np.empty((len(q), head_dim), F)
     for index, row in enumerate(scores):
         valid = len(k) if position is None else position + index + 1

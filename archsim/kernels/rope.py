@@ -16,21 +16,31 @@ class RopeKv(Kernel):
     """qkv float32 [rows, (heads + 2 kv_heads) * head_dim] to quantised queries and cache entries.
 
     Queries and keys are rotated by the half-split rule (x1 cos - x2 sin, x2 cos + x1 sin); cos and sin come from
-    `table` float32 [positions, head_dim], first half cos. Each head of a token is quantised by itself. Values go into
-    the cache transposed, a group of tokens at a time. A tiling is the number of tokens in a group.
+    `table` float32 [positions, rotary], first half cos. Each head of a token is quantised by itself. Values go into
+    the cache transposed, a group of tokens at a time. A tiling is the number of tokens in a group. Without heads, or
+    without kv_heads, there are no such outputs.
+
+    Attributes:
+        turned: leading features of a head that are rotated; None: all; 0: none, and no table.
     """
 
     name: str
     target: Target
     shape: Heads
+    turned: int | None = None
+
+    @property
+    def rotary(self) -> int:
+        """Features of a head that are rotated."""
+        return self.shape.head_dim if self.turned is None else self.turned
 
     def arrays(self) -> dict[str, Array]:
         shape = self.shape
         return {
             "qkv": Array((shape.rows, self.width), "f4", pitch=self.target.pitch(4 * self.width)),
-            "table": Array((shape.context, shape.head_dim), "f4"),
-            **shape.queries(written=True),
-            **shape.cache(written=True),
+            **({"table": Array((shape.context, self.rotary), "f4")} if self.rotary else {}),
+            **(shape.queries(written=True) if shape.heads else {}),
+            **(shape.cache(written=True) if shape.kv_heads else {}),
         }
 
     @property
@@ -51,12 +61,12 @@ class RopeKv(Kernel):
         head, values = shape.head_dim, shape.kv_heads * shape.head_dim
         both = shape.heads + shape.kv_heads
         every = both + shape.kv_heads
-        sizes = {f"product{index}": 2 * head for index in range(8)}
+        sizes = {f"product{index}": 2 * self.rotary for index in range(8)}
         sizes |= {"values": tiling * values, "transposed": values * tiling}
         for index in range(min(2, tiling)):
             sizes |= {
                 f"qkv{index}": 4 * self.width,
-                f"angles{index}": 4 * head,
+                f"angles{index}": 4 * self.rotary,
                 f"codes{index}": both * head,
                 f"scales{index}": 4 * every,
                 f"halves{index}": 4 * shape.kv_heads,

@@ -16,6 +16,7 @@ class RopeWriter:
     def __init__(self, kernel: RopeKv, asm: Assembly, group: int, place: Placement) -> None:
         self.asm, self.place, self.group = asm, place, group
         self.shape, self.width, self.cores = kernel.shape, kernel.width, kernel.target.cores
+        self.rotary = kernel.rotary
         self.trowb, self.pitch = kernel.target.trowb, kernel.target.pitch(4 * kernel.width)
         self.per_batch = -(-self.shape.tokens // group)
 
@@ -33,7 +34,8 @@ class RopeWriter:
             asm.jump_if("bge", item, items, done)
             asm.place(loop)
             self._tokens(sequence, token)
-            self._store_values(sequence, token)
+            if shape.kv_heads:
+                self._store_values(sequence, token)
             asm.add(item, item, self.cores)
             asm.jump_if("bge", item, items, done)
             self._group_of(item, sequence, token)
@@ -66,7 +68,7 @@ class RopeWriter:
 
     def _load(self, sequence: str, token: str, buffer: int) -> None:
         """Start the loads of a token: its qkv row, and its row of the table."""
-        asm, dram, pads, head = self.asm, self.place.dram, self.place.pads, 4 * self.shape.head_dim
+        asm, dram, pads, angles = self.asm, self.place.dram, self.place.pads, 4 * self.rotary
         barrier = f"b{LOAD_BARRIERS[buffer]}"
         with asm.registers("row source pad") as (row, source, pad):
             self._row(row, sequence, token)
@@ -74,9 +76,11 @@ class RopeWriter:
             asm.pad(pad, pads[f"qkv{buffer}"])
             asm.shape(1, 4 * self.width)
             asm("qt.dma.ld", barrier, source, pad)
-            asm.element(source, dram["table"] + self.shape.position * head, token, head)
+            if not angles:
+                return
+            asm.element(source, dram["table"] + self.shape.position * angles, token, angles)
             asm.pad(pad, pads[f"angles{buffer}"])
-            asm.shape(1, head)
+            asm.shape(1, angles)
             asm("qt.dma.ld", barrier, source, pad)
 
     # -- the tokens of a group
@@ -116,34 +120,37 @@ class RopeWriter:
             asm.pad(largest, pads["largest"])
             with asm.registers("cos sin p0 p1 p2 p3 p4 p5 p6 p7 a b") as (cos, sin, *products, first, second):
                 asm.pad(cos, pads[f"angles{buffer}"])
-                asm.add(sin, cos, 2 * shape.head_dim)
+                asm.add(sin, cos, 2 * self.rotary)
                 for index, product in enumerate(products):
                     asm.pad(product, pads[f"product{index}"])
                 for count, rounds in ((2, turned // 2), (1, turned % 2)):
                     if rounds:
                         with asm.times(left, rounds):
-                            self._turn(count, x, cos, sin, products, first, second)
+                            if self.rotary:
+                                self._turn(count, x, cos, sin, products, first, second)
                             self._quantise_heads(count, x, codes, largest, first)
-            with asm.times(left, shape.kv_heads):
-                self._quantise_heads(1, x, values, largest, codes)
+            if shape.kv_heads:
+                with asm.times(left, shape.kv_heads):
+                    self._quantise_heads(1, x, values, largest, codes)
         asm.csr("qvl", shape.heads + 2 * shape.kv_heads)
         vector(asm, "qv.muls", pads[f"scales{buffer}"], pads["largest"], asm.constant(1 / 127))
-        asm.csr("qvl", 2 * shape.kv_heads)
-        vector(asm, "qv.f2h", pads[f"halves{buffer}"], pads[f"scales{buffer}"] + 4 * shape.heads)
+        if shape.kv_heads:
+            asm.csr("qvl", 2 * shape.kv_heads)
+            vector(asm, "qv.f2h", pads[f"halves{buffer}"], pads[f"scales{buffer}"] + 4 * shape.heads)
 
     def _turn(self, count: int, x: str, cos: str, sin: str, products: list[str], first: str, second: str) -> None:
         """Rotate `count` heads at x in place, side by side, so that none waits for its own products."""
-        asm, size = self.asm, 4 * self.shape.head_dim
-        asm.csr("qvl", self.shape.head_dim // 2)
+        asm, size, half = self.asm, 4 * self.shape.head_dim, 2 * self.rotary
+        asm.csr("qvl", self.rotary // 2)
         for index in range(count):
             asm.add(first, x, index * size)
-            asm.add(second, first, size // 2)
+            asm.add(second, first, half)
             p = products[4 * index :]
             for product, factor, angle in zip(p, (first, second, second, first), (cos, sin, cos, sin), strict=False):
                 asm("qv.mul", product, factor, angle)
         for index in range(count):
             asm.add(first, x, index * size)
-            asm.add(second, first, size // 2)
+            asm.add(second, first, half)
             p = products[4 * index :]
             asm("qv.sub", first, p[0], p[1])
             asm("qv.add", second, p[2], p[3])
@@ -169,9 +176,12 @@ class RopeWriter:
         barrier, codes, halves = STORE_BARRIERS[buffer], pads[f"codes{buffer}"], pads[f"halves{buffer}"]
         queries = shape.heads * shape.head_dim
         with asm.registers("row") as (row,):
-            self._row(row, sequence, token)
-            store_row(asm, barrier, self.place.dram["q"], row, queries, codes)
-            store_row(asm, barrier, self.place.dram["q_scales"], row, 4 * shape.heads, pads[f"scales{buffer}"])
+            if queries:
+                self._row(row, sequence, token)
+                store_row(asm, barrier, self.place.dram["q"], row, queries, codes)
+                store_row(asm, barrier, self.place.dram["q_scales"], row, 4 * shape.heads, pads[f"scales{buffer}"])
+        if not shape.kv_heads:
+            return
         for name, size, pad in (
             ("k", shape.head_dim, codes + queries),
             ("k_scales", 2, halves),

@@ -134,34 +134,39 @@ class Quantize(RowKernel):
 
 @dataclass(frozen=True)
 class Add(RowKernel):
-    """x float32 [rows, features] += delta."""
+    """x float32 [rows, features] += delta, and then what other deltas there are."""
 
     name: str
     target: Target
     rows: int
     features: int
+    deltas: tuple[str, ...] = ("delta",)
 
     def arrays(self) -> dict[str, Array]:
         shape = (self.rows, self.features)
-        pitch = self.target.pitch(4 * self.features)
-        return {"x": Array(shape, "f4", written=True), "delta": Array(shape, "f4", pitch=pitch)}
+        delta = Array(shape, "f4", pitch=self.target.pitch(4 * self.features))
+        return {"x": Array(shape, "f4", written=True), **dict.fromkeys(self.deltas, delta)}
 
     def buffers(self, tiling: int) -> dict[str, int]:
         row = 4 * self.features
-        return self.loaded(tiling, x=row, delta=row) | self.stored(tiling, sum_row=row)
+        return self.loaded(tiling, x=row, **dict.fromkeys(self.deltas, row)) | self.stored(tiling, sum_row=row)
 
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
         dram, pads, size = place.dram, place.pads, 4 * self.features
 
         def load(row: str, buffer: int) -> None:
-            for name, pitch in (("x", size), ("delta", self.target.pitch(size))):
+            for name in ("x", *self.deltas):
+                pitch = size if name == "x" else self.target.pitch(size)
                 load_row(asm, ROW_BARRIERS[buffer], dram[name], row, size, pads[f"{name}{buffer}"], pitch)
 
         def work(row: str, buffer: int) -> None:
             number, barrier = self.outlet(tiling, buffer)
             asm.wait(barrier)
             asm.csr("qvl", self.features)
-            vector(asm, "qv.add", pads[f"sum_row{number}"], pads[f"x{buffer}"], pads[f"delta{buffer}"])
+            source, target = pads[f"x{buffer}"], pads[f"sum_row{number}"]
+            for name in self.deltas:
+                vector(asm, "qv.add", target, source, pads[f"{name}{buffer}"])
+                source = target
             store_row(asm, barrier, dram["x"], row, size, pads[f"sum_row{number}"])
 
         each_row(asm, self.target, self.rows, tiling, load, work)
@@ -173,6 +178,9 @@ class Embed(RowKernel):
 
     Attributes:
         ids: how many ids there are, a power of two: row r uses id r modulo `ids`; 0 means one per row.
+        scale: what they are multiplied by.
+        positions: rows of a second float16 table, whose row position + r modulo `tokens` is added; 0: none.
+        position, tokens: of each sequence's first token; and its rows.
     """
 
     name: str
@@ -181,16 +189,23 @@ class Embed(RowKernel):
     features: int
     vocab: int
     ids: int = 0
+    scale: float = 1.0
+    positions: int = 0
+    position: int = 0
+    tokens: int = 1
 
     def arrays(self) -> dict[str, Array]:
-        return {
+        arrays = {
             "ids": Array((self.ids or self.rows,), "i4"),
             "table": Array((self.vocab, self.features), "f2"),
             "x": Array((self.rows, self.features), "f4", written=True),
         }
+        return arrays | ({"positions": Array((self.positions, self.features), "f2")} if self.positions else {})
 
     def buffers(self, tiling: int) -> dict[str, int]:
-        return self.loaded(tiling, half=2 * self.features) | self.stored(tiling, row=4 * self.features)
+        inputs = {"half": 2 * self.features} | ({"place": 2 * self.features} if self.positions else {})
+        own = {"added": 4 * self.features} if self.positions else {}
+        return self.loaded(tiling, **inputs) | self.stored(tiling, row=4 * self.features) | own
 
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
         dram, pads = place.dram, place.pads
@@ -203,12 +218,23 @@ class Embed(RowKernel):
                 asm.element(token, dram["ids"], token if self.ids else row, 4)
                 asm("lw", token, f"0({token})")
                 load_row(asm, ROW_BARRIERS[buffer], dram["table"], token, 2 * self.features, pads[f"half{buffer}"])
+                if self.positions:
+                    asm.li(token, self.tokens)
+                    asm("remu", token, row, token)
+                    first = dram["positions"] + 2 * self.features * self.position
+                    load_row(asm, ROW_BARRIERS[buffer], first, token, 2 * self.features, pads[f"place{buffer}"])
 
         def work(row: str, buffer: int) -> None:
             number, barrier = self.outlet(tiling, buffer)
             asm.wait(barrier)
             asm.csr("qvl", self.features)
-            vector(asm, "qv.h2f", pads[f"row{number}"], pads[f"half{buffer}"])
-            store_row(asm, barrier, dram["x"], row, 4 * self.features, pads[f"row{number}"])
+            x = pads[f"row{number}"]
+            vector(asm, "qv.h2f", x, pads[f"half{buffer}"])
+            if self.scale != 1:
+                vector(asm, "qv.muls", x, x, asm.constant(self.scale))
+            if self.positions:
+                vector(asm, "qv.h2f", pads["added"], pads[f"place{buffer}"])
+                vector(asm, "qv.add", x, x, pads["added"])
+            store_row(asm, barrier, dram["x"], row, 4 * self.features, x)
 
         each_row(asm, self.target, self.rows, tiling, load, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from archsim.kernels.assembly import HART, Assembly, Value
 from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Kernel, Placement
@@ -11,6 +12,8 @@ from archsim.kernels.target import Target
 ROW_BARRIERS = (*STREAM_BARRIERS, *LOAD_BARRIERS)
 """One for each of up to four input buffers."""
 _DEPTHS = (4, 2, 1)
+_PART_ROWS = 16
+"""Rows per core that show how fast a tiling is."""
 
 RowWork = Callable[[str, int], None]
 
@@ -23,6 +26,19 @@ class RowKernel(Kernel):
     def tilings(self) -> Sequence[int]:
         each = -(-self.rows // self.target.cores)
         return [depth for depth in _DEPTHS if depth <= each]
+
+    def part(self) -> RowKernel:
+        """Some rows per core."""
+        rows = _PART_ROWS * self.target.cores
+        return replace(self, rows=rows) if rows < self.rows else self  # type: ignore[type-var]
+
+    def nest(self, tiling: int) -> list[str]:
+        return [
+            f"for row in 0..{self.rows - 1}: {self.target.cores} cores deal them out",
+            f"  load what it reads, {tiling - 1} rows ahead",
+            f"  {type(self).__name__.lower()} on the vector unit",
+            "  store",
+        ]
 
     def loaded(self, tiling: int, **sizes: int) -> dict[str, int]:
         """Sizes of the input buffers: each name with the buffer's number."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from archsim.common.errors import InputError
@@ -19,7 +20,8 @@ class Target:
     Attributes:
         tm, tn: activation rows and weight rows of an accumulator.
         trowb: bytes of a tile row.
-        formats: of weights that the matrix unit multiplies; other integers are unpacked to int8 first.
+        formats: of weights that the matrix unit multiplies, each with its rate relative to macs_per_cycle; other
+            integers are unpacked to int8 first.
         k_quants: whether there is an instruction for super blocks of K-quants (Xqk).
         cores: harts that run the same program.
         scratchpad: bytes per core.
@@ -27,7 +29,11 @@ class Target:
         interleave: consecutive bytes in one DRAM channel.
         macs_per_cycle: of a core's matrix unit.
         weight_cycles: that a matrix unit takes at least per weight tile, however few activation rows there are.
+        drain_cycles: from the last number into a matrix unit to its last result.
+        tile_bytes_per_cycle: that a core's tile loads take from its scratchpad.
+        vector_bytes_per_cycle: of a core's vector unit.
         dram_bytes_per_cycle: of all channels.
+        link_bytes_per_cycle: of a core's way to memory.
         constants: bytes at the start of the scratchpad that a program's constants take.
     """
 
@@ -36,13 +42,17 @@ class Target:
     trowb: int
     cores: int
     scratchpad: int
-    formats: frozenset[str] = frozenset({"int8", "int4"})
+    formats: Mapping[str, float] = field(default_factory=lambda: {"int8": 1.0, "int4": 1.0}, hash=False)
     k_quants: bool = False
     granule: int = 64
     interleave: int = 256
     macs_per_cycle: int = 256
     weight_cycles: int = 0
+    drain_cycles: int = 0
+    tile_bytes_per_cycle: int = 128
+    vector_bytes_per_cycle: int = 64
     dram_bytes_per_cycle: float = 64.0
+    link_bytes_per_cycle: float = 64.0
     constants: int = CONSTANTS_BYTES
 
     def align(self, nbytes: int) -> int:
@@ -72,17 +82,22 @@ def target_of(design: Any) -> Target:
             f"design {design.name} cannot run model kernels: its matrix unit does not multiply int8",
             remedy="add int8 to core.matrix.formats",
         )
+    systolic = core.matrix.kind.startswith("systolic")
     return Target(
         tm=parameters["TM"],
         tn=parameters["TN"],
         trowb=parameters["TROWB"],
         cores=design.cores,
         scratchpad=core.scratchpad.size,
-        formats=frozenset(name for name, rate in core.matrix.formats.items() if rate),
+        formats={name: rate for name, rate in core.matrix.formats.items() if rate},
         k_quants="xqk" in design.isa,
         granule=max(64, core.scratchpad.granule),
         interleave=design.memory.interleave,
         macs_per_cycle=core.matrix.macs_per_cycle,
         weight_cycles=core.matrix.rows if core.matrix.kind == "systolic_ws" else 0,
+        drain_cycles=core.matrix.latency + (core.matrix.rows + core.matrix.columns if systolic else 0),
+        tile_bytes_per_cycle=min(core.tile_lsu.width, core.scratchpad.banks * core.scratchpad.width),
+        vector_bytes_per_cycle=core.vector.width or 8 * core.vector.lanes,
         dram_bytes_per_cycle=design.memory.peak_bytes_per_s / design.clock,
+        link_bytes_per_cycle=design.interconnect.width,
     )

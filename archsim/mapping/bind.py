@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archsim.common.errors import InputError
 from archsim.formats import parse_format
+from archsim.kernels.activation import INSTRUCTIONS, Activation
 from archsim.kernels.argmax import ArgMax
 from archsim.kernels.attention import Attention
 from archsim.kernels.base import Kernel
 from archsim.kernels.coded_attention import CodedAttention
+from archsim.kernels.experts import Gather, Route, Scatter
 from archsim.kernels.heads import Heads
+from archsim.kernels.layer_norm import LayerNorm
 from archsim.kernels.matmul import MatMul
+from archsim.kernels.patches import Patches
 from archsim.kernels.rope import RopeKv
 from archsim.kernels.rope_rows import RopeRows
 from archsim.kernels.rowops import Add, Embed, Norm, Quantize
@@ -34,6 +38,7 @@ class Setting:
 
     Attributes:
         eps: of the norms.
+        scale: what embeddings are multiplied by.
         capacity: tokens the KV cache has room for.
         every: the head's norm works on each every-th row of x, the last token of each sequence.
         ids: token ids that are held; row r uses id r modulo this (0: one per row).
@@ -45,6 +50,7 @@ class Setting:
     capacity: int
     every: int = 1
     ids: int = 0
+    scale: float = 1.0
     kernels: Mapping[str, Maker] = field(default_factory=lambda: XQT_KERNELS)
 
 
@@ -72,12 +78,34 @@ def bind(op: Op, setting: Setting) -> Bound:
     names = [tensor.name for tensor in (*op.inputs, *op.weights)]
     names += [tensor.name for tensor in op.outputs if tensor.name not in names]
     arrays = _ARRAYS[op.kind]
-    if op.kind == "norm" and not op.attributes["residual"]:
-        arrays = tuple(name for name in arrays if name != "delta")
     if op.kind in ("rope_kv", "rope"):
         names.insert(1, ROPE_TABLE)
     own = {name: f"{op.name}.{name}" for name in kernel.arrays() if name not in arrays}
-    return Bound(op, kernel, dict(zip(arrays, names, strict=True)) | own)
+    absent = _absent(op)
+    present = tuple(name for name in arrays if name not in absent)
+    unknown = [name for name in present if name not in kernel.arrays()]
+    if unknown:
+        raise InputError(
+            f"op {op.name!r}: its {unknown[0]} has no kernel on this design",
+            remedy="use a design with xqt, such as edge-npu",
+        )
+    return Bound(op, kernel, dict(zip(present, names, strict=True)) | own)
+
+
+def _absent(op: Op) -> tuple[str, ...]:
+    """Arrays of its kind that an op does not have."""
+    a, kind = op.attributes, op.kind
+    inputs = [tensor.name for tensor in op.inputs]
+    absent = {
+        "embed": ("positions",) if len(op.weights) == 1 else (),
+        "matmul": ("bias",) if len(op.weights) == 1 else (),
+        "norm": () if a.get("residual") else ("delta",),
+        "layer_norm": () if a.get("residual") else ("delta" if "x" in inputs else "x",),
+        "heads_kv": (() if a.get("heads") else _CACHE[:2]) + (() if a.get("kv_heads") else _CACHE[2:]),
+        "attention": ("bias",) if len(inputs) == len(_CACHE) else (),
+        "add": ("delta2",) if len(inputs) == 2 else (),
+    }
+    return absent.get(kind, ())
 
 
 def bind_all(ops: Sequence[Op], setting: Setting) -> tuple[Bound, ...]:
@@ -87,24 +115,34 @@ def bind_all(ops: Sequence[Op], setting: Setting) -> tuple[Bound, ...]:
 _CACHE = ("q", "q_scales", "k", "k_scales", "v", "v_scales")
 _CODED = ("signs", "levels", "k_codes", "k_norms", "v_codes", "v_norms")
 _ARRAYS = {
-    "embed": ("ids", "table", "x"),
-    "matmul": ("codes", "scales", "weights", "out"),
+    "embed": ("ids", "table", "positions", "x"),
+    "matmul": ("codes", "scales", "weights", "bias", "out"),
     "rope_kv": ("qkv", "table", *_CACHE),
-    "attention": (*_CACHE, "out"),
+    "heads_kv": ("qkv", *_CACHE),
+    "attention": (*_CACHE, "bias", "out"),
     "rope": ("qkv", "table", "q", "k", "v"),
     "encode": ("x", "signs", "levels", "codes", "norms"),
     "coded_attention": ("q", *_CODED, "out"),
     "quantize": ("x", "codes", "scales"),
     "silu_mul": ("gate_up", "codes", "scales"),
-    "add": ("x", "delta"),
+    "add": ("x", "delta", "delta2"),
     "norm": ("x", "delta", "gamma", "codes", "scales"),
     "argmax": ("logits", "token"),
+    "layer_norm": ("x", "delta", "gamma", "beta", "codes", "scales"),
+    "patches": ("patches", "positions", "x"),
+    "route": ("logits", "slots", "gates"),
+    "gather": ("slots", "codes", "scales", "own_codes", "own_scales"),
+    "scatter": ("x", "done", "slots", "gates"),
+    **dict.fromkeys((*INSTRUCTIONS, *(f"{name}_mul" for name in INSTRUCTIONS)), ("x", "codes", "scales")),
 }
 
 
 def _embed(op: Op, setting: Setting) -> Kernel:
-    a, table = op.attributes, op.weights[0]
-    return Embed(op.name, setting.target, a["rows"], a["features"], table.shape[0], setting.ids)
+    a, (table, *positions) = op.attributes, op.weights
+    sizes = a["rows"], a["features"], table.shape[0], setting.ids, setting.scale
+    if not positions:
+        return Embed(op.name, setting.target, *sizes)
+    return Embed(op.name, setting.target, *sizes, positions[0].shape[0], a["position"], a["tokens"])
 
 
 def _norm(op: Op, setting: Setting) -> Kernel:
@@ -115,7 +153,60 @@ def _norm(op: Op, setting: Setting) -> Kernel:
 def _matmul(op: Op, setting: Setting) -> Kernel:
     a, code = op.attributes, weight_code(parse_format(op.weights[0].format))
     place = a.get("first", 0), a.get("width", 0)
-    return MatMul(op.name, setting.target, a["rows"], a["in_features"], a["out_features"], code, *place)
+    sizes = a["rows"], a["in_features"], a["out_features"]
+    return MatMul(op.name, setting.target, *sizes, code, *place, bias=len(op.weights) > 1)
+
+
+def _layer_norm(op: Op, setting: Setting) -> Kernel:
+    a = op.attributes
+    inputs = tuple("x" if tensor.name == "x" else "delta" for tensor in op.inputs)
+    choices = bool(a["post"]), bool(a["gelu"])
+    return LayerNorm(op.name, setting.target, a["rows"], a["features"], inputs, setting.eps, setting.every, *choices)
+
+
+def _heads_kv(op: Op, setting: Setting) -> Kernel:
+    turned = op.attributes.get("rotary") if op.kind == "rope_kv" else 0
+    return RopeKv(op.name, setting.target, heads_of(op, setting), turned)
+
+
+def _attention(op: Op, setting: Setting) -> Kernel:
+    a, shape = op.attributes, heads_of(op, setting)
+    choices = not a.get("unscaled"), len(op.inputs) > len(_CACHE)
+    if "window" not in a:
+        return Attention(op.name, setting.target, shape, bool(a["causal"]), 0, *choices)
+    if a["causal"]:
+        raise InputError(
+            f"op {op.name!r}: prompts longer than the window of {a['window']} have no kernel",
+            remedy=f"use a context of {a['window']}",
+        )
+    within = replace(shape, context=a["window"])
+    return Attention(op.name, setting.target, within, False, shape.context - a["window"], *choices)
+
+
+def _activation(op: Op, setting: Setting) -> Kernel:
+    function, gated = op.kind.removesuffix("_mul"), op.kind.endswith("_mul")
+    return Activation(op.name, setting.target, op.attributes["rows"], op.attributes["features"], function, gated)
+
+
+def _add(op: Op, setting: Setting) -> Kernel:
+    deltas = _ARRAYS["add"][1 : len(op.inputs)]
+    return Add(op.name, setting.target, op.attributes["rows"], op.attributes["features"], deltas)
+
+
+def _patches(op: Op, setting: Setting) -> Kernel:
+    a = op.attributes
+    return Patches(op.name, setting.target, a["rows"], a["features"], a["patches"])
+
+
+def _route(op: Op, setting: Setting) -> Kernel:
+    a = op.attributes
+    counts = tuple(a[f"rows_{expert}"] for expert in range(a["experts"]))
+    return Route(op.name, setting.target, a["rows"], a["experts"], a["top_k"], counts)
+
+
+def _expert_rows(op: Op, setting: Setting) -> Kernel:
+    a, kernel = op.attributes, Gather if op.kind == "gather" else Scatter
+    return kernel(op.name, setting.target, a["rows"], a["features"], a["first"], a["top_k"], a["tokens"])
 
 
 def heads_of(op: Op, setting: Setting) -> Heads:
@@ -147,10 +238,10 @@ XQT_KERNELS: dict[str, Maker] = {
     "embed": _embed,
     "norm": _norm,
     "matmul": _matmul,
-    "rope_kv": lambda op, setting: RopeKv(op.name, setting.target, heads_of(op, setting)),
-    "attention": lambda op, setting: Attention(
-        op.name, setting.target, heads_of(op, setting), bool(op.attributes["causal"])
-    ),
+    "layer_norm": _layer_norm,
+    "rope_kv": _heads_kv,
+    "heads_kv": _heads_kv,
+    "attention": _attention,
     "rope": lambda op, setting: RopeRows(op.name, setting.target, heads_of(op, setting)),
     "encode": _encode,
     "coded_attention": lambda op, setting: CodedAttention(
@@ -159,5 +250,10 @@ XQT_KERNELS: dict[str, Maker] = {
     "quantize": lambda op, setting: Quantize(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
     "argmax": lambda op, setting: ArgMax(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
     "silu_mul": lambda op, setting: SiluMul(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
-    "add": lambda op, setting: Add(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
+    "add": _add,
+    "patches": _patches,
+    "route": _route,
+    "gather": _expert_rows,
+    "scatter": _expert_rows,
+    **dict.fromkeys((*INSTRUCTIONS, *(f"{name}_mul" for name in INSTRUCTIONS)), _activation),
 }

@@ -65,8 +65,8 @@ class Generator:
         self, llama: Llama, design: Design, weights: str, room: int, fidelity: str = "timed", kv: str = "int8"
     ) -> None:
         config = llama.config
-        if room > config.max_context:
-            raise InputError(f"{room} tokens are more than the model's {config.max_context}", remedy="ask for fewer")
+        if room > config.max_positions:
+            raise InputError(f"{room} tokens are more than the model's {config.max_positions}", remedy="ask for fewer")
         if fidelity not in ("timed", "functional"):
             raise InputError(f"fidelity {fidelity!r} has no values", remedy="use timed or functional")
         self.model = Model("", config, parse_weights(weights), parse_format("int8"), kv_format(kv))

@@ -27,21 +27,27 @@ class LayerProgram:
 
 
 def write_program(
-    name: str, bounds: Sequence[Bound], design: Any, contents: Mapping[str, np.ndarray] | None = None
+    name: str,
+    bounds: Sequence[Bound],
+    design: Any,
+    contents: Mapping[str, np.ndarray] | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> LayerProgram:
     """The program of a sequence of ops on a design; op i is region i of its profile.
 
     Args:
         contents: what tensors hold at the start, by name (as needed: bulk data matters to no timing).
+        chosen: tilings, by op; by default they are chosen by estimate.
 
     Raises:
         InputError: an op does not fit the design.
     """
     from archsim.machine.run import isa_of
 
-    plan = make_plan(bounds, design)
+    plan = make_plan(bounds, design, chosen)
     source = _write(plan, design.cores)
-    memory = {plan.tensors[tensor][0]: values for tensor, values in (contents or {}).items()}
+    places = {tensor: plan.tensors[tensor] for tensor in contents or {}}
+    memory = {address: array.store((contents or {})[tensor]) for tensor, (address, array) in places.items()}
     return LayerProgram(name, plan, source, isa_of(design).assemble(source, f"{name}.s"), memory)
 
 

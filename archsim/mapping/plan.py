@@ -6,7 +6,7 @@ Behind them each op has its own buffers, which the next op's may overlay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.kernels.alone import place_arrays
 from archsim.kernels.base import Array, Placement
-from archsim.kernels.fitting import fit_together
+from archsim.kernels.fitting import fit_chosen, fit_together
 from archsim.kernels.matmul import MatMul
 from archsim.mapping.bind import Bound
 
@@ -63,13 +63,20 @@ def least_chunk(design: Any) -> int:
     return int(2 * share * (2 * design.interconnect.latency + _DRAM_LATENCY_S))
 
 
-def make_plan(bounds: Sequence[Bound], design: Any) -> Plan:
+def make_plan(bounds: Sequence[Bound], design: Any, chosen: Mapping[str, Any] | None = None) -> Plan:
     """Choose tilings and addresses.
+
+    Args:
+        chosen: tilings of all ops, by name; by default they are chosen by estimate.
 
     Raises:
         InputError: an op fits the scratchpad in no way, or the tensors exceed DRAM.
     """
-    buffer, tilings = fit_together([bound.kernel for bound in bounds], least_chunk(design))
+    kernels = [bound.kernel for bound in bounds]
+    if chosen is None:
+        buffer, tilings = fit_together(kernels, least_chunk(design))
+    else:
+        buffer, tilings = fit_chosen(kernels, [chosen[bound.op.name] for bound in bounds])
     arrays: dict[str, Array] = {}
     for bound, tiling in zip(bounds, tilings, strict=True):
         for name, array in _arrays(bound, tiling).items():

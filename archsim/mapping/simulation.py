@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archsim.mapping.bind import Setting, bind_all
+from archsim.mapping.bind import Bound, Setting, bind_all
 from archsim.mapping.families import family_of
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.mapping.occupancy import allocations, at_peak, occupancy, to_dicts
 from archsim.mapping.result import OpResult, SimulationResult, show_ranges
+from archsim.mapping.routing import routing_contents
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -34,6 +35,7 @@ def simulate(
     phase: str = "decode",
     batch: int = 1,
     context: int = 2048,
+    chosen: Mapping[str, Any] | None = None,
 ) -> SimulationResult:
     """Simulate one pass of a model.
 
@@ -42,6 +44,7 @@ def simulate(
         design: a Design, or the name of one.
         phase: "prefill": `batch` prompts of `context` tokens; "decode": the next token of `batch` sequences, which
             are `context` tokens long with it.
+        chosen: tilings, by op, as mapping.search finds them; by default they are chosen by estimate.
 
     Returns:
         SimulationResult.
@@ -67,32 +70,48 @@ def simulate(
         model.kv.name,
     )
     area = 0.0
-    for program, layers in write_programs(model, graph, design):
+    for program, layers in write_programs(model, graph, design, chosen):
         times = max(1, len(layers))
         area += times * _add(result, program, _run(program, design), layers, design)
     _finish(result, model, graph, design, area)
     return result
 
 
-def write_programs(model: Model, graph: Graph, design: Design) -> Iterator[tuple[LayerProgram, tuple[int, ...]]]:
+def write_programs(
+    model: Model, graph: Graph, design: Design, chosen: Mapping[str, Any] | None = None
+) -> Iterator[tuple[LayerProgram, tuple[int, ...]]]:
     """The programs of a graph, and the decoder layers that each stands for (the embedding and the head: none).
 
     Raises:
         InputError: an op does not fit the design.
     """
+    embed, *layers, head = bound_programs(model, graph, design)
+    # spread over the vocabulary as a multiplicative hash does (Knuth, The Art of Computer Programming 3, 6.4)
+    ids = np.arange(_TOKEN_IDS, dtype=np.int64) * 2654435761 % 2**32 % model.config.vocab
+    contents = {"token_ids": ids.astype(np.int32)} if any(op.kind == "embed" for op in graph.embed) else {}
+    yield write_program("embed", embed, design, contents, chosen), ()
+    for kind, bounds in zip(graph.kinds, layers, strict=True):
+        yield write_program("layer", bounds, design, routing_contents(kind.ops), chosen), kind.layers
+    yield write_program("head", head, design, None, chosen), ()
+
+
+def bound_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Bound, ...]]:
+    """Kernels of the embedding's ops, of each kind of layer, and of the head.
+
+    Raises:
+        InputError: an op has no kernel on the design.
+    """
     family = family_of(design)
     units = -(-graph.context // _CACHE_UNIT)
     capacity = _CACHE_UNIT * (units | 1)
     eps = model.config.norm_eps
-    layer = Setting(family.target, eps, capacity, ids=_TOKEN_IDS, kernels=family.kernels)
-    head = replace(layer, every=graph.context if graph.phase == "prefill" else 1, ids=0)
-    # spread over the vocabulary as a multiplicative hash does (Knuth, The Art of Computer Programming 3, 6.4)
-    ids = np.arange(_TOKEN_IDS, dtype=np.int64) * 2654435761 % 2**32 % model.config.vocab
-    contents = {"token_ids": ids.astype(np.int32)}
-    yield write_program("embed", bind_all(graph.embed, layer), design, contents), ()
-    for kind in graph.kinds:
-        yield write_program("layer", bind_all(kind.ops, layer), design), kind.layers
-    yield write_program("head", bind_all(graph.head, head), design), ()
+    layer = Setting(
+        family.target, eps, capacity, ids=_TOKEN_IDS, scale=model.config.embed_scale, kernels=family.kernels
+    )
+    # a head works on all rows, or on the last of each sequence
+    head = replace(layer, every=graph.rows // graph.head[0].attributes["rows"], ids=0, scale=1.0)
+    layers = [bind_all(kind.ops, layer) for kind in graph.kinds]
+    return [bind_all(graph.embed, layer), *layers, bind_all(graph.head, head)]
 
 
 def _run(program: LayerProgram, design: Design) -> RunResult:
@@ -171,7 +190,6 @@ def _finish(result: SimulationResult, model: Model, graph: Graph, design: Design
     result.matrix_utilization = result.units.get("matrix", 0) / result.hart_cycles
     result.sram_average_bytes = area / result.cycles
     result.sram_size_bytes = design.core.scratchpad.size
-    embedding = sum(op.weight_bytes for op in graph.embed)
     result.weight_bytes, result.kv_bytes = graph.weight_bytes, graph.kv_bytes
-    result.memory_bytes = graph.weight_bytes + embedding + graph.kv_bytes
+    result.memory_bytes = graph.weight_bytes + graph.table_bytes + graph.kv_bytes
     result.memory_fits = result.memory_bytes <= design.memory.size

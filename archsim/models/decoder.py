@@ -1,249 +1,139 @@
 """The graph of a decoder-only transformer, for prefill and decode.
 
-The residual stream `x` is float32. Matrix products multiply int8 activations, which have one float32 scale per row,
-with quantised weights, and give float32. Keys and values are cached as int8 with a float16 scale per token and head, or
-as TurboQuant's codes with a float16 norm.
+Beside int8, the cache may hold TurboQuant's codes with a float16 norm.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from operator import index
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from archsim.common.errors import InputError
+from archsim.models.blocks import Blocks
 from archsim.models.config import TransformerConfig
-from archsim.models.graph import Graph, LayerKind, Op, Tensor, array, weight_matrix
-from archsim.models.matrices import DOWN, GATES, HEAD, LINEARS, OUT, QKV, layer_matrices, layer_part
-from archsim.models.weight_plan import WeightPlan, parse_weights
-
-PHASES = ("prefill", "decode")
-LARGEST_BATCH = 65536
+from archsim.models.experts import ExpertBlocks
+from archsim.models.graph import Graph, LayerKind, Op, Tensor, array
+from archsim.models.matrices import DECODER, HEAD, layer_part, linears
 
 
-def build_graph(
-    config: TransformerConfig, phase: str, batch: int, context: int, weights: str | WeightPlan, code_bits: int = 0
+def decoder_graph(
+    config: TransformerConfig,
+    phase: str,
+    batch: int,
+    context: int,
+    weights: Mapping[str, str],
+    code_bits: int,
+    shares: tuple[float, ...] | None,
 ) -> Graph:
-    """The graph of a phase.
-
-    Args:
-        phase: "prefill" works on batch x context tokens, each attending over itself and what precedes it; "decode" on
-            one token per sequence, at position context - 1, attending over `context` tokens of the cache, itself
-            included.
-        batch: sequences.
-        context: tokens of each sequence.
-        weights: format of the weights, such as "int4-g128", of the head, too; or a plan of formats.
-        code_bits: bits of TurboQuant's codes of keys and values; 0: the cache is int8.
+    """The graph of a phase; see models.build.build_graph.
 
     Raises:
-        InputError: the phase, a size or a format is wrong, or the plan is not for this model.
+        InputError: a cache of codes is not for this model.
     """
-    if phase not in PHASES:
-        raise InputError(f"unknown phase {phase!r}", remedy="use prefill or decode")
-    batch = _count("batch", batch, LARGEST_BATCH)
-    slides = config.max_context == config.window
-    note = ": a window that slides is not modelled" if slides else ""
-    context = _count("context", context, config.max_context, note)
-    plan = parse_weights(weights) if isinstance(weights, str) else weights
-    formats = plan.formats([*layer_matrices(config.layers), HEAD])
-    names = {name: form.name for name, form in formats.items()}
-    builder = _Builder(config, phase, batch, context, names, code_bits)
-    return Graph(phase, batch, context, builder.embed(), builder.kinds(), builder.head(), builder.kv_bytes())
+    causal = phase == "prefill"
+    sizes = (config, batch, context if causal else 1, context, weights, causal)
+    if code_bits:
+        _check_codes(config, context)
+        blocks: Blocks = CodedBlocks(*sizes, DECODER, code_bits)
+    else:
+        blocks = ExpertBlocks(*sizes, DECODER, shares) if config.experts else Blocks(*sizes)
+    kinds = layer_kinds(weights, config.layers, linears(config), lambda number: decoder_layer(blocks, number))
+    return Graph(phase, batch, context, (embed(blocks),), kinds, head(blocks), cache_bytes(blocks, config.layers))
 
 
-def _count(name: str, value: Any, most: int, note: str = "") -> int:
-    """A size as int; numpy's integers, which would overflow, are welcome too."""
-    try:
-        count = 0 if isinstance(value, bool) else index(value)
-    except TypeError:
-        count = 0
-    if not 1 <= count <= most:
-        raise InputError(f"{name} is {value!r}", remedy=f"use 1 to {most}{note}")
-    return count
+def _check_codes(config: TransformerConfig, context: int) -> None:
+    """Refuse what the kernels of coded caches do not do."""
+    slides = config.window is not None and context > config.window
+    if not config.is_llama or slides:
+        what = "attention over a window that slides" if slides else "models that compute otherwise than Llama"
+        raise InputError(f"{what}: no kernel with a KV cache of codes", remedy="use kv int8")
 
 
-class _Builder:
-    def __init__(
-        self, config: TransformerConfig, phase: str, batch: int, context: int, weights: dict[str, str], code_bits: int
-    ) -> None:
-        self.config, self.batch, self.context, self.weights = config, batch, context, weights
-        self.code_bits = code_bits
-        self.causal = phase == "prefill"
-        self.tokens = context if self.causal else 1
-        self.rows = batch * self.tokens
+def layer_kinds(
+    weights: Mapping[str, str],
+    layers: int,
+    parts: list[str],
+    ops: Callable[[int], Iterator[Op]],
+    stack: str = DECODER,
+    first: int = 0,
+) -> tuple[LayerKind, ...]:
+    """Layers with the same formats are equal.
 
-    def embed(self) -> tuple[Op, ...]:
-        """Gather rows of the table: float16, since single rows are read and nothing multiplies them."""
-        c = self.config
-        table = array("embed.weight", (c.vocab, c.hidden), "float16")
-        attributes = {"rows": self.rows, "features": c.hidden}
-        ids = array("token_ids", (self.rows,), "int32")
-        return (Op("embed", "embed", attributes, (ids,), (self.floats("x", c.hidden),), (table,)),)
+    Args:
+        parts: names of a layer's matrices.
+        ops: gives those of a layer of the stack.
+        first: number of its first layer among all that the graph has.
+    """
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for layer in range(layers):
+        alike.setdefault(tuple(weights[layer_part(layer, part, stack)] for part in parts), []).append(layer)
+    return tuple(LayerKind(tuple(ops(few[0])), tuple(first + one for one in few)) for few in alike.values())
 
-    def kinds(self) -> tuple[LayerKind, ...]:
-        """Layers with the same formats are equal."""
-        alike: dict[tuple[str, ...], list[int]] = {}
-        for layer in range(self.config.layers):
-            alike.setdefault(tuple(self.weights[layer_part(layer, part)] for part in LINEARS), []).append(layer)
-        return tuple(LayerKind(self.layer(members[0]), tuple(members)) for members in alike.values())
 
-    def layer(self, number: int) -> tuple[Op, ...]:
-        """The ops of a layer."""
-        c = self.config
-        features, cached = c.heads * c.head_dim, c.kv_heads * c.head_dim
-        qkv = (("q", features), ("k", cached), ("v", cached))
+def decoder_layer(blocks: Blocks, number: int) -> Iterator[Op]:
+    """The ops of a layer: norms first, or one norm and both parts beside each other."""
+    parallel = blocks.config.order == "parallel"
+    yield blocks.norm("attn_norm", blocks.rows)
+    yield from blocks.attention(number, "attn_norm")
+    if parallel:
+        yield from blocks.feed_forward(number, "attn_norm")
+        yield blocks.add("out", "down")
+        return
+    yield blocks.norm("ffn_norm", blocks.rows, residual="out")
+    yield from blocks.feed_forward(number, "ffn_norm")
+    # experts have added their rows themselves
+    if not blocks.config.experts:
+        yield blocks.add("down")
 
-        def formats(*parts: str) -> list[str]:
-            return [self.weights[layer_part(number, part)] for part in parts]
 
-        x, attended = self.floats("x", c.hidden), self.floats("attention", features)
-        gate_up = self.floats("gate_up", 2 * c.ffn)
-        return (
-            self.norm("attn_norm", self.rows),
-            *self.joined("qkv", "attn_norm", self.rows, c.hidden, qkv, formats(*QKV)),
-            *(self.coded_attention(attended) if self.code_bits else (self.rope_kv(), self.attention(attended))),
-            self.by_row("attn_quant", "quantize", features, (attended,), self.codes("attn_quant", self.rows, features)),
-            self.matmul("out", "attn_quant", self.rows, features, c.hidden, *formats(OUT)),
-            self.norm("ffn_norm", self.rows, residual="out"),
-            *self.joined("gate_up", "ffn_norm", self.rows, c.hidden, (("gate", c.ffn), ("up", c.ffn)), formats(*GATES)),
-            self.by_row("silu_mul", "silu_mul", c.ffn, (gate_up,), self.codes("silu_mul", self.rows, c.ffn)),
-            self.matmul("down", "silu_mul", self.rows, c.ffn, c.hidden, *formats(DOWN)),
-            self.by_row("residual", "add", c.hidden, (x, self.floats("down", c.hidden)), (x,)),
-        )
+def embed(blocks: Blocks) -> Op:
+    """Gather rows of tables: float16, since single rows are read and nothing multiplies them."""
+    c = blocks.config
+    tables = [array("embed.weight", (c.vocab, c.hidden), "float16")]
+    attributes = {"rows": blocks.rows, "features": c.hidden}
+    if c.positions == "learned":
+        tables.append(array("embed.positions", (c.max_positions, c.hidden), "float16"))
+        attributes |= {"tokens": blocks.tokens, "position": blocks.context - blocks.tokens}
+    ids = array("token_ids", (blocks.rows,), "int32")
+    return Op("embed", "embed", attributes, (ids,), (blocks.floats("x", c.hidden),), tuple(tables))
 
-    def head(self) -> tuple[Op, ...]:
-        """Only the last token of each sequence."""
-        c = self.config
-        return (
-            self.norm("final_norm", self.batch),
-            self.matmul("lm_head", "final_norm", self.batch, c.hidden, c.vocab, self.weights[HEAD]),
-        )
 
-    def norm(self, name: str, rows: int, residual: str | None = None) -> Op:
-        """RMSNorm and quantisation; `residual` names what is first added to the residual stream."""
-        features = self.config.hidden
-        x = array("x", (rows, features), "float32")
-        added = (array(residual, (rows, features), "float32"),) if residual else ()
-        attributes = {"rows": rows, "features": features, "residual": int(residual is not None)}
-        outputs = ((x,) if residual else ()) + self.codes(name, rows, features)
-        return Op(name, "norm", attributes, (x, *added), outputs, (array(f"{name}.weight", (features,), "float32"),))
+def head(blocks: Blocks) -> tuple[Op, ...]:
+    """Only the last token of each sequence. What features are multiplied by before the head, the norm's gains hold."""
+    c, form = blocks.config, blocks.weights[HEAD]
+    product = blocks.matmul("lm_head", "final_norm", blocks.batch, c.hidden, c.vocab, form, "head" in c.biases)
+    return blocks.norm("final_norm", blocks.batch), product
 
-    def matmul(self, name: str, source: str, rows: int, in_features: int, out_features: int, form: str) -> Op:
-        return Op(
-            name,
-            "matmul",
-            {"rows": rows, "in_features": in_features, "out_features": out_features},
-            self.codes(source, rows, in_features),
-            (array(name, (rows, out_features), "float32"),),
-            (weight_matrix(f"{name}.weight", out_features, in_features, form),),
-        )
 
-    def joined(
-        self,
-        name: str,
-        source: str,
-        rows: int,
-        in_features: int,
-        parts: tuple[tuple[str, int], ...],
-        formats: list[str],
-    ) -> Iterator[Op]:
-        """Matrices that work on the same input: one product if their formats are the same, else one each.
+def cache_bytes(blocks: Blocks, layers: int) -> int:
+    """Of the cache of so many layers once a phase is done."""
+    return layers * sum(tensor.nbytes for tensor in blocks.cache(blocks.context))
 
-        Args:
-            parts: name and output features of each; their outputs adjoin.
-        """
-        width = sum(size for _, size in parts)
-        if len(set(formats)) == 1:
-            yield self.matmul(name, source, rows, in_features, width, formats[0])
-            return
-        first = 0
-        for (part, size), form in zip(parts, formats, strict=True):
-            op = self.matmul(part, source, rows, in_features, size, form)
-            attributes = {**op.attributes, "first": first, "width": width}
-            yield replace(op, attributes=attributes, outputs=(array(name, (rows, width), "float32"),))
-            first += size
 
-    def by_row(
-        self, name: str, kind: str, features: int, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]
-    ) -> Op:
-        return Op(name, kind, {"rows": self.rows, "features": features}, inputs, outputs)
+@dataclass(frozen=True)
+class CodedBlocks(Blocks):
+    """Blocks whose cache holds TurboQuant's codes of so many bits."""
 
-    def rope_kv(self) -> Op:
-        """Rotate q and k, quantise q, append k and v to the cache."""
-        c = self.config
-        qkv = self.floats("qkv", (c.heads + 2 * c.kv_heads) * c.head_dim)
-        attributes = {**self.sizes(), "position": self.context - self.tokens}
-        return Op("rope_kv", "rope_kv", attributes, (qkv,), (*self.queries(), *self.cache(self.tokens)))
+    bits: int = 0
 
-    def attention(self, out: Tensor) -> Op:
-        attributes = {**self.sizes(), "causal": int(self.causal)}
-        return Op("attention", "attention", attributes, (*self.queries(), *self.cache(self.context)), (out,))
-
-    def coded_attention(self, out: Tensor) -> tuple[Op, ...]:
+    def attend(self, out: Tensor) -> Iterator[Op]:
         """Rotate q and k, append the codes of k and v to the cache, attend over codes."""
         c = self.config
         qkv = self.floats("qkv", (c.heads + 2 * c.kv_heads) * c.head_dim)
         q = self.floats("q", c.heads * c.head_dim)
-        k, v = (self.floats(name, c.kv_heads * c.head_dim) for name in "kv")
-        sizes = {**self.sizes(), "bits": self.code_bits}
+        k, v = (replace(self.floats("k", c.kv_heads * c.head_dim), name=name) for name in "kv")
+        sizes = {**self.sizes(), "bits": self.bits}
         constants = (
             array("turboquant.signs", (c.head_dim // 8,), "uint8"),
-            array("turboquant.levels", (1 << self.code_bits,), "float32"),
+            array("turboquant.levels", (1 << self.bits,), "float32"),
         )
-        new, whole = self.coded_cache(self.tokens), self.coded_cache(self.context)
-        return (
-            Op("rope", "rope", self.sizes(), (qkv,), (q, k, v)),
-            Op("encode_k", "encode", sizes, (k, *constants), new[:2]),
-            Op("encode_v", "encode", sizes, (v, *constants), new[2:]),
-            Op("attention", "coded_attention", {**sizes, "causal": int(self.causal)}, (q, *constants, *whole), (out,)),
-        )
+        new, whole = self.cache(self.tokens), self.cache(self.context)
+        yield Op("rope", "rope", self.sizes(), (qkv,), (q, k, v))
+        yield Op("encode_k", "encode", sizes, (k, *constants), new[:2])
+        yield Op("encode_v", "encode", sizes, (v, *constants), new[2:])
+        attributes = {**sizes, "causal": int(self.causal)}
+        yield Op("attention", "coded_attention", attributes, (q, *constants, *whole), (out,))
 
-    def coded_cache(self, tokens: int) -> tuple[Tensor, ...]:
+    def cache(self, tokens: int, prefix: str = "") -> tuple[Tensor, ...]:
         """Codes and norms of keys, then of values, of so many tokens of each sequence, in one layer."""
-        return self.cached(tokens, self.config.head_dim * self.code_bits // 8, "uint8", "norms")
-
-    def sizes(self) -> dict[str, int]:
-        c = self.config
-        return {
-            "rows": self.rows,
-            "batch": self.batch,
-            "heads": c.heads,
-            "kv_heads": c.kv_heads,
-            "head_dim": c.head_dim,
-            "context": self.context,
-        }
-
-    def floats(self, name: str, features: int) -> Tensor:
-        return array(name, (self.rows, features), "float32")
-
-    def codes(self, name: str, rows: int, features: int) -> tuple[Tensor, Tensor]:
-        """Quantised activations and their scales."""
-        return array(f"{name}.codes", (rows, features), "int8"), array(f"{name}.scales", (rows,), "float32")
-
-    def queries(self) -> tuple[Tensor, Tensor]:
-        c = self.config
-        return (
-            array("q.codes", (self.rows, c.heads, c.head_dim), "int8"),
-            array("q.scales", (self.rows, c.heads), "float32"),
-        )
-
-    def cache(self, tokens: int) -> tuple[Tensor, ...]:
-        """Keys and values of so many tokens of each sequence, in one layer."""
-        return self.cached(tokens, self.config.head_dim, "int8", "scales")
-
-    def cached(self, tokens: int, width: int, element: str, factors: str) -> tuple[Tensor, ...]:
-        """Codes of keys and their float16 factors, then those of values; `width` codes for a token and head."""
-        heads = (self.batch, self.config.kv_heads, tokens)
-        return tuple(
-            tensor
-            for name in ("k_cache", "v_cache")
-            for tensor in (
-                array(f"{name}.codes", (*heads, width), element),
-                array(f"{name}.{factors}", heads, "float16"),
-            )
-        )
-
-    def kv_bytes(self) -> int:
-        cache = self.coded_cache if self.code_bits else self.cache
-        return self.config.layers * sum(tensor.nbytes for tensor in cache(self.context))
+        return self.cached(tokens, self.config.head_dim * self.bits // 8, "uint8", "norms", prefix)

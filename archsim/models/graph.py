@@ -48,7 +48,9 @@ class Op:
 
     Attributes:
         kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul, add or argmax; with a cache of
-            TurboQuant's codes rope, encode and coded_attention.
+            TurboQuant's codes rope, encode and coded_attention; of other architectures layer_norm, heads_kv (rope_kv
+            without positions), the activations gelu_tanh, gelu_erf and relu (gated as silu_mul is: with _mul), patches
+            (positions and a class token for a vision transformer), route, gather and scatter (experts).
         attributes: its sizes; `rows` are the tokens it works on.
         inputs, outputs: activations and cache; of a cache, an output is the appended part alone.
         weights: parameters it reads.
@@ -68,10 +70,16 @@ class Op:
         if self.kind == "matmul":
             return a["rows"] * a["in_features"] * a["out_features"]
         if self.kind in ("attention", "coded_attention"):
-            context = a["context"]
-            pairs = a["batch"] * (context * (context + 1) // 2 if a["causal"] else context)
-            return 2 * pairs * a["heads"] * a["head_dim"]
+            return 2 * self._pairs() * a["heads"] * a["head_dim"]
         return 0
+
+    def _pairs(self) -> int:
+        """Queries with the keys that they see: with a window no more than the last of them."""
+        a = self.attributes
+        seen = min(a["context"], a.get("window", a["context"]))
+        if not a["causal"]:
+            return a["rows"] * seen
+        return a["batch"] * (seen * (seen + 1) // 2 + (a["context"] - seen) * seen)
 
     @property
     def weight_bytes(self) -> int:
@@ -81,7 +89,7 @@ class Op:
 
 @dataclass(frozen=True)
 class LayerKind:
-    """Decoder layers that are equal: their ops, and which they are."""
+    """Layers that are equal: their ops, and which they are."""
 
     ops: tuple[Op, ...]
     layers: tuple[int, ...]
@@ -89,13 +97,13 @@ class LayerKind:
 
 @dataclass(frozen=True)
 class Graph:
-    """One phase of a model: `embed`, then its decoder layers, then `head`.
+    """One phase of a model: `embed`, then its layers, then `head`.
 
     Attributes:
         phase: "prefill" or "decode".
         batch: sequences.
         context: tokens of each sequence, the ones being worked on included.
-        kinds: of decoder layers, in the order in which they come first; one, unless weights are mixed.
+        kinds: of layers, in the order in which they come first; one, unless weights are mixed.
         kv_bytes: bytes of the KV cache of all layers and sequences once the phase is done, scales included.
     """
 
@@ -114,7 +122,7 @@ class Graph:
 
     @property
     def layers(self) -> int:
-        """Decoder layers."""
+        """Layers."""
         return sum(len(kind.layers) for kind in self.kinds)
 
     @property
@@ -124,8 +132,18 @@ class Graph:
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of parameters that the phase reads whole: all layers and the head, not the embedding table."""
-        return sum(times * op.weight_bytes for op, times in self.all_ops() if op not in self.embed)
+        """Bytes of parameters that the phase reads whole: all but tables of which it gathers rows."""
+        return sum(times * op.weight_bytes for op, times in self.all_ops() if op.kind != "embed")
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the tables of which it gathers rows."""
+        return sum(times * op.weight_bytes for op, times in self.all_ops() if op.kind == "embed")
+
+    @property
+    def rows(self) -> int:
+        """Rows that the layers work on."""
+        return self.layer[0].attributes["rows"]
 
     def all_ops(self) -> Iterator[tuple[Op, int]]:
         """Every op that differs, and how often it runs."""

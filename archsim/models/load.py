@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os.path import abspath
 from pathlib import Path
@@ -10,8 +11,10 @@ from archsim.common.errors import InputError
 from archsim.common.resources import find, shipped
 from archsim.formats import Format, IntegerFormat, parse_format
 from archsim.formats.turboquant import TurboQuantFormat
-from archsim.models.config import TransformerConfig, read_config
-from archsim.models.decoder import build_graph
+from archsim.models.build import build_graph
+from archsim.models.config import TransformerConfig
+from archsim.models.config_file import read_config, read_routing
+from archsim.models.experts import check_shares
 from archsim.models.graph import Graph
 from archsim.models.weight_plan import WeightPlan, parse_weights
 
@@ -22,13 +25,18 @@ _CODED_CACHES = ("turboquant-2", "turboquant-3", "turboquant-4")
 
 @dataclass(frozen=True)
 class Model:
-    """A transformer and the formats of its weights, its activations and its KV cache."""
+    """A transformer and the formats of its weights, its activations and its KV cache.
+
+    Attributes:
+        routing: shares of tokens by expert, in any unit; None: equal ones.
+    """
 
     name: str
     config: TransformerConfig
     weights: WeightPlan
     activations: Format
     kv: Format
+    routing: tuple[float, ...] | None = None
 
     @property
     def parameters(self) -> int:
@@ -36,23 +44,32 @@ class Model:
         return self.config.parameters
 
     def graph(self, phase: str, batch: int = 1, context: int = 2048) -> Graph:
-        """The ops of one phase; see models.decoder.build_graph.
+        """The ops of one phase; see models.build.build_graph.
 
         Raises:
             InputError: the phase or a size is wrong.
         """
         bits = self.kv.bits if isinstance(self.kv, TurboQuantFormat) else 0
-        return build_graph(self.config, phase, batch, context, self.weights, bits)
+        return build_graph(self.config, phase, batch, context, self.weights, bits, self.routing)
 
 
-def load_model(name: str | Path, weights: str = "int4-g128", activations: str = "int8", kv: str = "int8") -> Model:
+def load_model(
+    name: str | Path,
+    weights: str = "int4-g128",
+    activations: str = "int8",
+    kv: str = "int8",
+    routing: Sequence[float] | None = None,
+) -> Model:
     """Load a model.
 
     Args:
-        name: a shipped model, a config.json under any name, or a folder that holds config.json.
+        name: a shipped model; a config.json, or a YAML file as shipped models are, under any name; or a folder that
+            holds config.json.
         weights: format of the weights; or "mixed:" and the file of a plan (see models.weight_plan).
         activations: format of activations: int8, per token.
         kv: format of the KV cache: int8, per token and head; or turboquant-2, -3 or -4.
+        routing: shares of tokens by expert, in any unit, of a mixture of experts; by default those of the model's YAML
+            file, or equal ones.
 
     Raises:
         InputError: unknown model or format, a format that is not for that use, or a malformed configuration.
@@ -69,7 +86,10 @@ def load_model(name: str | Path, weights: str = "int4-g128", activations: str = 
     path = _config_file(str(name))
     # not resolve(): a download cache links config.json to a file in another folder
     label = Path(abspath(path)).parent.name if path.name == "config.json" else path.stem
-    return Model(label, read_config(path), plan, form, cache)
+    config, shares = read_config(path), read_routing(path) if routing is None else routing
+    if shares is not None:
+        check_shares(shares, config)
+    return Model(label, config, plan, form, cache, None if shares is None else tuple(shares))
 
 
 def kv_format(name: str) -> Format:
@@ -93,11 +113,13 @@ def _config_file(name: str) -> Path:
     """The user's own folder or file first, then what ships."""
     folder = Path(name)
     if not name or not folder.is_dir():
-        return find("model", name, _FOLDER, ".json")
+        json = Path(f"{name}.json")
+        own = folder.is_file() or Path(f"{name}.yaml").is_file()
+        return json if name and not own and json.is_file() else find("model", name, _FOLDER)
     if (folder / "config.json").is_file():
         return folder / "config.json"
-    if name in shipped(_FOLDER, ".json"):
-        return find("model", name, _FOLDER, ".json")
+    if name in shipped(_FOLDER, ".yaml"):
+        return find("model", name, _FOLDER)
     raise InputError(
         "the folder holds no config.json", file=folder, remedy="give the folder of a model, or a config.json"
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archsim.common.errors import InputError
 from archsim.formats import Format, parse_format
 from archsim.models.config import TransformerConfig
 from archsim.models.gguf_file_types import FILE_TYPES, Place, tensor_type
+from archsim.models.parameters import BIAS, MATRIX, NORM, RELATIVE, TABLE, ParameterClass, parameters
 
-NORMS = "fp32"
-"""Format of norms, in GGUF files and in archsim's graphs."""
+_FORMATS = {TABLE: "fp16", RELATIVE: "fp32", NORM: "fp32", BIAS: "fp16"}
+"""Formats of what is not multiplied: norms as in GGUF files; the others, and all of them in archsim's graphs."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,7 @@ class ClassMemory:
     """One class of tensors.
 
     Attributes:
-        name: embedding, attention_q, attention_k, attention_v, attention_qkv, attention_o, mlp_gate, mlp_up,
-            mlp_gate_up, mlp_down, norms, lm_head or kv_cache.
+        name: of a class of models.parameters, or kv_cache.
         elements: weights, or cached numbers.
         formats: of its tensors.
     """
@@ -36,12 +37,12 @@ class ClassMemory:
 
     @property
     def bits_per_element(self) -> float:
-        return 8 * self.nbytes / self.elements
+        return 8 * self.nbytes / self.elements if self.elements else 0.0
 
     @property
     def compression(self) -> float:
         """fp16_bytes over nbytes."""
-        return self.fp16_bytes / self.nbytes
+        return self.fp16_bytes / self.nbytes if self.nbytes else 1.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class ModelMemory:
 
     @property
     def kv_cache(self) -> ClassMemory:
-        return next(part for part in self.classes if part.name == "kv_cache")
+        """An encoder has none."""
+        return _sum("kv_cache", [part for part in self.classes if part.name == "kv_cache"])
 
     @property
     def total(self) -> ClassMemory:
@@ -69,8 +71,8 @@ def model_memory(config: TransformerConfig, weights: str, kv: str, context: int,
 
     Args:
         weights: a format, or a type of GGUF files such as "q4_k_m". A format applies to all matrices but the embedding
-            table, which is float16, since single rows are gathered; a file type to all as llama.cpp assigns types.
-            Names that are both mean the file type.
+            table, which is float16, since single rows are gathered (a tied one is held twice: to be multiplied, too);
+            a file type to all as llama.cpp assigns types. Names that are both mean the file type.
         kv: format of keys and values; each head of each token is a row.
         context: tokens of each sequence.
         batch: sequences.
@@ -82,54 +84,51 @@ def model_memory(config: TransformerConfig, weights: str, kv: str, context: int,
     for name, size, most in (("batch", batch, 1 << 20), ("context", context, config.max_positions)):
         if not 1 <= size <= most:
             raise InputError(f"{name} is {size!r}", remedy=f"use 1 to {most}")
-    rows = 2 * config.layers * batch * context * config.kv_heads
-    parts = [*_matrices(config, weights), _norms(config)]
-    kv_bytes = cache.nbytes(rows, config.head_dim)
-    return ModelMemory((*parts, ClassMemory("kv_cache", rows * config.head_dim, kv_bytes, (kv,))))
+    parts = [*_classes(config, weights)]
+    if config.role != "encoder":
+        # a decoder that reads an encoder caches keys and values of both
+        caches = 2 if config.role == "encoder_decoder" else 1
+        rows = 2 * caches * config.cached_layers * batch * context * config.kv_heads
+        kv_bytes = cache.nbytes(rows, config.head_dim)
+        parts.append(ClassMemory("kv_cache", rows * config.head_dim, kv_bytes, (kv,)))
+    return ModelMemory(tuple(parts))
 
 
-def _matrices(config: TransformerConfig, weights: str) -> list[ClassMemory]:
-    """Classes of matrices; of a file type, each layer's tensor may have another format."""
-    c, form = config, None if weights in FILE_TYPES else parse_format(weights)
-    features, cached = c.heads * c.head_dim, c.kv_heads * c.head_dim
-    layer = {
-        "attention_q": (features, c.hidden),
-        "attention_k": (cached, c.hidden),
-        "attention_v": (cached, c.hidden),
-        "attention_o": (c.hidden, features),
-        "mlp_gate": (c.ffn, c.hidden),
-        "mlp_up": (c.ffn, c.hidden),
-        "mlp_down": (c.hidden, c.ffn),
-    }
-    if c.fused:
-        layer = {
-            "attention_qkv": (features + 2 * cached, c.hidden),
-            "attention_o": (c.hidden, features),
-            "mlp_gate_up": (2 * c.ffn, c.hidden),
-            "mlp_down": (c.hidden, c.ffn),
-        }
-    table = (c.vocab, c.hidden)
-    shapes = [("embedding", table, 1), *((name, shape, c.layers) for name, shape in layer.items())]
-    shapes += [] if c.tied else [("lm_head", table, 1)]
-    return [_class(c, weights, form, *shape) for shape in shapes]
+def _classes(config: TransformerConfig, weights: str) -> Iterator[ClassMemory]:
+    """Classes of parameters; of a file type, each layer's tensor may have another format."""
+    form = None if weights in FILE_TYPES else parse_format(weights)
+    for part in parameters(config):
+        if part.kind != MATRIX and part.name != "embedding":
+            own = parse_format(_FORMATS[part.kind])
+            yield ClassMemory(part.name, part.elements, part.count * own.nbytes(*part.shape), (own.name,))
+        elif form is None:
+            yield _by_file_type(config, weights, part)
+        elif part.kind == MATRIX:
+            yield ClassMemory(part.name, part.elements, part.count * form.nbytes(*part.shape), (form.name,))
+        else:
+            yield _embedding(config, form, part)
 
 
-def _class(
-    c: TransformerConfig, weights: str, form: Format | None, name: str, shape: tuple[int, int], count: int
-) -> ClassMemory:
-    if form is not None:
-        own = parse_format("fp16") if name == "embedding" else form
-        return ClassMemory(name, count * shape[0] * shape[1], count * own.nbytes(*shape), (own.name,))
+def _embedding(config: TransformerConfig, form: Format, part: ParameterClass) -> ClassMemory:
+    """The table of embeddings, and of a tied head the same in the format that is multiplied."""
+    forms = [parse_format(_FORMATS[TABLE])]
+    if config.tied and form.name != forms[0].name:
+        forms.append(form)
+    nbytes = sum(one.nbytes(*part.shape) for one in forms)
+    return ClassMemory(part.name, part.elements, nbytes, tuple(one.name for one in forms))
+
+
+def _by_file_type(c: TransformerConfig, weights: str, part: ParameterClass) -> ClassMemory:
+    if c.experts:
+        raise InputError(
+            f"which types {weights} files give to experts is not known here", remedy="use a format, such as int4-g128"
+        )
     is_70b = c.layers == 80 and c.hidden == 8192
-    places = (Place(name, i, c.layers, shape[1], c.heads // c.kv_heads, is_70b, c.tied) for i in range(count))
+    shared = c.heads // c.kv_heads
+    places = (Place(part.name, i, c.layers, part.shape[1], shared, is_70b, c.tied) for i in range(part.count))
     types = [tensor_type(weights, place) for place in places]
-    nbytes = sum(parse_format(kind).nbytes(*shape) for kind in types)
-    return ClassMemory(name, count * shape[0] * shape[1], nbytes, tuple(dict.fromkeys(types)))
-
-
-def _norms(config: TransformerConfig) -> ClassMemory:
-    elements = (2 * config.layers + 1) * config.hidden
-    return ClassMemory("norms", elements, parse_format(NORMS).nbytes(1, elements), (NORMS,))
+    nbytes = sum(parse_format(kind).nbytes(*part.shape) for kind in types)
+    return ClassMemory(part.name, part.elements, nbytes, tuple(dict.fromkeys(types)))
 
 
 def _sum(name: str, parts: list[ClassMemory]) -> ClassMemory:

@@ -42,6 +42,7 @@ def test_points_are_the_product_with_the_last_field_fastest(tmp_path: Path) -> N
         "weights": "int4-g128",
         "activations": "int8",
         "kv": "int8",
+        "mapping": "estimate",
     }
     assert spec.settings()[-1] == {
         "design": "edge", "batch": 4, "model": "tiny", "design.core.scratchpad.size": "1 MiB", "context": 64,

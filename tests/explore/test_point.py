@@ -12,7 +12,8 @@ from archsim.common.resources import find
 from archsim.explore import point as module
 from archsim.explore.comparison import compare
 from archsim.explore.grid import WORKLOAD, load_spec
-from archsim.explore.point import check_spec, evaluate_point, results_folder
+from archsim.explore.point import check_spec, evaluate_point
+from archsim.explore.store import results_folder
 from tests.explore import fakes
 
 POINT: dict[str, Any] = {**WORKLOAD, "model": "tiny", "design": "edge", "overrides": {"core.scratchpad.size": 2}}

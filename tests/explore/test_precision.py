@@ -23,7 +23,7 @@ def test_what_the_unit_multiplies_itself_costs_by_its_bytes_and_what_is_unpacked
     for name in SIZES:
         assert native[name, "int2-g64-asym"] < native[name, "int4-g64-asym"] < native[name, "int8-g64-asym"]
         # its unit has int4 and int8: int2 passes through the vector unit first, and saves next to nothing
-        assert unpacked[name, "int2-g64-asym"] > 0.95 * unpacked[name, "int4-g64-asym"]
+        assert unpacked[name, "int2-g64-asym"] > 0.9 * unpacked[name, "int4-g64-asym"]
         assert native[name, "int2-g64-asym"] < 0.95 * native[name, "int4-g64-asym"]
     assert native["tall", "int4-g64-asym"] == native["twin", "int4-g64-asym"]
 

@@ -133,9 +133,10 @@ def test_any_size_and_tiling(name: str, rows: int, depth: int, columns: int, blo
 def test_cores_share_rows_where_columns_are_few() -> None:
     # one block of columns, many rows: 8 cores would otherwise leave 7 idle
     kernel = matmul("server-npu", 1024, 256, 128, "int4-g128")
-    _, run = run_alone(kernel, design_of("server-npu"), {}, tiling=Tiling(128, 2), fidelity="addresses")
+    _, run = run_alone(kernel, design_of("server-npu"), {}, tiling=Tiling(128, 2, row_shares=8), fidelity="addresses")
     busy = [hart["instructions"] for hart in run.harts]
     assert min(busy) > 0.9 * max(busy)
+    assert kernel.tilings()[0].row_shares == 8
 
 
 def test_decode_loop_is_lean_enough_to_keep_the_dram_busy() -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from archsim.kernels import reference
 from archsim.kernels.rowops import Add, Embed, Norm, Quantize
-from archsim.kernels.silu import Segments, SiluMul
+from archsim.kernels.segmented import Segments
+from archsim.kernels.silu import SiluMul
 from tests.kernels.checking import DESIGNS, check, design_of, target
 
 SHAPES = [(1, 64), (3, 7), (19, 200), (9, 1000)]

@@ -12,6 +12,7 @@ import pytest
 import archsim
 from archsim.common.errors import InputError
 from archsim.common.resources import data_root
+from archsim.common.yamlfile import load_yaml
 from archsim.design import load_design
 from archsim.formats import parse_format
 from archsim.mapping import SimulationResult, simulate
@@ -168,7 +169,7 @@ def test_plans_of_other_models_are_refused(text: str, words: str, tmp_path: Path
 
 def three_layers(folder: Path) -> Path:
     """The test model with three layers."""
-    config = json.loads((data_root() / "workloads/models/tiny-llama-test.json").read_text())
+    config = load_yaml(data_root() / "workloads/models/tiny-llama-test.yaml")["config"]
     path = folder / "three.json"
     path.write_text(json.dumps(config | {"num_hidden_layers": 3}))
     return path

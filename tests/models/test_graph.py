@@ -122,8 +122,13 @@ def test_numpy_sizes_become_ints() -> None:
         (TINY, ("decode", True, 8), "batch is True; use 1 to 65536"),
         (TINY, ("decode", 1, 513), "context is 513; use 1 to 512"),
         (TINY, ("prefill", 1, 8.0), "context is 8.0; use 1 to 512"),
-        ("mistral-7b", ("decode", 1, 4097), "context is 4097; use 1 to 4096: a window that slides is not modelled"),
-        ("phi-3-mini", ("decode", 1, 2048), "context is 2048; use 1 to 2047: a window that slides is not modelled"),
+        ("phi-3-mini", ("decode", 1, 4097), "context is 4097; use 1 to 4096"),
+        ("bert-base-uncased", ("decode", 1, 8), "an encoder generates no tokens; use phase prefill: its one pass"),
+        (
+            "vit-base-patch16-224",
+            ("prefill", 1, 196),
+            "context is 196; use 197: an image has so many patches, and one class token",
+        ),
     ],
 )
 def test_wrong_sizes_are_refused(name: str, arguments: tuple[Any, ...], message: str) -> None:

@@ -12,18 +12,23 @@ import pytest
 import archsim
 from archsim.common.errors import InputError
 from archsim.common.resources import data_root, shipped
+from archsim.common.yamlfile import load_yaml
 
-MODELS = shipped("workloads/models", ".json")
+MODELS = shipped("workloads/models", ".yaml")
+TINY = json.dumps(load_yaml(MODELS["tiny-llama-test"])["config"])
+"""The small model as a config.json."""
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_shipped_model_loads_and_names_its_source(name: str) -> None:
-    assert archsim.load_model(name).graph("decode", context=128).macs > 0
-    assert json.loads(MODELS[name].read_text(encoding="utf-8"))["_source"]
+    model = archsim.load_model(name)
+    context = model.config.max_positions if model.config.image else 128
+    assert model.graph("prefill", context=context).macs > 0
+    assert load_yaml(MODELS[name])["source"]
 
 
 def test_the_test_model_says_that_it_is_synthetic() -> None:
-    assert json.loads(MODELS["tiny-llama-test"].read_text(encoding="utf-8"))["_source"].startswith("synthetic")
+    assert load_yaml(MODELS["tiny-llama-test"])["source"].startswith("synthetic")
 
 
 def test_llama_3_8b_is_the_real_one() -> None:
@@ -35,15 +40,17 @@ def test_llama_3_8b_is_the_real_one() -> None:
 def test_a_folder_or_a_file_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "my-model"
     folder.mkdir()
-    (folder / "config.json").write_bytes(MODELS["tiny-llama-test"].read_bytes())
-    (folder / "other.json").write_bytes(MODELS["tiny-llama-test"].read_bytes())
+    (folder / "config.json").write_text(TINY)
+    (folder / "other.json").write_text(TINY)
+    (folder / "third.yaml").write_bytes(MODELS["tiny-llama-test"].read_bytes())
     expected = archsim.load_model("tiny-llama-test").config
     for name in (str(folder), str(folder / "config.json")):
         assert (archsim.load_model(name).name, archsim.load_model(name).config) == ("my-model", expected)
     assert archsim.load_model(folder / "other.json").name == "other"
     monkeypatch.chdir(folder)
     assert archsim.load_model(".").name == archsim.load_model("config.json").name == "my-model"
-    assert archsim.load_model("other").name == "other"
+    for name in ("other", "third"):
+        assert (archsim.load_model(name).name, archsim.load_model(name).config) == (name, expected)
 
 
 def test_the_users_own_file_comes_before_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +58,7 @@ def test_the_users_own_file_comes_before_what_ships(tmp_path: Path, monkeypatch:
     # a folder of results that happens to have the name of a model is no model
     (tmp_path / "llama-3-8b").mkdir()
     assert archsim.load_model("llama-3-8b").config.hidden == 4096
-    (tmp_path / "llama-3-8b" / "config.json").write_bytes(MODELS["tiny-llama-test"].read_bytes())
+    (tmp_path / "llama-3-8b" / "config.json").write_text(TINY)
     assert archsim.load_model("llama-3-8b").config.hidden == 256
 
 
@@ -60,7 +67,7 @@ def test_an_unknown_model_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "empty").mkdir()
     for name, message in (
         ("llama-3-8", "unknown model 'llama-3-8'; did you mean 'llama-3-8b'?"),
-        ("gpt", f"unknown model 'gpt'; known: {', '.join(sorted(MODELS))}"),
+        ("zephyr", f"unknown model 'zephyr'; known: {', '.join(sorted(MODELS))}"),
         ("", f"unknown model ''; known: {', '.join(sorted(MODELS))}"),
         ("empty", "empty: the folder holds no config.json; give the folder of a model, or a config.json"),
     ):
@@ -105,3 +112,26 @@ def test_importing_models_imports_nothing_heavy() -> None:
     script = "import sys, archsim.models; print(sorted({'numba', 'pandas', 'plotly', 'yaml'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", script], cwd=data_root(), capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("config: {}\n", "m.yaml: source must be text; write source: and config:, as shipped models do"),
+        (
+            "source: me\nconfig: 3\n",
+            "m.yaml:2: config must be a mapping; write source: and config:, as shipped models do",
+        ),
+        ("source: me\nconfig: {}\nweights: int4\n", "m.yaml:3: unknown key 'weights'; use source, config, routing"),
+        (
+            "source: me\nconfig:\n  model_type: llama\n  hidden_size: many\n",
+            "m.yaml:4: hidden_size is 'many'; write a whole number from 1 to 2147483647",
+        ),
+        ("source: me\nconfig:\n  model_type: llama\n", "m.yaml: field 'hidden_size' is missing; add it"),
+    ],
+)
+def test_a_malformed_yaml_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "m.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        archsim.load_model(tmp_path / "m.yaml")
+    assert str(error.value).replace(f"{tmp_path}/", "") == message

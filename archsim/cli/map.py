@@ -1,0 +1,69 @@
+"""archsim map: how an op of a model is mapped onto a design, found by search."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from archsim.cli.simulate import Activations, Batch, Context, Fresh, Json, Kv, Phase, Set, Weights
+
+
+def register(app: typer.Typer) -> None:
+    app.command("map")(map_op)
+
+
+def map_op(
+    op: Annotated[str, typer.Argument(help="Op of the model, as in the table of archsim simulate.")],
+    design: Annotated[str, typer.Option(help="Design name or YAML file.")] = "edge-npu",
+    model: Annotated[str, typer.Option(help="Model name, config.json or folder.")] = "llama-3-8b",
+    phase: Phase = "decode",
+    batch: Batch = 1,
+    context: Context = 2048,
+    weights: Weights = "int4-g128",
+    activations: Activations = "int8",
+    kv: Kv = "int8",
+    set_: Set = None,
+    fresh: Fresh = False,
+    json: Json = False,
+) -> None:
+    """The mapping of an op. Example: archsim map gate_up --design edge-npu --phase prefill --context 512"""
+    from archsim.cli.output import bar, parse_settings, print_json
+    from archsim.explore.map_point import evaluate_map
+
+    point = {
+        "op": op,
+        "model": model,
+        "design": design,
+        "phase": phase,
+        "batch": batch,
+        "context": context,
+        "weights": weights,
+        "activations": activations,
+        "kv": kv,
+        "overrides": parse_settings(set_ or []),
+    }
+    with bar(f"map {op}") as say:
+        found = evaluate_map(point, fresh=fresh, progress=lambda done, total: say(done, total, ""))
+    if json:
+        print_json({**point, **found})
+    else:
+        _print(found, design)
+
+
+def _print(found: dict[str, Any], design: str) -> None:
+    from archsim.cli.output import print_table
+    from archsim.common.units import show
+
+    print("\n".join(found["nest"]), end="\n\n")
+    size = found["scratchpad_bytes"]
+    rows = [(name, f"{count:,}", f"{100 * count / size:.1f} %") for name, count in found["buffers"].items()]
+    used = sum(found["buffers"].values())
+    rows.append((f"in use of {show(size, 'B')}", f"{used:,}", f"{100 * used / size:.1f} %"))
+    print_table(["scratchpad", "bytes", "share"], rows)
+    bound = found["bound_cycles"]
+    figures = [("cycles, the op alone", f"{found['cycles']:,}")]
+    if bound:
+        figures.append(("lower bound of the tiling", f"{bound:,.0f} ({100 * bound / found['cycles']:.0f} %)"))
+    figures += [("tilings that fit", f"{found['candidates']:,}"), ("of these run", f"{len(found['trials']):,}")]
+    print_table([found["kernel"], design], figures)

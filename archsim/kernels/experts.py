@@ -1,0 +1,290 @@
+"""What a mixture of experts takes beside products: the choice of experts, and copies of rows to and from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from archsim.kernels.assembly import HART, Assembly
+from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, Array, Kernel, Placement
+from archsim.kernels.rows import ROW_BARRIERS, RowKernel, each_row, load_row, store_row, vector
+from archsim.kernels.target import Target
+
+_GATES = 256
+"""Rows whose softmax is taken at once."""
+
+
+@dataclass(frozen=True)
+class Route(Kernel):
+    """The `top_k` largest logits float32 [rows, experts] of each row, and what they weigh.
+
+    `gates` float32 [rows, top_k] are the softmax of the chosen logits, largest first (of equals the first).
+    `slots` int32 [rows x top_k] list row x top_k + place among the chosen, by expert: those of expert e stand from the
+    sum of `counts` before it on. The first hart does it all; its choice has no branches that depend on logits.
+
+    Attributes:
+        counts: rows of each expert; logits must choose so (entries beyond an expert's own run into the next one's).
+    """
+
+    name: str
+    target: Target
+    rows: int
+    experts: int
+    top_k: int
+    counts: tuple[int, ...]
+
+    def arrays(self) -> dict[str, Array]:
+        return {
+            "logits": Array((self.rows, self.experts), "f4", pitch=self.pitch),
+            "slots": Array((self.rows * self.top_k,), "i4", written=True),
+            "gates": Array((self.rows, self.top_k), "f4", written=True),
+        }
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from row to row of the logits."""
+        return self.target.pitch(4 * self.experts)
+
+    def tilings(self) -> Sequence[int]:
+        return [min(self.rows, _GATES)]
+
+    def buffers(self, tiling: int) -> dict[str, int]:
+        return {"gates": 4 * self.top_k * tiling, "sum": 4, "next": 4 * self.experts}
+
+    def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
+        asm.run_deferred()
+        with asm.unless("bnez", HART):
+            self._start(asm, place)
+            self._choose(asm, place)
+            self._softmax(asm, tiling, place)
+
+    def _start(self, asm: Assembly, place: Placement) -> None:
+        """The next place of each expert in the list."""
+        with asm.registers("at value") as (at, value):
+            asm.pad(at, place.pads["next"])
+            for expert in range(self.experts):
+                asm.li(value, sum(self.counts[:expert]))
+                asm("sw", value, f"{4 * expert}({at})")
+
+    def _choose(self, asm: Assembly, place: Placement) -> None:
+        """Row by row the largest logits, their slots and, as gates, the logits themselves."""
+        names = "left logits gate slot taken best index"
+        with asm.registers(names) as (left, logits, gate, slot, taken, best, index):
+            asm.li(logits, place.dram["logits"])
+            asm.li(gate, place.dram["gates"])
+            asm.li(slot, 0)
+            with asm.times(left, self.rows):
+                asm.li(taken, 0)
+                for _ in range(self.top_k):
+                    self._largest(asm, logits, taken, best, index)
+                    self._take(asm, place, logits, gate, slot, taken, best, index)
+                asm.add(logits, logits, self.pitch)
+
+    def _largest(self, asm: Assembly, logits: str, taken: str, best: str, index: str) -> None:
+        """index = expert of the largest logit that is not taken.
+
+        Bits of a float32, the lower 31 turned over where it is negative, are integers in the same order.
+        """
+        with asm.registers("at expert number mask") as (at, expert, number, mask):
+            # less than the number of any float
+            asm.li(best, -(1 << 32))
+            asm.li(index, 0)
+            asm.li(expert, 0)
+            asm("mv", at, logits)
+            loop = asm.label("logit")
+            asm.place(loop)
+            asm("lw", number, f"0({at})")
+            asm("sraiw", mask, number, 31)
+            asm("srliw", mask, mask, 1)
+            asm("xor", number, number, mask)
+            # what is taken becomes least
+            asm("srl", mask, taken, expert)
+            asm("andi", mask, mask, 1)
+            asm("slli", mask, mask, 33)
+            asm("sub", number, number, mask)
+            # best, index = number, expert where number is larger
+            asm("slt", mask, best, number)
+            asm("sub", mask, "zero", mask)
+            asm("xor", number, number, best)
+            asm("and", number, number, mask)
+            asm("xor", best, best, number)
+            asm("xor", number, index, expert)
+            asm("and", number, number, mask)
+            asm("xor", index, index, number)
+            asm.add(at, at, 4)
+            asm.add(expert, expert, 1)
+            asm.li(mask, self.experts)
+            asm.jump_if("blt", expert, mask, loop)
+
+    def _take(
+        self,
+        asm: Assembly,
+        place: Placement,
+        logits: str,
+        gate: str,
+        slot: str,
+        taken: str,
+        at: str,
+        index: str,
+    ) -> None:
+        """Mark the expert as taken, and note its logit and its slot; `at` is free."""
+        with asm.registers("value entry") as (value, entry):
+            asm.li(value, 1)
+            asm("sll", value, value, index)
+            asm("or", taken, taken, value)
+            asm("slli", at, index, 2)
+            asm("add", value, logits, at)
+            asm("lw", value, f"0({value})")
+            asm("sw", value, f"0({gate})")
+            asm.pad(value, place.pads["next"])
+            asm("add", at, at, value)
+            asm("lw", entry, f"0({at})")
+            asm.add(value, entry, 1)
+            asm("sw", value, f"0({at})")
+            asm.minimum(entry, entry, self.rows * self.top_k - 1)
+            asm.element(at, place.dram["slots"], entry, 4)
+            asm("sw", slot, f"0({at})")
+            asm.add(gate, gate, 4)
+            asm.add(slot, slot, 1)
+
+    def _softmax(self, asm: Assembly, tiling: int, place: Placement) -> None:
+        """exp(gate - first) / sum of each row; some rows at a time in the scratchpad."""
+        pads, row = place.pads, 4 * self.top_k
+        names = "done many size dram pad at sum first"
+        with asm.registers(names) as (done, many, size, dram, pad, at, total, first):
+            asm.li(done, 0)
+            asm.pad(pad, pads["gates"])
+            asm.pad(total, pads["sum"])
+            loop = asm.label("gates")
+            asm.place(loop)
+            asm.li(many, self.rows)
+            asm("sub", many, many, done)
+            asm.minimum(many, many, tiling)
+            asm.element(dram, place.dram["gates"], done, row)
+            asm.mul(size, many, row)
+            asm.shape(1, size)
+            asm("qt.dma.ld", f"b{LOAD_BARRIERS[0]}", dram, pad)
+            asm.add(done, done, tiling)
+            asm.wait(LOAD_BARRIERS[0])
+            asm.csr("qvl", self.top_k)
+            asm("mv", at, pad)
+            with asm.times(many, many):
+                # the largest stands first, and is read before any is written
+                asm("qv.max", total, at)
+                asm("qv.exps", at, at, total)
+                asm("qv.sum", total, at)
+                asm("qv.divs", at, at, total)
+                asm.add(at, at, row)
+            asm.shape(1, size)
+            asm("qt.dma.st", f"b{STORE_BARRIERS[0]}", dram, pad)
+            asm.wait(STORE_BARRIERS[0])
+            asm.li(first, self.rows)
+            asm.jump_if("blt", done, first, loop)
+
+
+@dataclass(frozen=True)
+class _ExpertRows(RowKernel):
+    """Rows `first`, ... of the list of slots: those of one expert.
+
+    Attributes:
+        top_k: slots of a token.
+        tokens: rows of the tokens.
+    """
+
+    name: str
+    target: Target
+    rows: int
+    features: int
+    first: int
+    top_k: int
+    tokens: int
+
+    def slot(self, asm: Assembly, place: Placement, register: str, row: str) -> None:
+        """register = slot of a row."""
+        asm.element(register, place.dram["slots"] + 4 * self.first, row, 4)
+        asm("lw", register, f"0({register})")
+
+    def token(self, asm: Assembly, place: Placement, register: str, row: str) -> None:
+        """register = token of a row."""
+        self.slot(asm, place, register, row)
+        with asm.registers("count") as (count,):
+            asm.li(count, self.top_k)
+            asm("divu", register, register, count)
+
+    def slots(self) -> Array:
+        return Array((self.tokens * self.top_k,), "i4")
+
+
+class Gather(_ExpertRows):
+    """Copies of the expert's tokens' rows: codes int8 [tokens, features] and scales to own_codes and own_scales."""
+
+    def arrays(self) -> dict[str, Array]:
+        return {
+            "slots": self.slots(),
+            "codes": Array((self.tokens, self.features), "i1"),
+            "scales": Array((self.tokens,), "f4"),
+            "own_codes": Array((self.rows, self.features), "i1", written=True),
+            "own_scales": Array((self.rows,), "f4", written=True),
+        }
+
+    def buffers(self, tiling: int) -> dict[str, int]:
+        return self.loaded(tiling, codes=self.features, scale=4)
+
+    def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
+        dram, pads = place.dram, place.pads
+
+        def load(row: str, buffer: int) -> None:
+            # rows leave from the buffers that they arrive in
+            asm.wait(self.outlet(tiling, buffer)[1])
+            with asm.registers("token") as (token,):
+                self.token(asm, place, token, row)
+                load_row(asm, ROW_BARRIERS[buffer], dram["codes"], token, self.features, pads[f"codes{buffer}"])
+                load_row(asm, ROW_BARRIERS[buffer], dram["scales"], token, 4, pads[f"scale{buffer}"])
+
+        def work(row: str, buffer: int) -> None:
+            barrier = self.outlet(tiling, buffer)[1]
+            store_row(asm, barrier, dram["own_codes"], row, self.features, pads[f"codes{buffer}"])
+            store_row(asm, barrier, dram["own_scales"], row, 4, pads[f"scale{buffer}"])
+
+        each_row(asm, self.target, self.rows, tiling, load, work)
+
+
+class Scatter(_ExpertRows):
+    """x float32 [tokens, features] += gate * done of the expert's rows, done float32 [rows, features] of a product."""
+
+    def arrays(self) -> dict[str, Array]:
+        return {
+            "x": Array((self.tokens, self.features), "f4", written=True),
+            "done": Array((self.rows, self.features), "f4", pitch=self.target.pitch(4 * self.features)),
+            "slots": self.slots(),
+            "gates": Array((self.tokens, self.top_k), "f4"),
+        }
+
+    def buffers(self, tiling: int) -> dict[str, int]:
+        row = 4 * self.features
+        return self.loaded(tiling, x=row, done=row, gate=4) | self.stored(tiling, sum_row=row)
+
+    def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
+        dram, pads, size = place.dram, place.pads, 4 * self.features
+
+        def load(row: str, buffer: int) -> None:
+            barrier = ROW_BARRIERS[buffer]
+            load_row(asm, barrier, dram["done"], row, size, pads[f"done{buffer}"], self.target.pitch(size))
+            with asm.registers("slot") as (slot,):
+                self.slot(asm, place, slot, row)
+                load_row(asm, barrier, dram["gates"], slot, 4, pads[f"gate{buffer}"])
+                self.token(asm, place, slot, row)
+                load_row(asm, barrier, dram["x"], slot, size, pads[f"x{buffer}"])
+
+        def work(row: str, buffer: int) -> None:
+            number, barrier = self.outlet(tiling, buffer)
+            asm.wait(barrier)
+            asm.csr("qvl", self.features)
+            done = pads[f"done{buffer}"]
+            vector(asm, "qv.muls", done, done, pads[f"gate{buffer}"])
+            vector(asm, "qv.add", pads[f"sum_row{number}"], pads[f"x{buffer}"], done)
+            with asm.registers("token") as (token,):
+                self.token(asm, place, token, row)
+                store_row(asm, barrier, dram["x"], token, size, pads[f"sum_row{number}"])
+
+        each_row(asm, self.target, self.rows, tiling, load, work)
