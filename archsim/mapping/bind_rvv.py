@@ -1,4 +1,4 @@
-"""Ops bound to kernels of RVV."""
+"""Ops bound to kernels of RVV, and to products on XuanTie's tiles."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from archsim.kernels.rvv.rows import Add, Embed, Norm, Quantize
 from archsim.kernels.rvv.silu import SiluMul
 from archsim.kernels.rvv.target import RvvTarget
 from archsim.kernels.rvv.weights import require_columns
+from archsim.kernels.xuantie.matmul import MatMul as XuanTieMatMul
+from archsim.kernels.xuantie.target import XuanTieTarget
 from archsim.mapping.bind import Maker, Setting, coded_cache_of, heads_of
 from archsim.models.graph import Op
 
@@ -38,6 +40,13 @@ def _matmul(op: Op, setting: Setting) -> Kernel:
     a, form = op.attributes, require_columns(parse_format(op.weights[0].format))
     place = a.get("first", 0), a.get("width", 0)
     return MatMul(op.name, _target(setting), a["rows"], a["in_features"], a["out_features"], form, *place)
+
+
+def _xuantie_matmul(op: Op, setting: Setting) -> Kernel:
+    a, form, target = op.attributes, require_columns(parse_format(op.weights[0].format)), setting.target
+    assert isinstance(target, XuanTieTarget)
+    place = a.get("first", 0), a.get("width", 0)
+    return XuanTieMatMul(op.name, target, a["rows"], a["in_features"], a["out_features"], form, *place)
 
 
 def _rope_kv(op: Op, setting: Setting) -> Kernel:
@@ -92,3 +101,4 @@ RVV_KERNELS: dict[str, Maker] = {
     "add": _add,
     "argmax": _argmax,
 }
+XUANTIE_KERNELS: dict[str, Maker] = {**RVV_KERNELS, "matmul": _xuantie_matmul}
