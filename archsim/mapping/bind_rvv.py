@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archsim.common.errors import InputError
 from archsim.formats import parse_format
 from archsim.kernels.argmax import ArgMax
 from archsim.kernels.base import Kernel
@@ -26,7 +27,34 @@ def _target(setting: Setting) -> RvvTarget:
     return setting.target
 
 
+def _require_plain(op: Op, *choices: str) -> None:
+    """Refuse an op with a choice that kernels of RVV do not have.
+
+    Raises:
+        InputError: it has one of them.
+    """
+    for choice in choices:
+        if choice in op.attributes:
+            raise InputError(
+                f"op {op.name!r}: no kernel of RVV is {_CHOICES[choice]}",
+                remedy="use a design with xqt tiles, such as edge-npu",
+            )
+
+
+_CHOICES = {
+    "rotary": "for positions on a part of each head",
+    "window": "for a window that slides",
+    "unscaled": "for scores that are not scaled",
+}
+"""Attributes of ops that Llama's do not have, and what they are for."""
+
+
 def _embed(op: Op, setting: Setting) -> Kernel:
+    if setting.scale != 1:
+        raise InputError(
+            f"op {op.name!r}: no kernel of RVV scales embeddings",
+            remedy="use a design with xqt tiles, such as edge-npu",
+        )
     a, table = op.attributes, op.weights[0]
     return Embed(op.name, _target(setting), a["rows"], a["features"], table.shape[0], setting.ids)
 
@@ -50,14 +78,17 @@ def _xuantie_matmul(op: Op, setting: Setting) -> Kernel:
 
 
 def _rope_kv(op: Op, setting: Setting) -> Kernel:
+    _require_plain(op, "rotary")
     return RopeKv(op.name, _target(setting), heads_of(op, setting))
 
 
 def _attention(op: Op, setting: Setting) -> Kernel:
+    _require_plain(op, "window", "unscaled")
     return Attention(op.name, _target(setting), heads_of(op, setting), bool(op.attributes["causal"]))
 
 
 def _rope(op: Op, setting: Setting) -> Kernel:
+    _require_plain(op, "rotary")
     return RopeRows(op.name, _target(setting), heads_of(op, setting))
 
 
@@ -67,6 +98,7 @@ def _encode(op: Op, setting: Setting) -> Kernel:
 
 
 def _coded_attention(op: Op, setting: Setting) -> Kernel:
+    _require_plain(op, "window", "unscaled")
     return CodedAttention(op.name, _target(setting), heads_of(op, setting), op.attributes["bits"])
 
 
