@@ -100,6 +100,9 @@ def run(
     code = predecode(tables.coded, program, latency_table(design))
     compile_missing(tables, code.used, timed=timed)
     held = min(HELD_ADDRESSES, design.memory.size) if fidelity == "addresses" else HELD_FUNCTIONAL
+    if "V" in isa.extensions:
+        # vectors are loaded and stored at every fidelity; pages that are only read cost nothing
+        held = max([held, *(address + size for address, size in (tensors or {}).values())])
     main = MainMemory(max(held, _last_address(program, memory)))
     load_program(main, program, memory)
     chip = Chip(design, tables, code, main, values=fidelity != "addresses", timed=timed)
