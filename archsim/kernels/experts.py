@@ -10,8 +10,8 @@ from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, Array, Kernel, P
 from archsim.kernels.rows import ROW_BARRIERS, RowKernel, each_row, load_row, store_row, vector
 from archsim.kernels.target import Target
 
-_GATES = 256
-"""Rows whose softmax is taken at once."""
+_MOST_ROWS = 256
+"""Of a block, whose softmax is taken at once."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Route(Kernel):
 
     `gates` float32 [rows, top_k] are the softmax of the chosen logits, largest first (of equals the first).
     `slots` int32 [rows x top_k] list row x top_k + place among the chosen, by expert: those of expert e stand from the
-    sum of `counts` before it on. The first hart does it all; its choice has no branches that depend on logits.
+    sum of `counts` before it on. Cores choose for blocks of rows, without branches that depend on logits; the first one
+    then makes the list out of `chosen` int32 [rows, top_k], an array of the kernel's own.
 
     Attributes:
         counts: rows of each expert; logits must choose so (entries beyond an expert's own run into the next one's).
@@ -38,6 +39,7 @@ class Route(Kernel):
             "logits": Array((self.rows, self.experts), "f4", pitch=self.pitch),
             "slots": Array((self.rows * self.top_k,), "i4", written=True),
             "gates": Array((self.rows, self.top_k), "f4", written=True),
+            "chosen": Array((self.rows, self.top_k), "i4", written=True),
         }
 
     @property
@@ -46,39 +48,52 @@ class Route(Kernel):
         return self.target.pitch(4 * self.experts)
 
     def tilings(self) -> Sequence[int]:
-        return [min(self.rows, _GATES)]
+        return [min(_MOST_ROWS, -(-self.rows // self.target.cores))]
 
     def buffers(self, tiling: int) -> dict[str, int]:
         return {"gates": 4 * self.top_k * tiling, "sum": 4, "next": 4 * self.experts}
 
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
         asm.run_deferred()
+        names = "done many logits gate chosen"
+        with asm.registers(names) as (done, many, logits, gate, chosen):
+            loop, end = asm.label("block"), asm.label("blocks_done")
+            asm.mul(done, HART, tiling)
+            asm.place(loop)
+            asm.li(many, self.rows)
+            asm.jump_if("bge", done, many, end)
+            asm("sub", many, many, done)
+            asm.minimum(many, many, tiling)
+            asm.element(logits, place.dram["logits"], done, self.pitch)
+            for pointer, name in ((gate, "gates"), (chosen, "chosen")):
+                asm.element(pointer, place.dram[name], done, 4 * self.top_k)
+            self._choose(asm, many, logits, gate, chosen)
+            self._softmax(asm, place, many, gate)
+            asm.add(done, done, tiling * self.target.cores)
+            asm("j", loop)
+            asm.place(end)
+        if self.target.cores > 1:
+            asm("qt.sync")
         with asm.unless("bnez", HART):
-            self._start(asm, place)
-            self._choose(asm, place)
-            self._softmax(asm, tiling, place)
+            self._list(asm, place)
 
-    def _start(self, asm: Assembly, place: Placement) -> None:
-        """The next place of each expert in the list."""
-        with asm.registers("at value") as (at, value):
-            asm.pad(at, place.pads["next"])
-            for expert in range(self.experts):
-                asm.li(value, sum(self.counts[:expert]))
-                asm("sw", value, f"{4 * expert}({at})")
-
-    def _choose(self, asm: Assembly, place: Placement) -> None:
-        """Row by row the largest logits, their slots and, as gates, the logits themselves."""
-        names = "left logits gate slot taken best index"
-        with asm.registers(names) as (left, logits, gate, slot, taken, best, index):
-            asm.li(logits, place.dram["logits"])
-            asm.li(gate, place.dram["gates"])
-            asm.li(slot, 0)
-            with asm.times(left, self.rows):
-                asm.li(taken, 0)
-                for _ in range(self.top_k):
-                    self._largest(asm, logits, taken, best, index)
-                    self._take(asm, place, logits, gate, slot, taken, best, index)
-                asm.add(logits, logits, self.pitch)
+    def _choose(self, asm: Assembly, many: str, logits: str, gate: str, chosen: str) -> None:
+        """Row by row the experts of the largest logits and, as gates, the logits themselves; pointers go on."""
+        with asm.registers("left taken best index at") as (left, taken, best, index, at), asm.times(left, many):
+            asm.li(taken, 0)
+            for _ in range(self.top_k):
+                self._largest(asm, logits, taken, best, index)
+                asm.li(at, 1)
+                asm("sll", at, at, index)
+                asm("or", taken, taken, at)
+                asm("sw", index, f"0({chosen})")
+                asm("slli", at, index, 2)
+                asm("add", at, at, logits)
+                asm("lw", at, f"0({at})")
+                asm("sw", at, f"0({gate})")
+                asm.add(gate, gate, 4)
+                asm.add(chosen, chosen, 4)
+            asm.add(logits, logits, self.pitch)
 
     def _largest(self, asm: Assembly, logits: str, taken: str, best: str, index: str) -> None:
         """index = expert of the largest logit that is not taken.
@@ -116,70 +131,52 @@ class Route(Kernel):
             asm.li(mask, self.experts)
             asm.jump_if("blt", expert, mask, loop)
 
-    def _take(
-        self,
-        asm: Assembly,
-        place: Placement,
-        logits: str,
-        gate: str,
-        slot: str,
-        taken: str,
-        at: str,
-        index: str,
-    ) -> None:
-        """Mark the expert as taken, and note its logit and its slot; `at` is free."""
-        with asm.registers("value entry") as (value, entry):
-            asm.li(value, 1)
-            asm("sll", value, value, index)
-            asm("or", taken, taken, value)
-            asm("slli", at, index, 2)
-            asm("add", value, logits, at)
-            asm("lw", value, f"0({value})")
-            asm("sw", value, f"0({gate})")
-            asm.pad(value, place.pads["next"])
-            asm("add", at, at, value)
-            asm("lw", entry, f"0({at})")
-            asm.add(value, entry, 1)
-            asm("sw", value, f"0({at})")
-            asm.minimum(entry, entry, self.rows * self.top_k - 1)
-            asm.element(at, place.dram["slots"], entry, 4)
-            asm("sw", slot, f"0({at})")
-            asm.add(gate, gate, 4)
-            asm.add(slot, slot, 1)
-
-    def _softmax(self, asm: Assembly, tiling: int, place: Placement) -> None:
-        """exp(gate - first) / sum of each row; some rows at a time in the scratchpad."""
-        pads, row = place.pads, 4 * self.top_k
-        names = "done many size dram pad at sum first"
-        with asm.registers(names) as (done, many, size, dram, pad, at, total, first):
-            asm.li(done, 0)
-            asm.pad(pad, pads["gates"])
-            asm.pad(total, pads["sum"])
-            loop = asm.label("gates")
-            asm.place(loop)
-            asm.li(many, self.rows)
-            asm("sub", many, many, done)
-            asm.minimum(many, many, tiling)
-            asm.element(dram, place.dram["gates"], done, row)
+    def _softmax(self, asm: Assembly, place: Placement, many: str, gate: str) -> None:
+        """exp(gate - first) / sum of each row of a block; `gate` is behind its last one, and `many` is used up."""
+        row = 4 * self.top_k
+        with asm.registers("size pad at sum") as (size, pad, at, total):
             asm.mul(size, many, row)
+            asm("sub", gate, gate, size)
+            asm.pad(pad, place.pads["gates"])
+            asm.pad(total, place.pads["sum"])
             asm.shape(1, size)
-            asm("qt.dma.ld", f"b{LOAD_BARRIERS[0]}", dram, pad)
-            asm.add(done, done, tiling)
+            asm("qt.dma.ld", f"b{LOAD_BARRIERS[0]}", gate, pad)
             asm.wait(LOAD_BARRIERS[0])
             asm.csr("qvl", self.top_k)
             asm("mv", at, pad)
             with asm.times(many, many):
-                # the largest stands first, and is read before any is written
                 asm("qv.max", total, at)
                 asm("qv.exps", at, at, total)
                 asm("qv.sum", total, at)
                 asm("qv.divs", at, at, total)
                 asm.add(at, at, row)
             asm.shape(1, size)
-            asm("qt.dma.st", f"b{STORE_BARRIERS[0]}", dram, pad)
+            asm("qt.dma.st", f"b{STORE_BARRIERS[0]}", gate, pad)
             asm.wait(STORE_BARRIERS[0])
-            asm.li(first, self.rows)
-            asm.jump_if("blt", done, first, loop)
+
+    def _list(self, asm: Assembly, place: Placement) -> None:
+        """The slots of all rows, each to the next place of its expert."""
+        total = self.rows * self.top_k
+        with asm.registers("left slot chosen next expert at entry") as (left, slot, chosen, following, *spare):
+            expert, at, entry = spare
+            asm.pad(following, place.pads["next"])
+            for number in range(self.experts):
+                asm.li(entry, sum(self.counts[:number]))
+                asm("sw", entry, f"{4 * number}({following})")
+            asm.li(chosen, place.dram["chosen"])
+            asm.li(slot, 0)
+            with asm.times(left, total):
+                asm("lw", expert, f"0({chosen})")
+                asm("slli", expert, expert, 2)
+                asm("add", expert, expert, following)
+                asm("lw", entry, f"0({expert})")
+                asm.add(at, entry, 1)
+                asm("sw", at, f"0({expert})")
+                asm.minimum(entry, entry, total - 1)
+                asm.element(at, place.dram["slots"], entry, 4)
+                asm("sw", slot, f"0({at})")
+                asm.add(chosen, chosen, 4)
+                asm.add(slot, slot, 1)
 
 
 @dataclass(frozen=True)
