@@ -67,6 +67,8 @@ def ask(chip, hart, time, address, write):
         return
     reads = pointer_int64(h[H_TOUCHED_READS])
     if reads[channel] == 0:
+        # one more than there are: reads may end while others of the set are still being asked for
+        reads[channel] = 1
         pointer_int64(h[H_TOUCHED])[h[H_TOUCHED_COUNT]] = channel
         h[H_TOUCHED_COUNT] += 1
     reads[channel] += 1
@@ -80,7 +82,7 @@ def answers(chip, hart, size):
     touched, reads = pointer_int64(h[H_TOUCHED]), pointer_int64(h[H_TOUCHED_READS])
     for i in range(h[H_TOUCHED_COUNT]):
         channel = touched[i]
-        h[H_AHEAD_LEFT] = reads[channel]
+        h[H_AHEAD_LEFT] = reads[channel] - 1
         reads[channel] = 0
         go_on(h, channel, AHEAD)
     if h[H_AHEAD_LAST] == 0:

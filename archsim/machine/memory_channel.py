@@ -31,6 +31,7 @@ from archsim.machine.dram_layout import (
     H_RUN,
     H_SERIAL,
     H_TCK,
+    H_TOUCHED_READS,
     K_ACT2,
     K_ACTIVE,
     K_AHEAD,
@@ -127,9 +128,9 @@ def do_event(h, k, channel, tick):
         while k[K_DONE_HEAD] < k[K_DONE_TAIL]:
             place = h[H_DONE] + (k[K_DONE_HEAD] & DONE_SLOTS - 1)
             k[K_DONE_HEAD] += 1
-            _ended(h, k, k[place + DONE_SLOTS], k[place])
+            _ended(h, k, channel, k[place + DONE_SLOTS], k[place])
     if k[K_BLOCKED] == 0 and k[K_IN_HEAD] >= 0:
-        _admit(h, k)
+        _admit(h, k, channel)
 
 
 @njit
@@ -176,7 +177,7 @@ def waiting(k):
 
 
 @njit
-def _admit(h, k):
+def _admit(h, k, channel):
     """Hand over to the controller's queues what has arrived, in order, until one is full."""
     pool = pointer_int64(h[H_POOL])
     clock = k[K_CLOCK]
@@ -196,26 +197,38 @@ def _admit(h, k):
             k[K_IN_ASKS] -= 1
         if write:
             # posted: who wrote need not wait for the bank
-            _ended(h, k, tag, clock)
+            _ended(h, k, channel, tag, clock)
         else:
             k[K_LATENCY] += clock - pool[n + N_ARRIVAL]
             if outcome == FORWARDED:
-                _ended(h, k, tag, clock + 1)
+                _ended(h, k, channel, tag, clock + 1)
         if k[K_AHEAD] == 0:
             pool[n + N_NEXT] = h[H_POOL_FREE] - n - NODE_FIELDS
             h[H_POOL_FREE] = n
 
 
 @njit
-def _ended(h, k, tag, tick):
+def _ended(h, k, channel, tag, tick):
     """A request's data is there at `tick`, or has been taken: tell who waits for it."""
     if k[K_AHEAD]:
         if tag == -k[K_AHEAD]:
             h[H_AHEAD_LEFT] -= 1
-            h[H_AHEAD_FIRST] = min(h[H_AHEAD_FIRST], tick)
-            h[H_AHEAD_LAST] = max(h[H_AHEAD_LAST], tick)
+            _note_answer(h, tick)
+    elif tag < 0:
+        reads = pointer_int64(h[H_TOUCHED_READS])
+        if tag == -(h[H_SERIAL] << 1) and reads[channel] > 1:
+            # of a set that is still being asked for
+            reads[channel] -= 1
+            _note_answer(h, tick)
     elif tag > 0:
         ends = pointer_int64(h[H_ENDS])
         place = 2 * (h[H_ENDS_TAIL] & h[H_ENDS_MASK])
         ends[place], ends[place + 1] = tag, tick
         h[H_ENDS_TAIL] += 1
+
+
+@njit
+def _note_answer(h, tick):
+    """A read of the set that is asked for has ended."""
+    h[H_AHEAD_FIRST] = min(h[H_AHEAD_FIRST], tick)
+    h[H_AHEAD_LAST] = max(h[H_AHEAD_LAST], tick)

@@ -219,16 +219,24 @@ def heads_of(op: Op, setting: Setting) -> Heads:
     return Heads(a["rows"], a["batch"], a["heads"], a["kv_heads"], a["head_dim"], a["context"], setting.capacity)
 
 
-def _encode(op: Op, setting: Setting) -> Kernel:
-    """Sequences are to the cache as more heads: with one token each, their rows adjoin as heads do."""
-    shape, bits = heads_of(op, setting), op.attributes["bits"]
+def coded_cache_of(op: Op, setting: Setting) -> CodedCache:
+    """Sequences are to the cache as more heads: with one token each, their rows adjoin as heads do.
+
+    Raises:
+        InputError: there are several sequences of several tokens.
+    """
+    shape = heads_of(op, setting)
     if shape.batch > 1 and shape.tokens > 1:
         raise InputError(
             f"op {op.name!r}: prompts of several sequences at once have no kernel with a cache of codes",
             remedy="use batch 1, or kv int8",
         )
-    cache = CodedCache(bits, shape.head_dim, shape.batch * shape.kv_heads, shape.capacity)
-    return EncodeVectors(op.name, setting.target, shape.tokens, cache, shape.position)
+    return CodedCache(op.attributes["bits"], shape.head_dim, shape.batch * shape.kv_heads, shape.capacity)
+
+
+def _encode(op: Op, setting: Setting) -> Kernel:
+    shape = heads_of(op, setting)
+    return EncodeVectors(op.name, setting.target, shape.tokens, coded_cache_of(op, setting), shape.position)
 
 
 XQT_KERNELS: dict[str, Maker] = {

@@ -12,8 +12,9 @@ from archsim.kernels.rvv.target import rvv_target_of
 from archsim.kernels.rvv.weights import require_columns
 from archsim.kernels.target import Target, target_of
 from archsim.kernels.weight_code import weight_code
+from archsim.kernels.xuantie.target import xuantie_target_of
 from archsim.mapping.bind import XQT_KERNELS, Maker
-from archsim.mapping.bind_rvv import RVV_KERNELS
+from archsim.mapping.bind_rvv import RVV_KERNELS, XUANTIE_KERNELS
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Family:
 
 
 def family_of(design: Any) -> Family:
-    """The kernels of a design: on xqt's tiles, or in RVV.
+    """The kernels of a design: on xqt's tiles, on XuanTie's with RVV beside them, or in RVV alone.
 
     Raises:
         InputError: its instruction set has neither, or lacks something of it.
@@ -42,9 +43,11 @@ def family_of(design: Any) -> Family:
     extensions = load_isa(*design.isa, parameters=design.parameters).extensions
     if "Xqt" in extensions:
         return Family(target_of(design), XQT_KERNELS, weight_code)
+    if {"XTheadMatrix", "V"} <= extensions.keys():
+        return Family(xuantie_target_of(design), XUANTIE_KERNELS, require_columns)
     if "V" in extensions:
         return Family(rvv_target_of(design), RVV_KERNELS, require_columns)
     raise InputError(
         f"design {design.name} cannot run model kernels: it has neither xqt tiles nor vectors",
-        remedy="add xqt, or v and zvfh, to its isa; or use edge-npu or edge-rvv",
+        remedy="add xqt, or v and zvfh, to its isa; or use the design edge-npu, edge-rvv or edge-xuantie",
     )

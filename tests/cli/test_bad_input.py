@@ -43,6 +43,8 @@ def test_unknown_names_suggest_the_nearest(refused) -> None:
     assert "no kernel multiplies weights of format 'int5'" in refused("generate", "--weights", "int5")
     assert "more than the model's 256" in refused("generate", "--tokens", "1000")
     assert "no float16 in vectors" in refused("generate", "--design", "gemm-rvv")
+    assert "neither xqt tiles nor vectors" in refused("generate", "--design", "c910")
+    assert "no kernel of RVV multiplies" in refused("generate", "--design", "edge-rvv", "--weights", "nf4-g64")
     line = refused("accuracy", "--plan", "plan.yaml", "--budget", "3", "--design", "edge-npu")
     assert "as in --budget int4-g64" in line
 

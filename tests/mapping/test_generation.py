@@ -80,7 +80,9 @@ class NumpyModel:
         ("server-npu", "int4-g128", "functional", "int8"),
         ("edge-npu-formats", "q4_k", "functional", "turboquant-4"),
         ("edge-npu-formats", "int4-g64", "timed", "turboquant-3"),
-        ("edge-rvv", "int4-g64", "timed", "int8"),
+        ("edge-rvv", "int4-g64", "functional", "int8"),
+        ("edge-rvv", "int4-g64", "timed", "turboquant-3"),
+        ("edge-xuantie", "int4-g64", "timed", "turboquant-3"),
     ],
 )
 def test_tokens_and_logits_are_those_of_numpy(design: str, weights: str, fidelity: str, kv: str) -> None:

@@ -10,20 +10,23 @@ import pytest
 
 from archsim.common.errors import InputError
 from archsim.design import load_design
-from archsim.kernels.target import target_of
 from archsim.machine.run import run
+from archsim.mapping import simulate
 from archsim.mapping.bind import Setting, bind_all
+from archsim.mapping.families import family_of
 from archsim.mapping.layer import write_program
 from archsim.models import load_model
+from archsim.models.graph import Op
 from tests.mapping.whole import NumpyLayer
 
 
 def run_layer(design: Any, phase: str, batch: int, context: int, form: str = "int4-g128", kv: str = "int8") -> None:
     model = load_model("tiny-llama-test", weights=form, kv=kv)
     graph = model.graph(phase, batch, context)
-    target, capacity = target_of(design), context + 3
-    program = write_program("layer", bind_all(graph.layer, Setting(target, model.config.norm_eps, capacity)), design)
-    layer = NumpyLayer(model.config, target)
+    family, capacity = family_of(design), context + 3
+    setting = Setting(family.target, model.config.norm_eps, capacity, kernels=family.kernels)
+    program = write_program("layer", bind_all(graph.layer, setting), design)
+    layer = NumpyLayer(model.config, family.target)
     layer.prepare(graph.layer, graph.layer[0].attributes["rows"], batch, context, capacity)
     caches = [f"{name}.{part}" for name in ("k_cache", "v_cache") for part in ("codes", "scales")]
     if kv != "int8":
@@ -69,6 +72,33 @@ def test_matrices_of_a_layer_in_formats_of_their_own(design: str, tmp_path: Path
 @pytest.mark.parametrize("kv, phase, batch", [("turboquant-3", "decode", 2), ("turboquant-2", "prefill", 1)])
 def test_a_cache_of_codes(kv: str, phase: str, batch: int) -> None:
     run_layer(load_design("edge-npu-formats", {"cores": 2}), phase, batch, 35, kv=kv)
+
+
+@pytest.mark.parametrize(
+    "design, phase, batch", [("edge-rvv", "decode", 2), ("edge-rvv", "prefill", 1), ("edge-xuantie", "prefill", 1)]
+)
+def test_kernels_of_other_instruction_sets(design: str, phase: str, batch: int) -> None:
+    run_layer(load_design(design), phase, batch, 35, kv="turboquant-3")
+
+
+def test_an_op_without_a_kernel_is_named() -> None:
+    design = load_design("edge-rvv")
+    family, unknown = family_of(design), Op("mixer", "convolution", {})
+    with pytest.raises(InputError, match=r"op .mixer.: .* has no kernel for ops of kind convolution"):
+        bind_all([unknown], Setting(family.target, 1e-5, 16, kernels=family.kernels))
+
+
+@pytest.mark.parametrize(
+    "model, words",
+    [
+        ("gpt2", "no kernel for ops of kind layer_norm"),
+        ("qwen2-0.5b", "its bias has no kernel on this design"),
+        ("gemma-2b", "heads of 256: kernels of RVV take even ones up to VLEN / 8"),
+    ],
+)
+def test_what_kernels_of_rvv_lack_is_named(model: str, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        simulate(model, "edge-rvv", phase="decode", context=8)
 
 
 def test_prompts_of_several_sequences_have_no_kernel_with_codes() -> None:

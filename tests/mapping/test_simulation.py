@@ -20,7 +20,15 @@ from archsim.models import load_model
 
 DOWN, HEAD = (256, 512), (512, 256)
 """Shapes of matrices of the test model."""
-CASES = [("edge-npu", "decode"), ("edge-npu", "prefill"), ("edge-npu-int8", "decode"), ("server-npu", "prefill")]
+CASES = [
+    ("edge-npu", "decode"),
+    ("edge-npu", "prefill"),
+    ("edge-npu-int8", "decode"),
+    ("server-npu", "prefill"),
+    ("edge-rvv", "decode"),
+    ("edge-rvv", "prefill"),
+    ("edge-xuantie", "prefill"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +106,13 @@ def test_traffic_by_tensor_and_by_op_is_all_of_it(decode_8b: SimulationResult) -
 def test_bytes_per_weight_decide_decode(decode_8b: SimulationResult) -> None:
     wide = simulate(load_model("llama-3-8b", weights="int8"), "edge-npu", context=2048)
     assert 1.7 < wide.cycles / decode_8b.cycles < 2
+
+
+def test_a_design_without_a_scratchpad_holds_nothing_in_it() -> None:
+    result = simulate("tiny-llama-test", "edge-rvv", context=60)
+    assert result.sram_peak_bytes == result.sram_average_bytes == result.sram_size_bytes == 0
+    least = result.weight_bytes + result.kv_bytes
+    assert result.dram_read_bytes >= least
 
 
 def test_longer_contexts_cost_more() -> None:

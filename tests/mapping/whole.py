@@ -10,10 +10,8 @@ import numpy as np
 from archsim.formats import Packed, parse_format, quantize
 from archsim.formats.turboquant_vector import VectorCodec
 from archsim.kernels import reference
-from archsim.kernels.layout import pack_weights
-from archsim.kernels.matmul import MatMul
+from archsim.kernels.base import WeightKernel
 from archsim.kernels.target import Target
-from archsim.kernels.weight_code import coded
 from archsim.mapping.layer import LayerProgram
 from archsim.models.graph import Op
 from tests.kernels.coded_attention_reference import coded_attention
@@ -76,14 +74,16 @@ class NumpyLayer:
         contents = {}
         for op in program.plan.ops:
             kernel = op.bound.kernel
-            if isinstance(kernel, MatMul):
-                packed = self.weights[op.bound.tensors["weights"]]
-                raw = pack_weights(coded(packed), kernel.layout(op.tiling.steps))
-                contents[op.bound.tensors["weights"]] = np.frombuffer(raw, np.uint8)
-                if kernel.bias:
+            if isinstance(kernel, WeightKernel):
+                name = op.bound.tensors["weights"]
+                contents[name] = kernel.pack(self.weights[name], op.tiling)
+                if "bias" in op.bound.tensors:
                     # whole blocks of them
-                    whole = np.zeros(kernel.arrays()["bias"].shape, np.float16)
-                    whole[: kernel.out_features] = self.values[op.bound.tensors["bias"]]
+                    whole, values = (
+                        np.zeros(kernel.arrays()["bias"].shape, np.float16),
+                        self.values[op.bound.tensors["bias"]],
+                    )
+                    whole[: len(values)] = values
                     contents[op.bound.tensors["bias"]] = whole
         known = program.plan.tensors.keys() - contents.keys()
         contents |= {name: values for name, values in self.values.items() if name in known}

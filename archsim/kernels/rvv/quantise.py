@@ -32,7 +32,7 @@ def row_at(asm: Assembly, pointer: str, start: Callable[[], None]) -> Source:
 def quantise(asm: Assembly, count: Value, source: Source, codes: str, largest: str = "fa0") -> None:
     """Codes to the pointer `codes`, which goes behind them; the largest magnitude stays in a float register.
 
-    It takes v8 to v15, v24 to v28 and fa1.
+    It takes v8 to v15, v24 to v28, fa1 and fa7.
     """
     largest_magnitude(asm, count, source, largest)
     inverse_of(asm, largest, "fa1")
@@ -54,13 +54,17 @@ def largest_magnitude(asm: Assembly, count: Value, source: Source, target: str) 
 
 
 def inverse_of(asm: Assembly, largest: str, target: str) -> None:
-    """target = 127 / largest, or 0 where that is 0."""
+    """target = 127 / largest. It takes fa7.
+
+    Where that is 0, so are all numbers, and 127 does as well: no branch depends on values, so that time does not.
+    """
     asm("fmv.w.x", target, "zero")
     with asm.registers("nothing") as (nothing,):
         asm("feq.s", nothing, largest, target)
-        with asm.unless("bnez", nothing):
-            float_constant(asm, target, 127.0)
-            asm("fdiv.s", target, target, largest)
+        asm("fcvt.s.w", target, nothing)
+    asm("fadd.s", target, target, largest)
+    float_constant(asm, "fa7", 127.0)
+    asm("fdiv.s", target, "fa7", target)
 
 
 def store_codes(asm: Assembly, count: Value, source: Source, codes: str, inverse: str) -> None:

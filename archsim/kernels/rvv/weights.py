@@ -15,6 +15,7 @@ import numpy as np
 from archsim.common.errors import InputError
 from archsim.formats import Format, IntegerFormat, Packed
 from archsim.formats.integer import AsymmetricFormat
+from archsim.kernels.rvv.target import STEP
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,11 @@ def column_layout(name: str, form: IntegerFormat, out_features: int, in_features
     Raises:
         InputError: rows are of no whole pairs and groups.
     """
-    if in_features % 2 or (form.group and (form.group % 2 or in_features % form.group)):
+    group = form.group or 2
+    if in_features % 2 or group % 2 or in_features % group or (group > STEP and group % STEP):
         raise InputError(
             f"op {name!r}: kernels of RVV take weights in pairs, not rows of {in_features} in groups of {form.group}",
-            remedy="use even groups that divide the rows",
+            remedy=f"use even groups that divide the rows, of up to {STEP} or a multiple of it",
         )
     return ColumnLayout(out_features, in_features, form.bits, form.group, columns)
 

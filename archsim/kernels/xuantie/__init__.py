@@ -1,0 +1,1 @@
+"""Products on XuanTie's matrix extension; all other ops are those of RVV."""
