@@ -117,6 +117,9 @@ def test_a_window_bounds_what_a_query_sees() -> None:
 
     assert [pairs("decode", context) for context in (4095, 4096, 4097, 30000)] == [4095, 4096, 4096, 4096]
     assert pairs("prefill", 5000) == sum(min(token + 1, 4096) for token in range(5000))
+    (op,) = (op for op in model.graph("decode", 1, 30000).layer if op.kind == "attention")
+    # keys and values of 8 heads, with a scale of 2 bytes each
+    assert sum(tensor.nbytes for tensor in op.inputs if "cache" in tensor.name) == 2 * 8 * 4096 * (128 + 2)
 
 
 def test_one_token_touches_exactly_the_experts_it_takes() -> None:
