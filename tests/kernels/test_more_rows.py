@@ -9,10 +9,10 @@ from archsim.formats import parse_format, quantize
 from archsim.kernels import reference
 from archsim.kernels.activation import INSTRUCTIONS, Activation
 from archsim.kernels.alone import run_alone
-from archsim.kernels.experts import Route
 from archsim.kernels.layer_norm import LayerNorm
 from archsim.kernels.layout import pack_weights
 from archsim.kernels.matmul import MatMul
+from archsim.kernels.route import Route
 from archsim.kernels.rowops import Add, Embed
 from archsim.kernels.weight_code import coded, weight_code
 from tests.kernels.checking import DESIGNS, check, design_of, target
