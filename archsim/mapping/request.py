@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from archsim.common.errors import InputError
 from archsim.mapping.result import OpResult, SimulationResult
-from archsim.mapping.simulation import Progress, simulate
+from archsim.mapping.simulation import Progress, check_memory, simulate
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -55,7 +55,7 @@ def simulate_request(
     if tokens < 1:
         raise InputError(f"tokens is {tokens}", remedy="ask for 1 or more")
     # the longest step first: a model without room for it is refused before hours go into it
-    model.graph("decode", batch, context + max(1, tokens - 1))
+    check_memory(model, model.graph("decode", batch, context + max(1, tokens - 1)), design)
     passes = spans(context, tokens - 1)
     say = progress or (lambda share, what: None)
     total = simulate(
@@ -103,7 +103,6 @@ def _add(total: SimulationResult, step: SimulationResult, count: int) -> None:
     if step.sram_peak_bytes > total.sram_peak_bytes:
         total.sram_peak_bytes, total.sram_peak = step.sram_peak_bytes, step.sram_peak
     total.kv_bytes, total.memory_bytes = max(total.kv_bytes, step.kv_bytes), max(total.memory_bytes, step.memory_bytes)
-    total.memory_fits = total.memory_fits and step.memory_fits
     total.ops += [_renamed(op, f"decode {step.context}", count) for op in step.ops]
 
 

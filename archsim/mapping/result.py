@@ -63,7 +63,7 @@ class SimulationResult:
         sram_peak: what is held when most is: "op.buffer" -> bytes.
         dram, row_hit_rate: commands and events of the DRAM, and the share of requests that found their row open.
         traffic: tensor -> bytes read from and written to DRAM, over the pass.
-        memory_bytes: weights, embedding and KV cache; memory_fits says whether the design's DRAM has room for them.
+        memory_bytes: weights, embedding and KV cache.
         ops: time by op.
     """
 
@@ -107,7 +107,6 @@ class SimulationResult:
     weight_bytes: int = 0
     kv_bytes: int = 0
     memory_bytes: int = 0
-    memory_fits: bool = True
     ops: list[OpResult] = field(default_factory=list)
 
     @property

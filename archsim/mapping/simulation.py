@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archsim.common.errors import InputError
+from archsim.common.units import show
 from archsim.mapping.bind import Bound, Setting, bind_all
 from archsim.mapping.families import family_of
 from archsim.mapping.layer import LayerProgram, write_layers, write_program
@@ -65,6 +67,7 @@ def simulate(
     model = load_model(model) if isinstance(model, str) else model
     design = load_design(design) if isinstance(design, str) else design
     graph = model.graph(phase, batch, context)
+    check_memory(model, graph, design)
     result = SimulationResult(
         model.name,
         design.name,
@@ -82,6 +85,22 @@ def simulate(
         area += add_program(result, program, _run(program, design, partial(steps.say, number)), design)
     finish(result, model, graph, design, area)
     return result
+
+
+def check_memory(model: Model, graph: Graph, design: Design) -> None:
+    """Refuse a model that the main memory has no room for.
+
+    Raises:
+        InputError: it says how much there would have to be.
+    """
+    needed = graph.memory_bytes
+    if needed > design.memory.size:
+        raise InputError(
+            f"{model.name} needs {show(needed, 'B')} of main memory, {show(graph.kv_bytes, 'B')} of it for the KV "
+            f"cache of {graph.batch} x {graph.context} tokens; {design.name} has {show(design.memory.size, 'B')}",
+            remedy=f"set memory.size to {-(-needed >> 30)} GiB or more (and memory.channels), or use smaller formats, "
+            "a smaller batch or a shorter context",
+        )
 
 
 def write_programs(

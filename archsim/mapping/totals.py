@@ -86,5 +86,4 @@ def finish(result: SimulationResult, model: Model, graph: Graph, design: Design,
     result.sram_average_bytes = area / result.cycles
     result.sram_size_bytes = design.core.scratchpad.size
     result.weight_bytes, result.kv_bytes = graph.weight_bytes, graph.kv_bytes
-    result.memory_bytes = graph.weight_bytes + graph.table_bytes + graph.kv_bytes
-    result.memory_fits = result.memory_bytes <= design.memory.size
+    result.memory_bytes = graph.memory_bytes

@@ -90,6 +90,6 @@ def test_decode_beyond_a_window_reads_no_more_keys(tmp_path: Path) -> None:
 
 
 def test_a_cache_that_exceeds_memory_is_told() -> None:
-    """Mixtral's cache: 2 x 8 heads of 128; of 256 sequences of 32768 tokens one layer has 17 GB, edge-npu 16 GiB."""
-    with pytest.raises(InputError, match=r"one layer and its KV cache take .* of 16 GiB DRAM; raise memory.size"):
+    """Mixtral's cache: 32 layers of 2 x 8 heads of 128 and their scales, of 32768 tokens 2.0 GiB a sequence."""
+    with pytest.raises(InputError, match=r"mixtral-8x7b needs .* cache of 256 x 32768 tokens; edge-npu has 16 GiB"):
         archsim.simulate("mixtral-8x7b", "edge-npu", batch=256, context=32768)
