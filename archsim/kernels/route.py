@@ -17,7 +17,8 @@ _MOST_ROWS = 256
 class Route(Kernel):
     """The `top_k` largest logits float32 [rows, experts] of each row, and what they weigh.
 
-    `gates` float32 [rows, top_k] are the softmax of the chosen logits, largest first (of equals the first).
+    `gates` float32 [rows, top_k] are the softmax of the chosen logits, largest first (of equals the first;
+    0 comes before -0).
     `slots` int32 [rows x top_k] list row x top_k + place among the chosen, by expert: those of expert e stand from the
     sum of `counts` before it on. Cores choose for blocks of rows, without branches that depend on logits; the first one
     then makes the list out of `chosen` int32 [rows, top_k], an array of the kernel's own.
