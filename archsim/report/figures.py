@@ -62,7 +62,7 @@ def operations(results: Sequence[Result]) -> go.Figure:
 
 
 def occupancy(results: Sequence[Result]) -> go.Figure:
-    """Scratchpad bytes in use over one decoder layer, as a share of the core's scratchpad (of designs that have one)."""
+    """Scratchpad bytes in use over one decoder layer, as a share of the core's scratchpad, of designs that have one."""
     figure = go.Figure()
     for r in [result for result in results if result["sram_size_bytes"]]:
         points = r["sram_timeline"]
