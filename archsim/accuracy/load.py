@@ -13,6 +13,7 @@ from archsim.common.resources import data_root
 from archsim.models.config import TransformerConfig
 from archsim.models.config_file import read_config
 from archsim.models.gguf_file import GgufFile, read_gguf
+from archsim.models.gguf_model import gguf_config
 from archsim.models.matrices import HEAD, LINEARS, layer_part
 from archsim.models.quantized_checkpoint import PARTS, CheckpointScheme, read_scheme
 from archsim.models.safetensors_file import SafeTensorsFile, read_safetensors
@@ -108,33 +109,11 @@ def _from_gguf(file: GgufFile) -> Llama:
 
 
 def _gguf_config(file: GgufFile) -> TransformerConfig:
-    def value(key: str, default: float | None = None) -> float:
-        found = file.metadata.get(f"llama.{key}", default)
-        if isinstance(found, bool) or not isinstance(found, (int, float)) or found <= 0:
-            raise InputError(f"llama.{key} is {str(found)[:40]}", file=file.path, remedy="it must be a number above 0")
-        return found
-
-    architecture = file.metadata.get("general.architecture")
-    if architecture != "llama" or "rope_freqs.weight" in file.tensors:
-        what = "scaled rotary positions" if architecture == "llama" else f"architecture {str(architecture)[:40]!r}"
+    config = gguf_config(file)
+    if not config.is_llama or config.rope_type != "default":
+        what = "scaled rotary positions" if config.is_llama else "models that compute otherwise than Llama"
         raise InputError(f"{what} are not supported here", file=file.path, remedy="give a Llama or Mistral model")
-    hidden, heads = int(value("embedding_length")), int(value("attention.head_count"))
-    table = file.tensors.get("token_embd.weight")
-    if table is None:
-        raise InputError("no tensor 'token_embd.weight'", file=file.path, remedy="give the whole model")
-    return TransformerConfig(
-        hidden=hidden,
-        layers=int(value("block_count")),
-        heads=heads,
-        kv_heads=int(value("attention.head_count_kv", heads)),
-        head_dim=int(value("attention.key_length", hidden // heads)),
-        ffn=int(value("feed_forward_length")),
-        vocab=table.shape[0],
-        max_positions=int(value("context_length")),
-        rope_theta=float(value("rope.freq_base", 10000.0)),
-        norm_eps=float(value("attention.layer_norm_rms_epsilon")),
-        tied="output.weight" not in file.tensors,
-    )
+    return config
 
 
 def _gguf_name(name: str) -> str:

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from archsim.cli.simulate import Activations, Batch, Context, Fresh, Json, Kv, Mapping, Model, Phase, Set, Weights
+from archsim.cli.simulate import (
+    Activations,
+    Batch,
+    Context,
+    Fresh,
+    Json,
+    Kv,
+    Mapping,
+    Model,
+    Phase,
+    Set,
+    Tokens,
+    Weights,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +37,7 @@ def compare(
     weights: Weights = "int4-g128",
     activations: Activations = "int8",
     kv: Kv = "int8",
+    tokens: Tokens = 128,
     mapping: Mapping = "estimate",
     set_: Set = None,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page of figures here.")] = None,
@@ -48,6 +62,7 @@ def compare(
         activations=activations,
         kv=kv,
         mapping=mapping,
+        tokens=tokens,
         overrides=parse_settings(set_ or []),
         fresh=fresh,
         progress=lambda text: print(text, file=sys.stderr),

@@ -8,7 +8,7 @@ import typer
 
 app = typer.Typer(help="Models: what there is, and whether yours is right.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(help="Model name, config.json or folder.")]
+Name = Annotated[str, typer.Argument(help="Model name, config.json, folder or GGUF file.")]
 Weights = Annotated[str, typer.Option(help="Weights format.")]
 
 
@@ -75,4 +75,6 @@ def check(name: Name) -> None:
     from archsim.models import load_model
 
     model = load_model(name)
+    # a graph finds what the configuration alone does not tell, such as formats that do not divide rows
+    model.graph("prefill", 1, model.config.max_positions if model.config.image else 1)
     print(f"{model.name}: no error; {model.parameters:,} parameters")

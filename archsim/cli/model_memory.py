@@ -24,11 +24,14 @@ def memory(
     """Bytes by class of tensor. Example: archsim model memory llama-2-70b --weights q4_k_m --kv int8 --context 4096"""
     from archsim.cli.output import print_json, print_table
     from archsim.models import load_model
+    from archsim.models.load import DEFAULT_WEIGHTS
     from archsim.models.memory import model_memory
 
     model = load_model(name)
-    result = model_memory(model.config, weights, kv, context, batch)
+    # a file of a model has formats of its own
+    result = model_memory(model.config, model.weights if weights == DEFAULT_WEIGHTS else weights, kv, context, batch)
     sums = (result.weights, result.kv_cache, result.total)
+    weights = model.weights.name if weights == DEFAULT_WEIGHTS else weights
     if json:
         classes = [_entry(part) for part in result.classes]
         question = {"model": model.name, "weights": weights, "kv": kv, "context": context, "batch": batch}

@@ -86,3 +86,22 @@ def parse_settings(settings: Sequence[str]) -> dict[str, str]:
             )
         result[key.strip()] = value.strip()
     return result
+
+
+@contextmanager
+def share_bar(text: str) -> Iterator[Any]:
+    """A progress bar with the time that is left on stderr; gives a function of (share done, what is at work)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(text),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda share, what: progress.update(task, completed=share, description=what)

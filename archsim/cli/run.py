@@ -129,7 +129,7 @@ def run(
             record=record is not None,
             max_instructions=max_instructions,
             options=options,
-            progress=lambda count: say(f"running {program}: {count:,} instructions"),
+            progress=lambda count, _: say(f"running {program}: {count:,} instructions"),
             log=log,
             views=views.consumers,
         )

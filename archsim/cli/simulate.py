@@ -7,12 +7,14 @@ from typing import Annotated, Any
 import typer
 
 Model = Annotated[str, typer.Argument(help="Model name, config.json or folder.")]
-Phase = Annotated[str, typer.Option(help="prefill (read the prompt) or decode (one more token).")]
+Phase = Annotated[str, typer.Option(help="prefill (read the prompt), decode (one more token), or request: both.")]
 Batch = Annotated[int, typer.Option(min=1, help="Sequences at once.")]
 Context = Annotated[int, typer.Option(min=1, help="Tokens: of the prompt (prefill), or in the KV cache (decode).")]
 Weights = Annotated[str, typer.Option(help="Weights format, or mixed:PLAN.yaml.")]
 Activations = Annotated[str, typer.Option(help="Activations format.")]
 Kv = Annotated[str, typer.Option(help="KV cache format: int8, or turboquant-2, -3 or -4.")]
+Tokens = Annotated[int, typer.Option(min=1, help="Tokens that a request generates.")]
+EveryLayer = Annotated[bool, typer.Option("--every-layer", help="Run all layers, not equal ones once.")]
 Mapping = Annotated[
     str, typer.Option(help="How tilings are chosen: estimate, or search, which runs the best few of each op (stored).")
 ]
@@ -34,13 +36,15 @@ def simulate(
     weights: Weights = "int4-g128",
     activations: Activations = "int8",
     kv: Kv = "int8",
+    tokens: Tokens = 128,
     mapping: Mapping = "estimate",
+    every_layer: EveryLayer = False,
     set_: Set = None,
     fresh: Fresh = False,
     json: Json = False,
 ) -> None:
     """A model on a design. Example: archsim simulate llama-3-8b --design edge-npu --phase decode --context 2048"""
-    from archsim.cli.output import parse_settings, print_json, spinner
+    from archsim.cli.output import parse_settings, print_json, share_bar
     from archsim.explore.point import evaluate_point
 
     point = {
@@ -53,10 +57,12 @@ def simulate(
         "activations": activations,
         "kv": kv,
         "mapping": mapping,
+        "tokens": tokens,
+        "every_layer": every_layer,
         "overrides": parse_settings(set_ or []),
     }
-    with spinner(f"simulating {model} on {design}"):
-        result = evaluate_point(point, fresh=fresh)
+    with share_bar(f"{model} on {design}") as say:
+        result = evaluate_point(point, fresh=fresh, progress=say)
     if json:
         print_json(result)
     else:
@@ -78,7 +84,25 @@ def print_result(result: dict[str, Any]) -> None:
             str(op["times"]),
             f"{op['cycles']:,}",
             f"{100 * op['cycles'] * op['times'] / result['cycles']:.1f} %",
+            op["bound"],
+            f"{100 * op['roofline_cycles'] / op['cycles']:.0f} %" if op["roofline_cycles"] and op["cycles"] else "",
         )
-        for op in result["ops"]
+        for op in _merged(result["ops"])
     ]
-    print_table(["op", "weights", *(["layers"] if mixed else []), "times", "cycles each", "share of time"], rows)
+    columns = ["op", "weights", *(["layers"] if mixed else []), "times", "cycles each", "share of time", "bound by"]
+    print_table([*columns, "of roofline"], rows)
+
+
+def _merged(ops: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ops of a request's decode steps at several contexts as one row each, with their means."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for number, op in enumerate(ops):
+        phase, slash, name = op["op"].rpartition("/")
+        rows.setdefault(f"decode/{name}" if phase.startswith("decode") and slash else f"{number}", []).append(op)
+    return [_mean(name, some) if len(some) > 1 else some[0] for name, some in rows.items()]
+
+
+def _mean(name: str, ops: list[dict[str, Any]]) -> dict[str, Any]:
+    times = sum(op["times"] for op in ops)
+    means = {field: sum(op[field] * op["times"] for op in ops) / times for field in ("cycles", "roofline_cycles")}
+    return {**ops[0], **means, "op": name, "times": times, "cycles": round(means["cycles"])}

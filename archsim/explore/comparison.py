@@ -19,6 +19,7 @@ def compare(
     activations: str = "int8",
     kv: str = "int8",
     mapping: str = "estimate",
+    tokens: int = 128,
     overrides: Mapping[str, Any] | None = None,
     fresh: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -26,7 +27,7 @@ def compare(
     """Simulate a model on each design.
 
     Args:
-        model, phase, batch, context, weights, activations, kv, mapping: the workload.
+        model, phase, batch, context, weights, activations, kv, mapping, tokens: the workload.
         designs: names or YAML files.
         overrides: field -> value, changed in every design.
         fresh: simulate even what the user's store has.
@@ -47,6 +48,7 @@ def compare(
         "activations": activations,
         "kv": kv,
         "mapping": mapping,
+        "tokens": tokens,
     }
     results = []
     for design in designs:

@@ -9,7 +9,7 @@
     objectives: {time_s: min, energy_per_token_j: min}
 
 A field is ``model``, ``design``, ``design.`` and a dotted field of the design, or a setting of the workload (phase,
-batch, context, weights, activations, kv, mapping), with or without ``workload.`` before it.
+batch, context, weights, activations, kv, mapping, tokens), with or without ``workload.`` before it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ WORKLOAD = {
     "activations": "int8",
     "kv": "int8",
     "mapping": "estimate",
+    "tokens": 128,
 }
 """Settings of a workload with their defaults."""
 FORMATS = ("weights", "activations", "kv")
 MAPPINGS = ("estimate", "search")
 """Tilings by their estimates; or the simulator tries the best of them for each op (map_point)."""
-PHASES = ("prefill", "decode")
+PHASES = ("prefill", "decode", "request")
 MAXIMUM_POINTS = 1_000_000
 
 _TOP = ("sweep", "description", "model", "base", "grid", "objectives")

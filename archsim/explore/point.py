@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from archsim.common.errors import InputError
 from archsim.explore.fingerprint import Fingerprint
-from archsim.explore.grid import FORMATS, MAPPINGS, Spec
+from archsim.explore.grid import FORMATS, MAPPINGS, WORKLOAD, Spec
 from archsim.explore.map_point import searched_tilings
 from archsim.explore.store import Store, results_folder
 
+Progress = Callable[[float, str], None]
 
-def simulate_point(point: dict[str, Any]) -> dict[str, Any]:
+
+def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
     """Simulate a point.
 
     Args:
         point: model, design, phase, batch, context, weights, activations, kv, overrides (field of the design ->
-            value), and how tilings are chosen: mapping, "estimate" unless it is there.
+            value); mapping, how tilings are chosen ("estimate" unless it is there); tokens of a request; and
+            every_layer, whether equal layers all run.
+        progress: called with the share done (0 to 1) and what is at work.
 
     Returns:
         What SimulationResult.to_dict() gives.
@@ -26,38 +32,46 @@ def simulate_point(point: dict[str, Any]) -> dict[str, Any]:
     """
     from archsim.design import load_design
     from archsim.mapping import simulate
+    from archsim.mapping.request import simulate_request
     from archsim.models import load_model
 
     model = load_model(point["model"], **{name: point[name] for name in FORMATS})
     design = load_design(point["design"], point["overrides"])
-    sizes = {name: point[name] for name in ("phase", "batch", "context")}
-    result = simulate(model, design, **sizes)
+    sizes = {name: point[name] for name in ("batch", "context")}
+    choices: dict[str, Any] = {"every_layer": bool(point.get("every_layer")), "progress": progress}
+    if point["phase"] == "request":
+        run = partial(simulate_request, model, design, **sizes, tokens=point.get("tokens", WORKLOAD["tokens"]))
+    else:
+        run = partial(simulate, model, design, **sizes, phase=point["phase"])
+    result = run(**choices)
     if _mapping(point) == "search":
         # what is best for an op alone may not be so beside others
-        other = simulate(model, design, **sizes, chosen=searched_tilings(point))
-        result = min(result, other, key=lambda one: one.cycles)
+        result = min(result, run(**choices, chosen=searched_tilings(point)), key=lambda one: one.cycles)
     return result.to_dict()
 
 
 def _mapping(point: dict[str, Any]) -> str:
     mapping = str(point.get("mapping", MAPPINGS[0]))
+    if point.get("phase") == "request" and mapping == "search":
+        raise InputError("a search of the mapping is for one phase", remedy="use --phase prefill or decode")
     if mapping not in MAPPINGS:
         raise InputError(f"unknown mapping {mapping!r}", remedy=f"use {' or '.join(MAPPINGS)}")
     return mapping
 
 
-def evaluate_point(point: dict[str, Any], *, fresh: bool = False) -> dict[str, Any]:
+def evaluate_point(point: dict[str, Any], *, fresh: bool = False, progress: Progress | None = None) -> dict[str, Any]:
     """A point's result from the user's store, simulated and stored first if it is not there.
 
     Args:
         point: as simulate_point() takes it.
         fresh: simulate it even if it is there.
+        progress: as simulate_point() takes it.
     """
     key = Fingerprint().key(point, simulate_point)
     with Store(results_folder()) as store:
         stored = None if fresh else store.get(key)
         if stored is None or "result" not in stored:
-            stored = {"point": point, "result": simulate_point(point)}
+            stored = {"point": point, "result": simulate_point(point, progress)}
             store.put(key, stored)
     return dict(stored["result"])
 

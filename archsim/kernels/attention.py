@@ -41,7 +41,8 @@ class Attention(Kernel):
     exponentials are multiplied by the values' scales and quantised per row to int8 before they meet the values.
 
     Attributes:
-        first: token of the cache that `context` counts from: what a window leaves out.
+        first: token of the cache that `context` counts from: what a window leaves out of a decoded token's sight.
+        window: keys that each token of a prompt sees at most, itself included; 0: all.
         scaled: scores are divided by sqrt(head_dim).
         relative: float32 numbers `bias` [heads, context + tokens - 1] are added to scores, by key less query, from
             that of the last query and the first key on.
@@ -54,6 +55,7 @@ class Attention(Kernel):
     first: int = 0
     scaled: bool = True
     relative: bool = False
+    window: int = 0
 
     def __post_init__(self) -> None:
         if self.shape.head_dim > _MOST_STEPS * self.target.trowb:
@@ -77,6 +79,12 @@ class Attention(Kernel):
     def bias_width(self) -> int:
         """Biases of a head: for each distance of a key from a query."""
         return self.shape.context + self.shape.tokens - 1
+
+    @property
+    def span(self) -> int:
+        """Keys that a block of query rows sees at most."""
+        context = self.shape.context
+        return min(context, self.window + self.target.tm - 1) if self.window else context
 
     def bias_row(self, tiling: Tiling) -> int:
         """Bytes of a head's biases for a block of queries."""
@@ -148,12 +156,12 @@ class Attention(Kernel):
     @property
     def score_pitch(self) -> int:
         """Bytes from one row of scores to the next: an odd number of stored tile rows spreads them over the banks."""
-        return self.score_start * (-(-self.shape.context * 4 // self.score_start) + 1 | 1)
+        return self.score_start * (-(-self.span * 4 // self.score_start) + 1 | 1)
 
     @property
     def code_pitch(self) -> int:
         """Bytes from one row of quantised scores to the next."""
-        return self.target.trowb * (-(-self.shape.context // self.target.trowb) | 1)
+        return self.target.trowb * (-(-self.span // self.target.trowb) | 1)
 
     def value_pitch(self, tiling: Tiling) -> int:
         """Bytes from one feature's values to the next in a transfer's buffer."""
@@ -170,7 +178,7 @@ class Attention(Kernel):
         sizes = {"stream0": max(keys, values), "stream1": max(keys, values)}
         sizes |= {"scores": rows * self.score_pitch, "codes": rows * self.code_pitch}
         sizes |= {"q": rows * shape.head_dim, "out": rows * self.out_pitch}
-        sizes |= {"v_scales": 2 * shape.context, "piece": 4 * min(_PIECE, shape.context)}
+        sizes |= {"v_scales": 2 * self.span, "piece": 4 * self.piece}
         sizes |= {"q_scales": 4 * rows, "scales": 4 * rows}
         if self.relative:
             sizes["bias"] = tiling.heads * self.bias_row(tiling)
@@ -178,7 +186,7 @@ class Attention(Kernel):
 
     @property
     def piece(self) -> int:
-        return min(_PIECE, self.shape.context)
+        return min(_PIECE, self.span)
 
     def emit(self, asm: Assembly, tiling: Tiling, place: Placement) -> None:
         from archsim.kernels.attention_writer import AttentionWriter

@@ -30,6 +30,8 @@ class SoftmaxWriter:
         self._apply_value_scales(length)
         self._each_row(length, "qv.amax", "largest", "scores")
         self._clear_tails(length)
+        if self.kernel.window:
+            self._clear_heads(length)
         self._each_row(length, "qv.quant", "codes", "scores", "largest")
         asm.csr("qvl", 1)
         with asm.registers("left largest scale sum factor") as (left, largest, scale, total, factor):
@@ -56,6 +58,7 @@ class SoftmaxWriter:
             for name, pointer, pitch in zip(own, pointers, pitches, strict=True):
                 asm.pad(pointer, self.place.pads[name] + (self.kernel.score_start if name == "scores" else 0))
                 asm.li(pitch, self._pitch(name))
+            steps = [{"scores": 4, "codes": 1}.get(name, 0) for name in own]
             self._first_valid(valid, length)
             with asm.times(tokens, tiling.tokens):
                 asm.csr("qvl", valid)
@@ -63,7 +66,28 @@ class SoftmaxWriter:
                     asm(mnemonic, *(pointers[own.index(name)] for name in names))
                     for pointer, pitch in zip(pointers, pitches, strict=True):
                         asm("add", pointer, pointer, pitch)
-                asm.add(valid, valid, int(self.kernel.causal))
+                if self.kernel.window:
+                    self._next_seen(valid, {p: step for p, step in zip(pointers, steps, strict=True) if step})
+                else:
+                    asm.add(valid, valid, int(self.kernel.causal))
+
+    def _next_seen(self, valid: str, steps: dict[str, int]) -> None:
+        """The next row sees one key more, until a window is full; then it begins one key later.
+
+        Args:
+            steps: bytes of a key in the rows that registers point to.
+        """
+        asm = self.asm
+        slides, done = asm.label("slides"), asm.label("seen")
+        with asm.registers("window") as (window,):
+            asm.li(window, self.kernel.window)
+            asm.jump_if("bge", valid, window, slides)
+        asm.add(valid, valid, 1)
+        asm("j", done)
+        asm.place(slides)
+        for pointer, step in steps.items():
+            asm.add(pointer, pointer, step)
+        asm.place(done)
 
     def _pitch(self, name: str) -> int:
         """Bytes from row to row of a buffer; single numbers have granules of their own, so that rows do not wait."""
@@ -93,6 +117,22 @@ class SoftmaxWriter:
                 asm.add(rest, rest, -int(self.kernel.causal))
                 asm.add(codes, codes, int(self.kernel.causal))
 
+    def _clear_heads(self, length: str) -> None:
+        """Zeros before each row's codes, where its window begins later than the block's keys."""
+        asm, tiling = self.asm, self.tiling
+        with asm.registers("valid before codes tokens heads pitch") as (valid, before, codes, tokens, heads, pitch):
+            self._first_valid(valid, length)
+            asm.li(before, 0)
+            asm.pad(codes, self.place.pads["codes"])
+            asm.li(pitch, self.kernel.code_pitch)
+            with asm.times(tokens, tiling.tokens):
+                with asm.times(heads, tiling.heads):
+                    with asm.unless("beqz", before):
+                        asm.csr("qvl", before)
+                        asm("qv.zero", codes)
+                    asm("add", codes, codes, pitch)
+                self._next_seen(valid, {before: 1})
+
     def _apply_value_scales(self, length: str) -> None:
         """scores *= value scales, a piece of tokens at a time."""
         asm, pads, piece = self.asm, self.place.pads, self.kernel.piece
@@ -115,5 +155,5 @@ class SoftmaxWriter:
                 asm("qv.mul", row, row, scales)
                 asm.add(row, row, self.kernel.score_pitch)
             asm.add(done, done, piece)
-            if self.shape.context > piece:
+            if self.kernel.span > piece:
                 asm.jump_if("blt", done, length, loop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archsim.kernels.assembly import Assembly
 from archsim.kernels.attention import Attention, Tiling
+from archsim.kernels.attention_window import first_key
 from archsim.kernels.base import STORE_BARRIERS, STREAM_BARRIERS, Placement
 
 _OUT = STORE_BARRIERS[0]
@@ -23,10 +24,13 @@ class ValuesWriter:
         self.features = kernel.feature_tiles * kernel.target.tn
         self.passes = kernel.feature_passes
 
-    def begin(self, pair: str, length: str, pointer: str, left: str, base: str, passes: str) -> None:
+    def begin(self, pair: str, query: str, length: str, pointer: str, left: str, base: str, passes: str) -> None:
         """Start the first two loads."""
         asm, shape = self.asm, self.kernel.shape
         asm.element(base, self.place.dram["v"] + self.kernel.first, pair, shape.capacity * shape.head_dim)
+        if self.kernel.window:
+            first_key(asm, self.kernel, query, left)
+            asm("add", base, base, left)
         asm("mv", pointer, base)
         asm("mv", left, length)
         asm.li(passes, self.passes)

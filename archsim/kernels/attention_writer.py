@@ -9,6 +9,7 @@ from archsim.kernels.attention import Attention, Tiling
 from archsim.kernels.attention_bias import BiasWriter
 from archsim.kernels.attention_softmax import SCALES_BARRIER, SoftmaxWriter
 from archsim.kernels.attention_values import ValuesWriter
+from archsim.kernels.attention_window import first_key
 from archsim.kernels.base import LOAD_BARRIERS, STORE_BARRIERS, STREAM_BARRIERS, Placement
 from archsim.kernels.rows import vector
 
@@ -53,7 +54,7 @@ class AttentionWriter:
             values = ValuesWriter(self.kernel, asm, self.tiling, self.place)
             with asm.registers("base passes") as (base, passes):
                 stream = (keys[0], keys[2], base, passes)
-                values.begin(pair, length, *stream)
+                values.begin(pair, query, length, *stream)
                 if self.kernel.relative:
                     BiasWriter(self.kernel, asm, self.tiling, self.place).add()
                 SoftmaxWriter(self.kernel, asm, self.tiling, self.place).emit(length)
@@ -75,13 +76,26 @@ class AttentionWriter:
         if self.kernel.relative:
             BiasWriter(self.kernel, self.asm, self.tiling, self.place).load(query)
         asm, dram, capacity, first = self.asm, self.place.dram, self.shape.capacity, self.kernel.first
+        slides = self.kernel.window > 0
         asm.element(pointer, dram["k"] + first * self.shape.head_dim, pair, capacity * self.shape.head_dim)
         asm.element(scales, dram["k_scales"] + 2 * first, pair, 2 * capacity)
+        if slides:
+            with asm.registers("start bytes") as (start, size):
+                first_key(asm, self.kernel, query, start)
+                asm("sub", length, length, start)
+                asm.mul(size, start, self.shape.head_dim)
+                asm("add", pointer, pointer, size)
+                asm("slli", size, start, 1)
+                asm("add", scales, scales, size)
         asm("mv", left, length)
         for buffer in (0, 1):
             self._load_keys(buffer, pointer, scales, left)
         with asm.registers("source pad size") as (source, pad, size):
             asm.element(source, dram["v_scales"] + 2 * first, pair, 2 * capacity)
+            if slides:
+                first_key(asm, self.kernel, query, size)
+                asm("slli", size, size, 1)
+                asm("add", source, source, size)
             asm.pad(pad, self.place.pads["v_scales"])
             asm("slli", size, length, 1)
             asm.shape(1, size)

@@ -303,6 +303,7 @@ def attention(
     step: int,
     scaled: bool = True,
     bias: Floats | None = None,
+    window: int = 0,
 ) -> Floats:
     """Attention of one head's queries over one sequence's cache.
 
@@ -313,6 +314,7 @@ def attention(
         step: most products that are summed as integers before the key's scale is applied.
         scaled: whether scores are divided by sqrt(head_dim).
         bias: float32 [tokens, context], added to the scores.
+        window: keys that a query with a position sees at most; 0: all.
 
     Returns:
         float32 [tokens, head_dim].
@@ -327,9 +329,10 @@ def attention(
     scores = scores if bias is None else scores + bias
     out = np.empty((len(q), head_dim), F)
     for index, row in enumerate(scores):
-        valid = len(k) if position is None else position + index + 1
-        powers = exponential(row[:valid] - row[:valid].max())
-        codes, scale = quantize((powers * v_scales[:valid].astype(F))[None])
-        dot = codes[0].astype(np.int64) @ v[:valid].astype(np.int64)
+        end = len(k) if position is None else position + index + 1
+        seen = slice(max(0, end - window) if window else 0, end)
+        powers = exponential(row[seen] - row[seen].max())
+        codes, scale = quantize((powers * v_scales[seen].astype(F))[None])
+        dot = codes[0].astype(np.int64) @ v[seen].astype(np.int64)
         out[index] = dot.astype(F) * F(scale[0] / total(powers))
     return out

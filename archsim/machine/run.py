@@ -52,7 +52,7 @@ def run(
     record: bool = False,
     max_instructions: int | None = None,
     options: Options = DEFAULT_OPTIONS,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
     log: TextIO | None = None,
     views: Sequence[View] = (),
     tensors: Mapping[str, tuple[int, int]] | None = None,
@@ -70,7 +70,7 @@ def run(
         record: keep an instruction trace in the result (timed fidelities).
         max_instructions: stop with an error after so many.
         options: what the program is granted: arguments, files, input.
-        progress: called with the instructions retired so far.
+        progress: called with the instructions retired so far, and the cycle reached.
         log: takes a line per executed instruction, as Spike's commit log has them (functional runs only).
         tensors: name -> (address, bytes) in main memory, to have DRAM's bytes counted by tensor.
         views: are given what became of each instruction (timed fidelities).

@@ -27,7 +27,7 @@ class Session:
         program, environment: what runs, and what surrounds it.
         timed: whether harts are ordered by their time; if not, they take turns.
         max_instructions: stop with an error after so many.
-        progress: called with the instructions retired so far.
+        progress: called with the instructions retired so far, and the cycle reached.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Session:
         *,
         timed: bool,
         max_instructions: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> None:
         self.chip, self.go, self.program, self.environment = chip, go, program, environment
         self.timed, self.maximum, self.progress = timed, max_instructions, progress
@@ -66,7 +66,7 @@ class Session:
             self.environment.poll()
             retired = sum(int(context[at.INSTRET]) for context in contexts)
             if self.progress:
-                self.progress(retired)
+                self.progress(retired, max(int(context[at.NOW]) for context in contexts))
             if self.maximum is not None and retired >= self.maximum and self.environment.exit_code is None:
                 raise SimulationError(
                     f"{self.program.name}: stopped after {retired} instructions (the limit is {self.maximum}), "

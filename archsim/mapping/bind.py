@@ -27,6 +27,8 @@ from archsim.kernels.weight_code import weight_code
 from archsim.models.graph import Op
 
 ROPE_TABLE = "rope_table"
+_ONLY_ON_XQT = ("window", "rotary", "unscaled")
+"""Attributes of ops that kernels of other instruction sets know nothing of."""
 
 Maker = Callable[[Op, "Setting"], Kernel]
 """What makes an op's kernel."""
@@ -73,6 +75,12 @@ def bind(op: Op, setting: Setting) -> Bound:
         raise InputError(
             f"op {op.name!r}: the design's instruction set has no kernel for ops of kind {op.kind}",
             remedy="use a design with xqt tiles, such as edge-npu",
+        )
+    only = [name for name in _ONLY_ON_XQT if name in op.attributes and setting.kernels is not XQT_KERNELS]
+    if only:
+        raise InputError(
+            f"op {op.name!r}: its attribute {only[0]} has no kernel on this design",
+            remedy="use a design with xqt, such as edge-npu",
         )
     kernel = setting.kernels[op.kind](op, setting)
     names = [tensor.name for tensor in (*op.inputs, *op.weights)]
@@ -175,10 +183,7 @@ def _attention(op: Op, setting: Setting) -> Kernel:
     if "window" not in a:
         return Attention(op.name, setting.target, shape, bool(a["causal"]), 0, *choices)
     if a["causal"]:
-        raise InputError(
-            f"op {op.name!r}: prompts longer than the window of {a['window']} have no kernel",
-            remedy=f"use a context of {a['window']}",
-        )
+        return Attention(op.name, setting.target, shape, True, 0, *choices, a["window"])
     within = replace(shape, context=a["window"])
     return Attention(op.name, setting.target, within, False, shape.context - a["window"], *choices)
 

@@ -18,7 +18,9 @@ class OpResult:
         sram_bytes: of scratchpad in use meanwhile, per core.
         dram_read_bytes, dram_write_bytes: that transfers issued meanwhile move, the next op's first weights among them.
         weights: format of its parameters.
-        layers: decoder layers that it is of, as in "0, 3-5".
+        layers: layers that it is of, as in "0, 3-5".
+        roofline_cycles: that no run takes fewer of: MACs at the matrix units' rate, or weights and cache at the DRAM's.
+        bound: what limits it: compute, DRAM, SRAM, or latency where none of these is needed for half of its time.
     """
 
     op: str
@@ -32,6 +34,8 @@ class OpResult:
     dram_write_bytes: int = 0
     weights: str = ""
     layers: str = ""
+    roofline_cycles: float = 0.0
+    bound: str = ""
 
 
 @dataclass
@@ -42,7 +46,8 @@ class SimulationResult:
         cycles, time_s: of the pass.
         tokens: that the pass works on (prefill), or makes (decode).
         tokens_per_s: tokens / time_s.
-        ttft_s: time to the first token: of a prefill its time, else None.
+        ttft_s: time to the first token: of a prefill or a request the prefill's time, else None.
+        tpot_s: of a request, the mean time per output token after the first.
         instructions, busy_cycles, hart_cycles, stalls: summed over harts; busy cycles and stalls add up to hart_cycles.
         units: busy cycles of each unit, summed over cores.
         energy: joules by component.
@@ -58,7 +63,7 @@ class SimulationResult:
         sram_peak: what is held when most is: "op.buffer" -> bytes.
         dram, row_hit_rate: commands and events of the DRAM, and the share of requests that found their row open.
         traffic: tensor -> bytes read from and written to DRAM, over the pass.
-        memory_bytes: weights, embedding and KV cache; memory_fits says whether the design's DRAM has room for them.
+        memory_bytes: weights, embedding and KV cache.
         ops: time by op.
     """
 
@@ -75,6 +80,7 @@ class SimulationResult:
     tokens: int = 0
     tokens_per_s: float = 0.0
     ttft_s: float | None = None
+    tpot_s: float | None = None
     instructions: int = 0
     busy_cycles: int = 0
     hart_cycles: int = 0
@@ -101,7 +107,6 @@ class SimulationResult:
     weight_bytes: int = 0
     kv_bytes: int = 0
     memory_bytes: int = 0
-    memory_fits: bool = True
     ops: list[OpResult] = field(default_factory=list)
 
     @property

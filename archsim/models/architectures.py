@@ -102,8 +102,10 @@ def _mixtral(fields: Fields) -> dict[str, Any]:
 
 
 def _qwen2(fields: Fields) -> dict[str, Any]:
-    config = {**_llama(fields), "biases": ("qkv",)}
-    return config if fields.flag("use_sliding_window") else {**config, "window": None}
+    if fields.flag("use_sliding_window"):
+        message = "use_sliding_window true, a window in some of the layers, is not supported"
+        raise fields.error("use_sliding_window", message, "only false is")
+    return {**_llama(fields), "biases": ("qkv",), "window": None}
 
 
 def _gemma(fields: Fields) -> dict[str, Any]:
@@ -191,11 +193,10 @@ def _encoder(fields: Fields, sizes: dict[str, str]) -> dict[str, Any]:
 
 
 def _t5(fields: Fields) -> dict[str, Any]:
-    """Scores are not divided, and features before a tied head are: by sqrt(d_model)."""
+    """Scores are not divided; a tied head is, by sqrt(d_model), which the last norm's gains hold."""
     names = {"hidden": "d_model", "layers": "num_layers", "heads": "num_heads", "ffn": "d_ff", "vocab": "vocab_size",
              "head_dim": "d_kv"}  # fmt: skip
     config = _sizes(fields, names)
-    tied = _tied(fields)
     return {
         **config,
         "kv_heads": config["heads"],
@@ -203,8 +204,7 @@ def _t5(fields: Fields) -> dict[str, Any]:
         "decoder_layers": fields.size("num_decoder_layers", config["layers"]),
         "max_positions": fields.size("n_positions", 512),
         "norm_eps": fields.real("layer_norm_epsilon", 1e-6),
-        "tied": tied,
-        "head_scale": config["hidden"] ** -0.5 if tied else 1.0,
+        "tied": _tied(fields),
         "scaled": False,
         "activation": fields.choice("feed_forward_proj", "relu", {"relu": "relu"}),
         "gated": False,

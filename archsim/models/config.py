@@ -44,7 +44,7 @@ class TransformerConfig:
         positions: "rotary", "learned" (a table, added to the embedding), or "relative" (a bias of the scores).
         rotary_dim: features of a head that rotary positions turn; None: all.
         biases: parts whose products add one, of "qkv", "out", "ffn" and "head".
-        embed_scale, head_scale: what embeddings, and what features before the head are multiplied by.
+        embed_scale: what embeddings are multiplied by.
         scaled: scores are divided by sqrt(head_dim).
         experts, top_k: of a mixture: how many, and how many of them a token takes; 0 of a plain feed-forward.
         token_types: rows of the table of segments that is added to the embedding.
@@ -77,7 +77,6 @@ class TransformerConfig:
     rotary_dim: int | None = None
     biases: tuple[str, ...] = ()
     embed_scale: float = 1.0
-    head_scale: float = 1.0
     scaled: bool = True
     experts: int = 0
     top_k: int = 0

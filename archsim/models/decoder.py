@@ -99,7 +99,7 @@ def embed(blocks: Blocks) -> Op:
 
 
 def head(blocks: Blocks) -> tuple[Op, ...]:
-    """Only the last token of each sequence. What features are multiplied by before the head, the norm's gains hold."""
+    """Only the last token of each sequence."""
     c, form = blocks.config, blocks.weights[HEAD]
     product = blocks.matmul("lm_head", "final_norm", blocks.batch, c.hidden, c.vocab, form, "head" in c.biases)
     return blocks.norm("final_norm", blocks.batch), product

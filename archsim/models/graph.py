@@ -141,6 +141,16 @@ class Graph:
         return sum(times * op.weight_bytes for op, times in self.all_ops() if op.kind == "embed")
 
     @property
+    def idle_bytes(self) -> int:
+        """Bytes of experts' weights that it does not read, because no token is routed to them."""
+        return sum(len(kind.layers) * _idle_bytes(kind.ops) for kind in self.kinds)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that main memory holds: all weights, tables and the KV cache."""
+        return self.weight_bytes + self.table_bytes + self.idle_bytes + self.kv_bytes
+
+    @property
     def rows(self) -> int:
         """Rows that the layers work on."""
         return self.layer[0].attributes["rows"]
@@ -151,3 +161,14 @@ class Graph:
         for kind in self.kinds:
             yield from ((op, len(kind.layers)) for op in kind.ops)
         yield from ((op, 1) for op in self.head)
+
+
+def _idle_bytes(ops: tuple[Op, ...]) -> int:
+    """Bytes of a layer's experts that no token is routed to; all experts are equally large."""
+    experts = max((op.attributes["experts"] for op in ops if op.kind == "route"), default=0)
+    read: dict[str, int] = {}
+    for op in ops:
+        _, dot, number = op.name.rpartition(".")
+        if dot and number.isdigit():
+            read[number] = read.get(number, 0) + op.weight_bytes
+    return (experts - len(read)) * max(read.values()) if experts else 0

@@ -12,12 +12,16 @@ from archsim.common.resources import find, shipped
 from archsim.formats import Format, IntegerFormat, parse_format
 from archsim.formats.turboquant import TurboQuantFormat
 from archsim.models.build import build_graph
+from archsim.models.checkpoint import check_folder
 from archsim.models.config import TransformerConfig
 from archsim.models.config_file import read_config, read_routing
 from archsim.models.experts import check_shares
+from archsim.models.gguf_file import read_gguf
+from archsim.models.gguf_model import gguf_config, gguf_plan
 from archsim.models.graph import Graph
 from archsim.models.weight_plan import WeightPlan, parse_weights
 
+DEFAULT_WEIGHTS = "int4-g128"
 _FOLDER = "workloads/models"
 _CODED_CACHES = ("turboquant-2", "turboquant-3", "turboquant-4")
 """Formats of a KV cache that kernels write and multiply."""
@@ -55,7 +59,7 @@ class Model:
 
 def load_model(
     name: str | Path,
-    weights: str = "int4-g128",
+    weights: str = DEFAULT_WEIGHTS,
     activations: str = "int8",
     kv: str = "int8",
     routing: Sequence[float] | None = None,
@@ -63,9 +67,10 @@ def load_model(
     """Load a model.
 
     Args:
-        name: a shipped model; a config.json, or a YAML file as shipped models are, under any name; or a folder that
-            holds config.json.
-        weights: format of the weights; or "mixed:" and the file of a plan (see models.weight_plan).
+        name: a shipped model; a config.json, or a YAML file as shipped models are, under any name; a folder that holds
+            config.json, and maybe safetensors files, whose shapes must then agree with it; or a GGUF file.
+        weights: format of the weights; or "mixed:" and the file of a plan (see models.weight_plan). Of a GGUF file the
+            default means the types of its tensors.
         activations: format of activations: int8, per token.
         kv: format of the KV cache: int8, per token and head; or turboquant-2, -3 or -4.
         routing: shares of tokens by expert, in any unit, of a mixture of experts; by default those of the model's YAML
@@ -83,13 +88,28 @@ def load_model(
     if not _is_int8(form):
         raise InputError(f"format {form.name!r} is not supported for activations", remedy="use int8 or int8-token")
     cache = kv_format(kv)
-    path = _config_file(str(name))
-    # not resolve(): a download cache links config.json to a file in another folder
-    label = Path(abspath(path)).parent.name if path.name == "config.json" else path.stem
-    config, shares = read_config(path), read_routing(path) if routing is None else routing
+    path = _model_file(str(name))
+    config, own, shares = _read(path)
+    if own is not None and weights == DEFAULT_WEIGHTS:
+        plan = own
+    shares = shares if routing is None else routing
     if shares is not None:
         check_shares(shares, config)
+    # not resolve(): a download cache links config.json to a file in another folder
+    label = Path(abspath(path)).parent.name if path.name == "config.json" else path.stem
     return Model(label, config, plan, form, cache, None if shares is None else tuple(shares))
+
+
+def _read(path: Path) -> tuple[TransformerConfig, WeightPlan | None, Sequence[float] | None]:
+    """Configuration, formats and routing, as far as a file has them."""
+    if path.suffix == ".gguf":
+        file = read_gguf(path)
+        config = gguf_config(file)
+        return config, gguf_plan(file, config), None
+    config = read_config(path)
+    if path.name == "config.json":
+        check_folder(path.parent, config)
+    return config, None, read_routing(path)
 
 
 def kv_format(name: str) -> Format:
@@ -109,7 +129,7 @@ def _is_int8(form: Format) -> bool:
     return type(form) is IntegerFormat and form.bits == 8 and form.scope in ("row", "token")
 
 
-def _config_file(name: str) -> Path:
+def _model_file(name: str) -> Path:
     """The user's own folder or file first, then what ships."""
     folder = Path(name)
     if not name or not folder.is_dir():

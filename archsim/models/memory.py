@@ -6,13 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archsim.common.errors import InputError
-from archsim.formats import Format, parse_format
+from archsim.formats import parse_format
 from archsim.models.config import TransformerConfig
 from archsim.models.gguf_file_types import FILE_TYPES, Place, tensor_type
+from archsim.models.matrices import CROSS_KV, CROSS_OUT, CROSS_Q, HEAD, OUT, QKV, ROUTER, matrix_names
 from archsim.models.parameters import BIAS, MATRIX, NORM, RELATIVE, TABLE, ParameterClass, parameters
+from archsim.models.weight_plan import WeightPlan, parse_weights
 
 _FORMATS = {TABLE: "fp16", RELATIVE: "fp32", NORM: "fp32", BIAS: "fp16"}
 """Formats of what is not multiplied: norms as in GGUF files; the others, and all of them in archsim's graphs."""
+
+_MATRICES = {
+    "attention_q": QKV[0], "attention_k": QKV[1], "attention_v": QKV[2], "attention_qkv": QKV[0], "attention_o": OUT,
+    "cross_q": CROSS_Q, "cross_k": CROSS_KV[0], "cross_v": CROSS_KV[1], "cross_o": CROSS_OUT, "router": ROUTER,
+    "mlp_gate": ".gate_proj", "mlp_up": ".up_proj", "mlp_gate_up": ".gate_proj", "mlp_down": ".down_proj",
+}  # fmt: skip
+"""What names of a class's matrices end with; the others are named as their class is."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +75,15 @@ class ModelMemory:
         return _sum("total", list(self.classes))
 
 
-def model_memory(config: TransformerConfig, weights: str, kv: str, context: int, batch: int = 1) -> ModelMemory:
+def model_memory(
+    config: TransformerConfig, weights: str | WeightPlan, kv: str, context: int, batch: int = 1
+) -> ModelMemory:
     """Memory of a model.
 
     Args:
-        weights: a format, or a type of GGUF files such as "q4_k_m". A format applies to all matrices but the embedding
-            table, which is float16, since single rows are gathered (a tied one is held twice: to be multiplied, too);
-            a file type to all as llama.cpp assigns types. Names that are both mean the file type.
+        weights: a format, a plan of formats, or a type of GGUF files such as "q4_k_m". A format applies to all matrices
+            but the embedding table, which is float16, since single rows are gathered (a tied one is held twice: to be
+            multiplied, too); a file type to all as llama.cpp assigns types. Names that are both mean the file type.
         kv: format of keys and values; each head of each token is a row.
         context: tokens of each sequence.
         batch: sequences.
@@ -94,26 +105,32 @@ def model_memory(config: TransformerConfig, weights: str, kv: str, context: int,
     return ModelMemory(tuple(parts))
 
 
-def _classes(config: TransformerConfig, weights: str) -> Iterator[ClassMemory]:
-    """Classes of parameters; of a file type, each layer's tensor may have another format."""
-    form = None if weights in FILE_TYPES else parse_format(weights)
+def _classes(config: TransformerConfig, weights: str | WeightPlan) -> Iterator[ClassMemory]:
+    """Classes of parameters; each layer's tensor may have another format."""
+    by_file_type = weights in FILE_TYPES
+    plan = parse_weights(weights) if isinstance(weights, str) and not by_file_type else weights
     for part in parameters(config):
         if part.kind != MATRIX and part.name != "embedding":
             own = parse_format(_FORMATS[part.kind])
             yield ClassMemory(part.name, part.elements, part.count * own.nbytes(*part.shape), (own.name,))
-        elif form is None:
-            yield _by_file_type(config, weights, part)
-        elif part.kind == MATRIX:
-            yield ClassMemory(part.name, part.elements, part.count * form.nbytes(*part.shape), (form.name,))
+        elif not isinstance(plan, WeightPlan):
+            yield _by_file_type(config, plan, part)
         else:
-            yield _embedding(config, form, part)
+            yield _by_plan(config, plan, part) if part.kind == MATRIX else _embedding(config, plan, part)
 
 
-def _embedding(config: TransformerConfig, form: Format, part: ParameterClass) -> ClassMemory:
+def _by_plan(c: TransformerConfig, plan: WeightPlan, part: ParameterClass) -> ClassMemory:
+    names = [name for name in matrix_names(c) if name.endswith(_MATRICES.get(part.name, part.name))]
+    forms = [plan.of(name) for name in names]
+    nbytes = sum(form.nbytes(*part.shape) for form in forms)
+    return ClassMemory(part.name, part.elements, nbytes, tuple(dict.fromkeys(form.name for form in forms)))
+
+
+def _embedding(config: TransformerConfig, plan: WeightPlan, part: ParameterClass) -> ClassMemory:
     """The table of embeddings, and of a tied head the same in the format that is multiplied."""
     forms = [parse_format(_FORMATS[TABLE])]
-    if config.tied and form.name != forms[0].name:
-        forms.append(form)
+    if config.tied and plan.of(HEAD).name != forms[0].name:
+        forms.append(plan.of(HEAD))
     nbytes = sum(one.nbytes(*part.shape) for one in forms)
     return ClassMemory(part.name, part.elements, nbytes, tuple(one.name for one in forms))
 

@@ -28,6 +28,6 @@ def headline(result: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if result.get("ttft_s"):
         rows.insert(1, ("time to first token", show(result["ttft_s"], "s")))
-    if not result.get("memory_fits", True):
-        rows.append(("does not fit", f"needs {show(result['memory_bytes'], 'B')} of main memory"))
+    if result.get("tpot_s"):
+        rows.insert(2, ("time per output token", show(result["tpot_s"], "s")))
     return rows

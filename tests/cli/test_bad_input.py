@@ -131,6 +131,45 @@ def test_malformed_model_configurations(refused, tmp_path: Path, change: dict, w
     assert refused("model", "check", "config.json").startswith("config.json:1")
 
 
+GPT = {
+    "architectures": ["GPT2LMHeadModel"], "n_embd": 64, "n_layer": 1, "n_head": 4, "n_positions": 64, "vocab_size": 32,
+}  # fmt: skip
+MIXTURE = {**BASE, "architectures": ["MixtralForCausalLM"], "num_local_experts": 4, "num_experts_per_tok": 2}
+
+
+@pytest.mark.parametrize(
+    ("tree", "change", "words"),
+    [
+        (GPT, {"n_embd": None}, "field 'n_embd' is missing; add it"),
+        (GPT, {"n_head": 5}, ":7: n_embd 64 is no multiple of n_head 5; correct one, or add head_dim"),
+        (GPT, {"activation_function": "swish"}, "only gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu are"),
+        (GPT, {"architectures": ["MambaForCausalLM"]}, ":2: architecture 'MambaForCausalLM' is not supported"),
+        (GPT, {"architectures": ["GPTJForCausalLM"], "rotary_dim": 18}, "rotary_dim is 18, of heads of 16"),
+        (MIXTURE, {"num_local_experts": None}, "field 'num_local_experts' is missing"),
+        (MIXTURE, {"num_experts_per_tok": 5}, "5 of 4 experts for a token"),
+    ],
+)
+def test_malformed_configurations_of_other_architectures(
+    refused, tmp_path: Path, tree: dict, change: dict, words: str
+) -> None:
+    tree = {key: value for key, value in (tree | change).items() if value is not None}
+    (tmp_path / "config.json").write_text(json.dumps(tree, indent=1))
+    line = refused("model", "check", "config.json")
+    assert line.startswith("config.json:") and words in line
+
+
+def test_models_that_do_not_fit_what_is_asked(refused, tmp_path: Path) -> None:
+    large = refused("simulate", "mixtral-8x7b", "--batch", "256", "--context", "32768")
+    assert large.startswith("one layer and its KV cache take") and large.endswith("or lower the batch or the context")
+    assert refused("simulate", "gpt2") == "context is 2048; use 1 to 1024"
+    assert "use phase prefill" in refused("simulate", "bert-base-uncased", "--context", "128")
+    assert "use 197: an image" in refused("simulate", "vit-base-patch16-224", "--phase", "prefill")
+    assert "no kernel with a KV cache of codes; use kv int8" in refused("simulate", "gemma-2b", "--kv", "turboquant-3")
+    assert "to experts is not known here" in refused("model", "memory", "mixtral-8x7b", "--weights", "q4_k_m")
+    (tmp_path / "no.gguf").write_bytes(b"GGUF" + bytes(2))
+    assert refused("model", "show", "no.gguf").startswith("no.gguf: the version")
+
+
 def test_a_trapping_program_exits_with_one(capsys, monkeypatch, tmp_path: Path) -> None:
     path = tmp_path / "trap.s"
     path.write_text("nop\nebreak\n")

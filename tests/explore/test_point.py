@@ -24,7 +24,7 @@ def evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str,
     """Points that were really evaluated, in a store of the test's own."""
     points: list[dict[str, Any]] = []
 
-    def simulate_point(point: dict[str, Any]) -> dict[str, Any]:
+    def simulate_point(point: dict[str, Any], progress: object = None) -> dict[str, Any]:
         points.append(point)
         return {**fakes.quick(point), "design": point["design"]}
 
@@ -48,7 +48,7 @@ def test_fresh_evaluates_again(evaluated: list[dict[str, Any]]) -> None:
 
 
 def test_a_refused_point_is_not_stored(evaluated: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "simulate_point", fakes.picky)
+    monkeypatch.setattr(module, "simulate_point", lambda point, progress: fakes.picky(point))
     for _ in range(2):
         with pytest.raises(InputError, match="does not fit"):
             evaluate_point(POINT)

@@ -14,7 +14,7 @@ from archsim.kernels.heads import Heads
 from tests.kernels.checking import DESIGNS, check, design_of, target
 
 
-def compare(name: str, shape: Heads, causal: bool, tiling: Tiling | None = None) -> None:
+def compare(name: str, shape: Heads, causal: bool, tiling: Tiling | None = None, window: int = 0) -> None:
     random = np.random.default_rng(shape.context)
     outer = shape.batch, shape.kv_heads
     q = random.integers(-127, 128, (shape.rows, shape.heads, shape.head_dim)).astype(np.int8)
@@ -37,10 +37,12 @@ def compare(name: str, shape: Heads, causal: bool, tiling: Tiling | None = None)
                 scales[1][place][seen],
                 shape.position if causal else None,
                 target(name).trowb,
+                window=window,
             )
     inputs = {"q": q, "q_scales": q_scales, "k": keys, "k_scales": scales[0], "v": values, "v_scales": scales[1]}
     expected = {"out": out.reshape(shape.rows, -1)}
-    check(Attention("attention", target(name), shape, causal), design_of(name), inputs, expected, tiling)
+    kernel = Attention("attention", target(name), shape, causal, window=window)
+    check(kernel, design_of(name), inputs, expected, tiling)
 
 
 # rows, batch, heads, kv heads, head_dim, context, capacity
@@ -74,6 +76,18 @@ def test_prefill(name: str, sizes: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("tiling", [Tiling(1, 1, 128), Tiling(1, 2, 128), Tiling(2, 4, 256), Tiling(3, 4, 512)])
 def test_tilings_give_the_same(tiling: Tiling) -> None:
     compare("edge-npu", Heads(7, 1, 8, 2, 64, 290, 300), causal=True, tiling=tiling)
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("window", [1, 7, 64, 100])
+@pytest.mark.parametrize("sizes", PREFILL)
+def test_prefill_with_a_window(name: str, window: int, sizes: tuple[int, ...]) -> None:
+    compare(name, Heads(*sizes), causal=True, window=window)
+
+
+@pytest.mark.parametrize("tiling", [Tiling(1, 1, 128), Tiling(2, 4, 256), Tiling(4, 4, 128)])
+def test_windows_of_every_tiling(tiling: Tiling) -> None:
+    compare("edge-npu", Heads(40, 1, 8, 2, 64, 290, 300), causal=True, tiling=tiling, window=270)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])

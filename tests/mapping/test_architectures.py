@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from archsim.common.errors import InputError
 from archsim.design import load_design
 from archsim.kernels.target import target_of
 from archsim.machine.run import run
@@ -99,8 +98,11 @@ def test_experts(phase: str, batch: int, context: int, cores: int, tmp_path: Pat
     check(routed, graph, graph.layer, design, x)
 
 
-def test_prompts_longer_than_a_window_have_no_kernel(tmp_path: Path) -> None:
-    model = tiny("mistral-7b", tmp_path)
-    graph = model.graph("prefill", 1, 49)
-    with pytest.raises(InputError, match="prompts longer than the window of 48 have no kernel"):
-        bind_all(graph.layer, Setting(target_of(load_design("edge-npu")), 1e-5, 64))
+@pytest.mark.parametrize("batch, context", [(1, 49), (2, 100), (1, 170)])
+@pytest.mark.parametrize("name", ["mistral-7b", "phi-3-mini"])
+def test_prompts_longer_than_a_window(name: str, batch: int, context: int, tmp_path: Path) -> None:
+    """A window of 48 keys."""
+    model = tiny(name, tmp_path)
+    graph = model.graph("prefill", batch, context)
+    assert any("window" in op.attributes for op in graph.layer)
+    check(model, graph, graph.layer, load_design("edge-npu", {"cores": 2}))

@@ -36,6 +36,24 @@ def test_every_shipped_architecture(name: str, phase: str, tmp_path: Path) -> No
     assert result.dram_read_bytes > result.weight_bytes
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("qwen2-7b", "op 'qkv': its bias has no kernel on this design"),
+        ("gpt2", "op 'attn_norm': the design's instruction set has no kernel for ops of kind layer_norm"),
+        ("gpt-j-6b", "op 'attn_norm': the design's instruction set has no kernel for ops of kind layer_norm"),
+        ("gemma-2b", "op 'gelu_tanh_mul': the design's instruction set has no kernel for ops of kind gelu_tanh_mul"),
+        ("mixtral-8x7b", "op 'route': the design's instruction set has no kernel for ops of kind route"),
+        ("mistral-7b", "op 'attention': its attribute window has no kernel on this design"),
+        ("t5-small", "op 'heads_kv': the design's instruction set has no kernel for ops of kind heads_kv"),
+    ],
+)
+def test_ops_without_a_kernel_on_vectors_are_named(name: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=words):
+        model = tiny(name, tmp_path, {"head_dim": 32} if name == "gemma-2b" else {}, weights="int8")
+        archsim.simulate(model, "edge-rvv", context=50)
+
+
 def test_experts_that_no_token_takes_cost_nothing(tmp_path: Path) -> None:
     one, all_ = (simulated(tiny("mixtral-8x7b", tmp_path), "decode", 20, batch) for batch in (1, 4))
     assert sum(op.kind == "gather" for op in one.ops) == 2
@@ -72,6 +90,6 @@ def test_decode_beyond_a_window_reads_no_more_keys(tmp_path: Path) -> None:
 
 
 def test_a_cache_that_exceeds_memory_is_told() -> None:
-    """Mixtral's cache: 2 x 8 heads of 128; of 256 sequences of 32768 tokens one layer has 17 GB, edge-npu 16 GiB."""
-    with pytest.raises(InputError, match=r"one layer and its KV cache take .* of 16 GiB DRAM; raise memory.size"):
+    """Mixtral's cache: 32 layers of 2 x 8 heads of 128 and their scales, of 32768 tokens 2.0 GiB a sequence."""
+    with pytest.raises(InputError, match=r"mixtral-8x7b needs .* cache of 256 x 32768 tokens; edge-npu has 16 GiB"):
         archsim.simulate("mixtral-8x7b", "edge-npu", batch=256, context=32768)

@@ -134,15 +134,11 @@ def test_a_scratchpad_that_is_too_small_says_what_is_enough() -> None:
         simulate("llama-3-8b", design, context=256)
 
 
-def test_a_layer_that_exceeds_dram_is_refused() -> None:
-    design = load_design("edge-npu", {"memory.size": "64 MiB"})
-    with pytest.raises(InputError, match=r"one layer and its KV cache take .* of 64 MiB DRAM"):
-        simulate("llama-3-8b", design, context=256)
-
-
-def test_weights_that_exceed_dram_are_told() -> None:
-    assert not simulate("llama-3-70b", "server-npu", context=64).memory_fits
-    assert simulate("llama-3-8b", "edge-npu", context=64).memory_fits
+def test_what_exceeds_dram_is_refused() -> None:
+    with pytest.raises(InputError, match=r"llama-3-70b needs 3\d\.\d+ GiB .* has 32 GiB; set memory.size to"):
+        simulate("llama-3-70b", "server-npu", context=64)
+    with pytest.raises(InputError, match=r"of it for the KV cache of 64 x 8192 tokens"):
+        simulate("llama-3-8b", "edge-npu", context=8192, batch=64)
 
 
 def test_public_name() -> None:

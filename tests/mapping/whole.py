@@ -138,7 +138,7 @@ class NumpyLayer:
         q, q_scales, keys, key_scales, values, value_scales, *bias = (v[tensor.name] for tensor in op.inputs)
         q, q_scales = q.reshape(out.shape), q_scales.reshape(out.shape[:3])
         # what a window leaves out of a decoded token's sight
-        first = context - a.get("window", context)
+        first = 0 if a["causal"] else context - a.get("window", context)
         # a bias of key less query, for each pair
         at = np.arange(context) - np.arange(tokens)[:, None] + tokens - 1
         for b in range(a["batch"]):
@@ -155,6 +155,7 @@ class NumpyLayer:
                     self.target.trowb,
                     not a.get("unscaled"),
                     bias[0][head][at] if bias else None,
+                    a.get("window", 0) if a["causal"] else 0,
                 )
         v[op.outputs[0].name] = out.reshape(a["rows"], -1)
 
