@@ -33,16 +33,19 @@ def generate(
     tokens: Annotated[int, typer.Option(min=1, help="Tokens to generate.")] = 32,
     weights: Annotated[str, typer.Option(help="Weights format, or mixed:PLAN.yaml.")] = "int4-g64",
     kv: Annotated[str, typer.Option(help="KV cache format: int8, turboquant-2, -3 or -4.")] = "int8",
+    top_k: Annotated[int, typer.Option(min=1, help="Draw from the K most likely tokens; 1 is greedy.")] = 1,
+    temperature: Annotated[float, typer.Option(help="Logits are divided by it before a draw.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
     fidelity: Annotated[str, typer.Option(help="timed, or functional, which counts no cycles.")] = "timed",
     set_: Set = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Greedy text of a model on a simulated chip. Example: archsim generate --design edge-npu --tokens 24"""
+    """Text of a model on a simulated chip. Example: archsim generate --design edge-npu --tokens 24"""
     from archsim.accuracy.load import load_llama
     from archsim.cli.output import parse_settings, print_json, print_table
     from archsim.common.errors import InputError
     from archsim.design import load_design
-    from archsim.mapping.generation import Generator
+    from archsim.mapping.generation import Generator, Sampling
 
     llama, chip = load_llama(model), load_design(design, parse_settings(set_ or []))
     is_text = llama.config.vocab == _BYTES
@@ -52,7 +55,8 @@ def generate(
         raise InputError("a prompt and tokens of one are too much", remedy="give --prompt or --prompt-tokens")
     text = _PROMPT if prompt is None else prompt
     given = list(text.encode()) if prompt_tokens is None else _numbers(prompt_tokens)
-    generator = Generator(llama, chip, weights, len(given) + tokens - 1, fidelity, kv)
+    sampling = Sampling(top_k, temperature, seed)
+    generator = Generator(llama, chip, weights, len(given) + tokens - 1, fidelity, kv, sampling)
     show = _printer(is_text, quiet=json)
     made: list[Token] = []
     for token in generator.generate(given, tokens):

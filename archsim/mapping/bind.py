@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from archsim.common.errors import InputError
 from archsim.formats import parse_format
 from archsim.kernels.activation import INSTRUCTIONS, Activation
-from archsim.kernels.argmax import ArgMax
 from archsim.kernels.attention import Attention
 from archsim.kernels.base import Kernel
 from archsim.kernels.coded_attention import CodedAttention
@@ -22,6 +21,7 @@ from archsim.kernels.rope_rows import RopeRows
 from archsim.kernels.rowops import Add, Embed, Norm, Quantize
 from archsim.kernels.silu import SiluMul
 from archsim.kernels.target import Target
+from archsim.kernels.top_k import TopK
 from archsim.kernels.turboquant import CodedCache, EncodeVectors
 from archsim.kernels.weight_code import weight_code
 from archsim.models.graph import Op
@@ -135,7 +135,7 @@ _ARRAYS = {
     "silu_mul": ("gate_up", "codes", "scales"),
     "add": ("x", "delta", "delta2"),
     "norm": ("x", "delta", "gamma", "codes", "scales"),
-    "argmax": ("logits", "token"),
+    "top_k": ("logits", "tokens"),
     "layer_norm": ("x", "delta", "gamma", "beta", "codes", "scales"),
     "patches": ("patches", "positions", "x"),
     "route": ("logits", "slots", "gates"),
@@ -214,6 +214,11 @@ def _expert_rows(op: Op, setting: Setting) -> Kernel:
     return kernel(op.name, setting.target, a["rows"], a["features"], a["first"], a["top_k"], a["tokens"])
 
 
+def _top_k(op: Op, setting: Setting) -> Kernel:
+    a = op.attributes
+    return TopK(op.name, setting.target, a["rows"], a["features"], a["k"])
+
+
 def heads_of(op: Op, setting: Setting) -> Heads:
     a = op.attributes
     return Heads(a["rows"], a["batch"], a["heads"], a["kv_heads"], a["head_dim"], a["context"], setting.capacity)
@@ -253,7 +258,7 @@ XQT_KERNELS: dict[str, Maker] = {
         op.name, setting.target, heads_of(op, setting), op.attributes["bits"]
     ),
     "quantize": lambda op, setting: Quantize(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
-    "argmax": lambda op, setting: ArgMax(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
+    "top_k": _top_k,
     "silu_mul": lambda op, setting: SiluMul(op.name, setting.target, op.attributes["rows"], op.attributes["features"]),
     "add": _add,
     "patches": _patches,

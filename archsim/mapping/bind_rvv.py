@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from archsim.common.errors import InputError
 from archsim.formats import parse_format
-from archsim.kernels.argmax import ArgMax
 from archsim.kernels.base import Kernel
 from archsim.kernels.rvv.attention import Attention
 from archsim.kernels.rvv.coded_attention import CodedAttention
@@ -16,6 +15,7 @@ from archsim.kernels.rvv.rows import Add, Embed, Norm, Quantize
 from archsim.kernels.rvv.silu import SiluMul
 from archsim.kernels.rvv.target import RvvTarget
 from archsim.kernels.rvv.weights import require_columns
+from archsim.kernels.top_k import TopK
 from archsim.kernels.xuantie.matmul import MatMul as XuanTieMatMul
 from archsim.kernels.xuantie.target import XuanTieTarget
 from archsim.mapping.bind import Maker, Setting, coded_cache_of, heads_of
@@ -114,9 +114,10 @@ def _add(op: Op, setting: Setting) -> Kernel:
     return Add(op.name, _target(setting), op.attributes["rows"], op.attributes["features"])
 
 
-def _argmax(op: Op, setting: Setting) -> Kernel:
+def _top_k(op: Op, setting: Setting) -> Kernel:
     """Scalar code, the same on every design."""
-    return ArgMax(op.name, setting.target, op.attributes["rows"], op.attributes["features"])
+    a = op.attributes
+    return TopK(op.name, setting.target, a["rows"], a["features"], a["k"])
 
 
 RVV_KERNELS: dict[str, Maker] = {
@@ -131,6 +132,6 @@ RVV_KERNELS: dict[str, Maker] = {
     "quantize": _quantize,
     "silu_mul": _silu_mul,
     "add": _add,
-    "argmax": _argmax,
+    "top_k": _top_k,
 }
 XUANTIE_KERNELS: dict[str, Maker] = {**RVV_KERNELS, "matmul": _xuantie_matmul}

@@ -1,4 +1,4 @@
-"""Greedy generation on a simulated chip: values, not only times, from the prompt's tokens to the next one."""
+"""Generation on a simulated chip: values, not only times, from the prompt's tokens to the next one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,38 @@ if TYPE_CHECKING:
     from archsim.design.spec import Design
     from archsim.machine.result import RunResult
 
+_MOST_CHOICES = 256
+"""More would make the insertion of a token long."""
 _NORMS = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
+
+
+class Sampling:
+    """How the next token is chosen out of the k most likely ones.
+
+    Args:
+        top_k: how many these are; 1 is greedy.
+        temperature: that logits are divided by before the softmax.
+        seed: of NumPy's PCG64, one draw a token.
+
+    Raises:
+        InputError: a number is out of range.
+    """
+
+    def __init__(self, top_k: int = 1, temperature: float = 1.0, seed: int = 0) -> None:
+        if not 1 <= top_k <= _MOST_CHOICES:
+            raise InputError(f"top-k is {top_k}", remedy=f"use 1 to {_MOST_CHOICES}")
+        if not temperature > 0 or seed < 0:
+            raise InputError(f"temperature {temperature} and seed {seed}", remedy="use numbers above 0, and 0 or above")
+        self.top_k, self.temperature = top_k, temperature
+        self._random = np.random.default_rng(seed)
+
+    def choose(self, logits: np.ndarray, tokens: np.ndarray) -> int:
+        """One of tokens int32 [top_k], by the softmax of their logits out of float32 [vocab]."""
+        if self.top_k == 1:
+            return int(tokens[0])
+        scaled = logits[tokens].astype(np.float64) / self.temperature
+        shares = np.exp(scaled - scaled.max())
+        return int(self._random.choice(tokens, p=shares / shares.sum()))
 
 
 @dataclass
@@ -55,6 +86,7 @@ class Generator:
         weights: a format, or a plan of them; activations are int8.
         room: tokens that the cache has room for.
         kv: format of the cache: int8, or turboquant-2, -3 or -4.
+        sampling: how tokens are chosen; greedily by default.
         fidelity: "timed" or "functional".
 
     Raises:
@@ -62,7 +94,14 @@ class Generator:
     """
 
     def __init__(
-        self, llama: Llama, design: Design, weights: str, room: int, fidelity: str = "timed", kv: str = "int8"
+        self,
+        llama: Llama,
+        design: Design,
+        weights: str,
+        room: int,
+        fidelity: str = "timed",
+        kv: str = "int8",
+        sampling: Sampling | None = None,
     ) -> None:
         config = llama.config
         if room > config.max_positions:
@@ -74,6 +113,9 @@ class Generator:
         for form in self.model.weights.all_formats():
             family.check_weights(form)
         self.llama, self.design, self.fidelity, self.room = llama, design, fidelity, room
+        self.sampling = sampling or Sampling()
+        if self.sampling.top_k > config.vocab:
+            raise InputError(f"top-k {self.sampling.top_k} is more than {config.vocab} tokens", remedy="ask for fewer")
         self._setting = Setting(family.target, config.norm_eps, room, kernels=family.kernels)
         self._packed: dict[str, Packed] = {}
         self._stored: dict[tuple[str, Any], np.ndarray] = {}
@@ -121,9 +163,10 @@ class Generator:
             found = self._run("layer", kinds[layer], contents | self._norms(layer), result, ("x", *names), layer)
             cache.update({name: found[name] for name in names})
         contents = {"x": found["x"], "final_norm.weight": self.llama.weights["model.norm"]}
-        found = self._run("head", (*graph.head, _argmax(graph)), contents, result, ("token", "lm_head"))
+        head = (*graph.head, _top_k(graph, self.sampling.top_k))
+        found = self._run("head", head, contents, result, ("tokens", "lm_head"))
         self.logits = found["lm_head"]
-        result.token = int(found["token"][0])
+        result.token = self.sampling.choose(self.logits[0], found["tokens"][0])
         return result
 
     def _turboquant(self) -> dict[str, np.ndarray]:
@@ -191,10 +234,11 @@ def _matrix_of(op: Op, layer: int) -> str:
     return HEAD if op.name == HEAD else layer_part(layer, op.name)
 
 
-def _argmax(graph: Graph) -> Op:
+def _top_k(graph: Graph, k: int) -> Op:
     logits = graph.head[-1].outputs[0]
-    sizes = {"rows": logits.shape[0], "features": logits.shape[1]}
-    return Op("argmax", "argmax", sizes, (logits,), (array("token", (logits.shape[0],), "int32"),))
+    rows, features = logits.shape
+    sizes = {"rows": rows, "features": features, "k": k}
+    return Op("top_k", "top_k", sizes, (logits,), (array("tokens", (rows, k), "int32"),))
 
 
 def _count(total: Token, run: RunResult) -> None:

@@ -47,7 +47,7 @@ class Op:
     """A node of a graph.
 
     Attributes:
-        kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul, add or argmax; with a cache of
+        kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul, add or top_k; with a cache of
             TurboQuant's codes rope, encode and coded_attention; of other architectures layer_norm, heads_kv (rope_kv
             without positions), the activations gelu_tanh, gelu_erf and relu (gated as silu_mul is: with _mul), patches
             (positions and a class token for a vision transformer), route, gather and scatter (experts).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from archsim.formats.turboquant import TurboQuantFormat
 from archsim.kernels import reference
 from archsim.kernels.target import target_of
 from archsim.mapping.families import family_of
-from archsim.mapping.generation import Generator
+from archsim.mapping.generation import Generator, Sampling
 from archsim.models.matrices import layer_part
 from tests.mapping.whole import NumpyLayer
 
@@ -97,19 +98,50 @@ def test_tokens_and_logits_are_those_of_numpy(design: str, weights: str, fidelit
         ids, context = [token.token], context + 1
 
 
-def test_the_first_of_equal_logits_wins() -> None:
+@pytest.mark.parametrize("k", [1, 2, 7, 37])
+@pytest.mark.parametrize("name", ["edge-npu", "octa-npu"])
+def test_the_first_of_equal_logits_comes_first(name: str, k: int) -> None:
     from archsim.kernels.alone import run_alone
-    from archsim.kernels.argmax import ArgMax
+    from archsim.kernels.top_k import TopK
 
     logits = np.random.default_rng(0).normal(size=(40, 37)).astype(np.float32)
     logits[::2] = np.rint(logits[::2])
-    logits[3] = -np.inf
+    logits[3, 5:] = -np.inf
     logits[4] = -1e38
     logits[5, 36] = np.inf
-    design = load_design("edge-npu")
-    kernel = ArgMax("argmax", target_of(design), *logits.shape)
-    outputs, _ = run_alone(kernel, design, {"logits": logits + np.float32(0)})
-    np.testing.assert_array_equal(outputs["token"], logits.argmax(axis=1))
+    logits += np.float32(0)
+    design = load_design(name)
+    outputs, _ = run_alone(TopK("top_k", target_of(design), *logits.shape, k), design, {"logits": logits})
+    expected = np.argsort(-logits, axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(outputs["tokens"], expected)
+
+
+def test_sampled_tokens_are_among_the_k_largest_and_follow_their_shares() -> None:
+    logits, tokens = np.log(np.array([0.1, 0.5, 0.0001, 0.3999], np.float32)), np.array([1, 3, 0], np.int32)
+    sampling = Sampling(top_k=3, seed=1)
+    drawn = np.array([sampling.choose(logits, tokens) for _ in range(20_000)])
+    for token, share in ((0, 0.1), (1, 0.5), (3, 0.4)):
+        assert np.mean(drawn == token) == pytest.approx(share, abs=0.012)
+    assert not np.any(drawn == 2)
+    cold = Sampling(top_k=3, temperature=0.01)
+    assert {cold.choose(logits, tokens) for _ in range(100)} == {1}
+
+
+def test_sampled_text_is_the_same_with_the_same_seed() -> None:
+    def tokens(seed: int) -> list[int]:
+        generator = Generator(
+            load_llama("reference"), load_design("edge-npu"), "int4-g64", 40, "functional",
+            sampling=Sampling(top_k=5, temperature=2.0, seed=seed),
+        )  # fmt: skip
+        return [token.token for token in generator.generate(PROMPT, 8)]
+
+    assert tokens(1) == tokens(1) != tokens(2)
+
+
+@pytest.mark.parametrize("numbers", [{"top_k": 0}, {"top_k": 257}, {"temperature": 0.0}, {"seed": -1}])
+def test_bad_sampling(numbers: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"top-k is|temperature"):
+        Sampling(**numbers)
 
 
 @pytest.mark.parametrize(
