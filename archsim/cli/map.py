@@ -56,10 +56,11 @@ def _print(found: dict[str, Any], design: str) -> None:
     from archsim.common.units import show
 
     print("\n".join(found["nest"]), end="\n\n")
-    size = found["scratchpad_bytes"]
+    # a design without a scratchpad has none of it in use
+    size = found["scratchpad_bytes"] or 1
     rows = [(name, f"{count:,}", f"{100 * count / size:.1f} %") for name, count in found["buffers"].items()]
     used = sum(found["buffers"].values())
-    rows.append((f"in use of {show(size, 'B')}", f"{used:,}", f"{100 * used / size:.1f} %"))
+    rows.append((f"in use of {show(found['scratchpad_bytes'], 'B')}", f"{used:,}", f"{100 * used / size:.1f} %"))
     print_table(["scratchpad", "bytes", "share"], rows)
     bound = found["bound_cycles"]
     figures = [("cycles, the op alone", f"{found['cycles']:,}")]

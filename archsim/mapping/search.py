@@ -89,8 +89,10 @@ def run_tiling(kernel: Kernel, tiling: Any, design: Design) -> int:
     """
     from archsim.machine.run import isa_of, run
 
-    program = isa_of(design).assemble(write_alone(kernel, tiling).source, f"{kernel.name}.s")
-    return run(program, design, fidelity="addresses").cycles
+    alone = write_alone(kernel, tiling)
+    program = isa_of(design).assemble(alone.source, f"{kernel.name}.s")
+    tensors = {name: (alone.place.dram[name], array.nbytes) for name, array in alone.arrays.items()}
+    return run(program, design, fidelity="addresses", tensors=tensors).cycles
 
 
 def search(

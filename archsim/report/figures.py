@@ -62,9 +62,9 @@ def operations(results: Sequence[Result]) -> go.Figure:
 
 
 def occupancy(results: Sequence[Result]) -> go.Figure:
-    """Scratchpad bytes in use over one decoder layer, as a share of the core's scratchpad."""
+    """Scratchpad bytes in use over one decoder layer, as a share of the core's scratchpad, of designs that have one."""
     figure = go.Figure()
-    for r in results:
+    for r in [result for result in results if result["sram_size_bytes"]]:
         points = r["sram_timeline"]
         figure.add_scatter(
             name=f"{r['design']} ({r['sram_size_bytes'] / 2**20:.3g} MiB)",
@@ -89,18 +89,19 @@ def traffic(results: Sequence[Result]) -> go.Figure:
 
 
 def roofline(results: Sequence[Result]) -> go.Figure:
-    """Each design's bounds (DRAM and matrix peak) and the point its workload reaches."""
+    """Each design's bounds (DRAM, and matrix peak where there is a matrix unit) and the point its workload reaches."""
     figure = go.Figure()
     for index, r in enumerate(results):
         peak, bandwidth = r["peak_macs_per_s"], r["dram_peak_bytes_per_s"]
         intensity = r["macs_total"] / max(1, r["dram_read_bytes"] + r["dram_write_bytes"])
-        ridge = peak / bandwidth
+        ridge = peak / bandwidth or intensity
         low, high = min(intensity, ridge) / 8, max(intensity, ridge) * 8
+        most = peak if peak else high * bandwidth
         color = _COLORS[index % len(_COLORS)]
         figure.add_scatter(
             name=r["design"],
             x=[low, ridge, high],
-            y=[low * bandwidth / 1e9, peak / 1e9, peak / 1e9],
+            y=[low * bandwidth / 1e9, ridge * bandwidth / 1e9, most / 1e9],
             mode="lines",
             line={"color": color},
         )

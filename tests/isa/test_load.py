@@ -52,7 +52,7 @@ def load(folder: Path, text: str, *others: str, **parameters: int) -> Any:
 
 def test_names_expand() -> None:
     isa = load_isa("rv64im_zicsr_zicntr", "xqt", parameters={"TM": 64})
-    assert list(isa.extensions) == ["I", "M", "Zicsr", "Zicntr", "Xqdma", "Xqv", "Xqt"]
+    assert list(isa.extensions) == ["I", "M", "Zicsr", "Zicntr", "Xqmark", "Xqdma", "Xqv", "Xqt"]
     assert load_isa("rv64im", "zicsr", "zicntr", "xqt").instructions.keys() == isa.instructions.keys()
     assert len(isa.extensions["I"].instructions) == 52 + 1  # RV64I of the manual's listing, and fence.tso
     assert len(isa.extensions["M"].instructions) == 13

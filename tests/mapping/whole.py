@@ -79,10 +79,8 @@ class NumpyLayer:
                 contents[name] = kernel.pack(self.weights[name], op.tiling)
                 if "bias" in op.bound.tensors:
                     # whole blocks of them
-                    whole, values = (
-                        np.zeros(kernel.arrays()["bias"].shape, np.float16),
-                        self.values[op.bound.tensors["bias"]],
-                    )
+                    values = self.values[op.bound.tensors["bias"]]
+                    whole = np.zeros(kernel.arrays()["bias"].shape, np.float16)
                     whole[: len(values)] = values
                     contents[op.bound.tensors["bias"]] = whole
         known = program.plan.tensors.keys() - contents.keys()

@@ -15,7 +15,7 @@ from archsim.report.page import write_page
 @pytest.fixture(scope="module")
 def results() -> list[dict]:
     model = archsim.load_model("tiny-llama-test")
-    return [archsim.simulate(model, name, context=100).to_dict() for name in ("edge-npu", "server-npu")]
+    return [archsim.simulate(model, name, context=100).to_dict() for name in ("edge-npu", "server-npu", "edge-rvv")]
 
 
 def test_the_page_fetches_nothing_and_holds_every_figure(results: list[dict], tmp_path: Path) -> None:

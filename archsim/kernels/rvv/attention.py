@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import gcd, inf, sqrt
 from typing import Any
 
 from archsim.kernels.assembly import SCRATCH, Assembly
@@ -15,6 +15,9 @@ from archsim.kernels.rvv.exponential import exponentials, prepare
 from archsim.kernels.rvv.quantise import Source, inverse_of, scale_of, store_codes
 from archsim.kernels.rvv.rope import require_heads, rvv_cache
 from archsim.kernels.rvv.target import STEP, RvvTarget
+
+_BATCH = 4
+"""Rows that are loaded while as many are worked on: a vector load waits for main memory."""
 
 
 @dataclass(frozen=True)
@@ -118,20 +121,14 @@ class Writer:
         retype(asm, 32, "m4")
         asm("vmv.v.i", "v8", 0)
         retype(asm, 16, "m2")
-        with asm.registers("source row left stride x y") as (source, row, left, stride, *scalars):
+        with asm.registers("source row stride rounds") as (source, row, stride, rounds):
             asm.add(source, q, first)
             asm.li(stride, self.shape.capacity)
             asm.mul(row, stride, first)
             asm("add", row, row, key)
-            with asm.times(left, count // 2):
-                for index, scalar in enumerate(scalars):
-                    asm("lb", scalar, f"{index}({source})")
-                    asm("vle8.v", f"v{16 + index}", f"({row})")
-                    asm("add", row, row, stride)
-                for index, scalar in enumerate(scalars):
-                    asm("vsext.vf2", f"v{18 + 2 * index}", f"v{16 + index}")
-                    asm("vwmacc.vx", "v8", scalar, f"v{18 + 2 * index}")
-                asm.add(source, source, 2)
+            both = gcd(count, 2 * _BATCH)
+            asm.li(rounds, count // both)
+            add_products(asm, both // 2, rounds, source, row, stride)
         retype(asm, 32, "m4")
         asm("vfcvt.f.x.v", "v8", "v8")
 
@@ -189,17 +186,58 @@ class Writer:
         shape(asm, own.head_dim, 32, "m4")
         asm("vmv.v.i", "v8", 0)
         retype(asm, 16, "m2")
-        with asm.registers("code value left x") as (code, value, left, x):
+        with asm.registers("code value stride rounds") as (code, value, stride, rounds):
             asm.li(code, self.dram["score_codes"])
             asm.element(value, self.dram["v"], kv, own.capacity * own.head_dim)
-            with asm.times(left, seen):
-                asm("lb", x, f"0({code})")
+            asm.li(stride, own.head_dim)
+            asm("srli", rounds, seen, (2 * _BATCH).bit_length() - 1)
+            with asm.unless("beqz", rounds):
+                add_products(asm, _BATCH, rounds, code, value, stride)
+            asm("andi", rounds, seen, 2 * _BATCH - 1)
+            with asm.unless("beqz", rounds), asm.times(rounds, rounds):
                 asm("vle8.v", "v16", f"({value})")
+                asm("add", value, value, stride)
+                _multiply(asm, 0, code)
                 asm.add(code, code, 1)
-                asm.add(value, value, own.head_dim)
-                asm("vsext.vf2", "v18", "v16")
-                asm("vwmacc.vx", "v8", x, "v18")
         retype(asm, 32, "m4")
         asm("vfcvt.f.x.v", "v8", "v8")
         asm("vfmul.vf", "v8", "v8", "fa1")
         asm("vse32.v", "v8", f"({out})")
+
+
+def add_products(asm: Assembly, batch: int, rounds: str, scalars: str, row: str, stride: str) -> None:
+    """v8 (m4) += products of int8 scalars and int8 rows, two batches in each of `rounds` (>= 1); vtype is e16, m2.
+
+    Pointers go behind them: `scalars` by one for each row, `row` by `stride`. It takes v16 to v23 and v28 to v31.
+    """
+
+    def load(half: int) -> None:
+        for index in range(batch * half, batch * half + batch):
+            asm("vle8.v", f"v{16 + index}", f"({row})")
+            asm("add", row, row, stride)
+
+    load(0)
+    load(1)
+    again, last = asm.label("batches"), asm.label("last_batches")
+    asm.place(again)
+    asm.add(rounds, rounds, -1)
+    asm.jump_if("beqz", rounds, last)
+    for half in (0, 1):
+        for index in range(batch):
+            _multiply(asm, batch * half + index, scalars)
+        load(half)
+    asm.add(scalars, scalars, 2 * batch)
+    asm("j", again)
+    asm.place(last)
+    for index in range(2 * batch):
+        _multiply(asm, index, scalars)
+    asm.add(scalars, scalars, 2 * batch)
+
+
+def _multiply(asm: Assembly, index: int, scalars: str) -> None:
+    """v8 (m4) += a scalar times a row that has been loaded."""
+    wide = f"v{28 + 2 * (index % 2)}"
+    with asm.registers("x") as (x,):
+        asm("lb", x, f"{index}({scalars})")
+        asm("vsext.vf2", wide, f"v{16 + index}")
+        asm("vwmacc.vx", "v8", x, wide)

@@ -77,6 +77,7 @@ class MatMul(WeightKernel):
         columns, layout = self.target.columns, self.layout()
         longest = max(piece.length for piece in (layout.piece, layout.rest) if piece)
         sizes = {"activations": tiling * self.stride, "results": 4 * tiling * columns, "sums": 4 * tiling * columns}
+        sizes["scales"] = 2 * columns * layout.columns.groups
         return sizes | {f"weights{number}": columns * longest for number in range(2)}
 
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:

@@ -110,8 +110,10 @@ class MatMulWriter:
         asm, layout = self.asm, self.layout
         # a rest shares the scale of the pieces before it
         shared = (layout.columns.group or layout.columns.in_features) // layout.piece.length + bool(layout.rest)
-        with asm.registers("left use same input") as (left, use, same, a):
+        self._copy_scales(columns, scale)
+        with asm.registers("left use same input own") as (left, use, same, a, own):
             asm.pad(a, self.place.pads["activations"])
+            asm.pad(own, self.place.pads["scales"])
             asm.li(left, layout.pieces)
             asm.li(use, layout.pieces - 1)
             asm.li(same, shared)
@@ -122,22 +124,28 @@ class MatMulWriter:
                 with asm.unless("beqz", use):
                     asm.add(use, use, -1)
                     self._unpack(layout.piece, columns, code, 1 - buffer)
-                self._scale(rows, columns, scale)
+                self._scale(rows, columns, own)
                 asm.add(same, same, -1)
                 with asm.unless("bnez", same):
                     asm.li(same, shared)
-                    self._next_scales(columns, scale)
+                    asm("slli", SCRATCH, columns, 1)
+                    asm("add", own, own, SCRATCH)
 
             asm.alternate(left, piece)
             if layout.rest:
                 self._unpack(layout.rest, columns, code, 0)
                 self._multiply(layout.rest, rows, columns, a, 0)
-                self._scale(rows, columns, scale)
-                self._next_scales(columns, scale)
+                self._scale(rows, columns, own)
 
-    def _next_scales(self, columns: str, scale: str) -> None:
-        self.asm("slli", SCRATCH, columns, 1)
-        self.asm("add", scale, scale, SCRATCH)
+    def _copy_scales(self, columns: str, scale: str) -> None:
+        """A block's scales into the scratchpad; the pointer goes behind them."""
+        asm = self.asm
+        with asm.registers("pad count") as (pad, count):
+            asm.pad(pad, self.place.pads["scales"])
+            asm.mul(count, columns, self.layout.columns.groups)
+            with strips(asm, count, 16, "m8", {scale: 2, pad: 2}):
+                asm("vle16.v", "v8", f"({scale})")
+                asm("vse16.v", "v8", f"({pad})")
 
     def _unpack(self, piece: Piece, columns: str, code: str, buffer: int) -> None:
         """A piece's weights as int8 into a buffer; `code` goes behind them."""
@@ -153,14 +161,33 @@ class MatMulWriter:
             with asm.times(left, piece.chunks):
                 asm.mul(count, columns, piece.depth // 2)
                 asm("add", far, target, count)
-                with strips(asm, count, 8, "m8", {code: 1, target: 1, far: 1}):
-                    asm("vle8.v", "v8", f"({code})")
-                    asm("vsll.vi", "v16", "v8", 4)
-                    asm("vsra.vi", "v24", "v8", 4)
-                    asm("vsra.vi", "v16", "v16", 4)
-                    asm("vse8.v", "v16", f"({target})")
-                    asm("vse8.v", "v24", f"({far})")
+                again = asm.label("halves")
+                asm.place(again)
+                self._unpack_two(code, target, far, count)
+                asm.jump_if("bnez", count, again)
                 asm("mv", target, far)
+
+    def _unpack_two(self, code: str, target: str, far: str, count: str) -> None:
+        """Two groups of eight registers of int4, or what is left: low halves to `target`, high ones to `far`.
+
+        The port moves one way at a time, so that one wait for main memory should serve many bytes.
+        """
+        asm, groups = self.asm, (("v0", "v16"), ("v8", "v24"))
+        with asm.registers("l0 l1") as lengths:
+            for length, (codes, _) in zip(lengths, groups, strict=True):
+                asm("vsetvli", length, count, "e8", "m8", "tu", "ma")
+                asm("vle8.v", codes, f"({code})")
+                asm("sub", count, count, length)
+                asm("add", code, code, length)
+            for length, (codes, low) in zip(lengths, groups, strict=True):
+                asm("vsetvli", "zero", length, "e8", "m8", "tu", "ma")
+                asm("vsll.vi", low, codes, 4)
+                asm("vsra.vi", low, low, 4)
+                asm("vse8.v", low, f"({target})")
+                asm("vsra.vi", codes, codes, 4)
+                asm("vse8.v", codes, f"({far})")
+                asm("add", target, target, length)
+                asm("add", far, far, length)
 
     def _multiply(self, piece: Piece, rows: str, columns: str, a: str, buffer: int) -> None:
         """Sums of a piece's products to the scratchpad; `a` goes behind the piece."""
