@@ -33,7 +33,7 @@ def compare(
     designs: Annotated[list[str] | None, typer.Option(help="Designs: names or YAML files, one or more.")] = None,
     phase: Phase = "decode",
     batch: Batch = 1,
-    context: Context = 2048,
+    context: Context = None,
     weights: Weights = "int4-g128",
     activations: Activations = "int8",
     kv: Kv = "int8",
@@ -49,8 +49,10 @@ def compare(
 
     from archsim.cli.output import parse_settings, print_json, print_table
     from archsim.explore.comparison import compare as compare_designs
+    from archsim.models.load import default_context
     from archsim.report.headline import headline
 
+    context = context or default_context(model, tokens - 1 if phase == "request" else 0)
     names = [*(designs or []), *(more or [])] or ["edge-npu", "server-npu", "edge-npu-int8"]
     results = compare_designs(
         model,

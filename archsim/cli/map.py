@@ -19,7 +19,7 @@ def map_op(
     model: Annotated[str, typer.Option(help="Model name, config.json or folder.")] = "llama-3-8b",
     phase: Phase = "decode",
     batch: Batch = 1,
-    context: Context = 2048,
+    context: Context = None,
     weights: Weights = "int4-g128",
     activations: Activations = "int8",
     kv: Kv = "int8",
@@ -30,6 +30,7 @@ def map_op(
     """The mapping of an op. Example: archsim map gate_up --design edge-npu --phase prefill --context 512"""
     from archsim.cli.output import bar, parse_settings, print_json
     from archsim.explore.map_point import evaluate_map
+    from archsim.models.load import default_context
 
     point = {
         "op": op,
@@ -37,7 +38,7 @@ def map_op(
         "design": design,
         "phase": phase,
         "batch": batch,
-        "context": context,
+        "context": context or default_context(model),
         "weights": weights,
         "activations": activations,
         "kv": kv,

@@ -33,14 +33,15 @@ def show(
     weights: Weights = "int4-g128",
     phase: Annotated[str, typer.Option(help="prefill or decode.")] = "decode",
     batch: Annotated[int, typer.Option(min=1)] = 1,
-    context: Annotated[int, typer.Option(min=1)] = 2048,
+    context: Annotated[int | None, typer.Option(min=1)] = None,
     json: Json = False,
 ) -> None:
     """A model's ops in one phase. Example: archsim model show llama-3-8b --phase decode"""
     from archsim.cli.output import print_json, print_table
     from archsim.models import load_model
+    from archsim.models.load import default_context
 
-    graph = load_model(name, weights=weights).graph(phase, batch, context)
+    graph = load_model(name, weights=weights).graph(phase, batch, context or default_context(name))
     layers = [("layer", kind.ops, len(kind.layers)) for kind in graph.kinds]
     parts = [("embed", graph.embed, 1), *layers, ("head", graph.head, 1)]
     rows = [

@@ -17,17 +17,17 @@ def memory(
     name: Name,
     weights: Annotated[str, typer.Option(help="A format, or a GGUF file type such as q4_k_m.")] = "int4-g128",
     kv: Annotated[str, typer.Option(help="Format of the KV cache.")] = "int8",
-    context: Annotated[int, typer.Option(min=1, help="Tokens of each sequence.")] = 2048,
+    context: Annotated[int | None, typer.Option(min=1, help="Tokens of each sequence.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Sequences.")] = 1,
     json: Json = False,
 ) -> None:
     """Bytes by class of tensor. Example: archsim model memory llama-2-70b --weights q4_k_m --kv int8 --context 4096"""
     from archsim.cli.output import print_json, print_table
     from archsim.models import load_model
-    from archsim.models.load import DEFAULT_WEIGHTS
+    from archsim.models.load import DEFAULT_WEIGHTS, default_context
     from archsim.models.memory import model_memory
 
-    model = load_model(name)
+    model, context = load_model(name), context or default_context(name)
     # a file of a model has formats of its own
     result = model_memory(model.config, model.weights if weights == DEFAULT_WEIGHTS else weights, kv, context, batch)
     sums = (result.weights, result.kv_cache, result.total)

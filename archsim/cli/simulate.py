@@ -9,7 +9,12 @@ import typer
 Model = Annotated[str, typer.Argument(help="Model name, config.json or folder.")]
 Phase = Annotated[str, typer.Option(help="prefill (read the prompt), decode (one more token), or request: both.")]
 Batch = Annotated[int, typer.Option(min=1, help="Sequences at once.")]
-Context = Annotated[int, typer.Option(min=1, help="Tokens: of the prompt (prefill), or in the KV cache (decode).")]
+Context = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Tokens: of the prompt, or in the KV cache (decode); 2048, or as many as the model is made for."
+    ),
+]
 Weights = Annotated[str, typer.Option(help="Weights format, or mixed:PLAN.yaml.")]
 Activations = Annotated[str, typer.Option(help="Activations format.")]
 Kv = Annotated[str, typer.Option(help="KV cache format: int8, or turboquant-2, -3 or -4.")]
@@ -32,7 +37,7 @@ def simulate(
     design: Annotated[str, typer.Option(help="Design name or YAML file.")] = "edge-npu",
     phase: Phase = "decode",
     batch: Batch = 1,
-    context: Context = 2048,
+    context: Context = None,
     weights: Weights = "int4-g128",
     activations: Activations = "int8",
     kv: Kv = "int8",
@@ -46,13 +51,14 @@ def simulate(
     """A model on a design. Example: archsim simulate llama-3-8b --design edge-npu --phase decode --context 2048"""
     from archsim.cli.output import parse_settings, print_json, share_bar
     from archsim.explore.point import evaluate_point
+    from archsim.models.load import default_context
 
     point = {
         "model": model,
         "design": design,
         "phase": phase,
         "batch": batch,
-        "context": context,
+        "context": context or default_context(model, tokens - 1 if phase == "request" else 0),
         "weights": weights,
         "activations": activations,
         "kv": kv,

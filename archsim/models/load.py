@@ -143,3 +143,18 @@ def _model_file(name: str) -> Path:
     raise InputError(
         "the folder holds no config.json", file=folder, remedy="give the folder of a model, or a config.json"
     )
+
+
+USUAL_CONTEXT = 2048
+
+
+def default_context(name: str, spare: int = 0) -> int:
+    """Tokens of context where none are named: 2048, or as many as the model is made for.
+
+    Args:
+        spare: tokens that must have room behind them.
+
+    Raises:
+        InputError: as load_model().
+    """
+    return max(1, min(USUAL_CONTEXT, load_model(name).config.max_positions - spare))
