@@ -6,9 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from archsim.common.errors import InputError, nearest
-from archsim.explore.fingerprint import Fingerprint
 from archsim.explore.grid import FORMATS
-from archsim.explore.store import Store, results_folder
+from archsim.explore.stored import stored_result
 from archsim.kernels.base import Kernel
 from archsim.mapping.search import MOST_RUNS, search
 from archsim.mapping.simulation import bound_programs
@@ -79,13 +78,7 @@ def searched_tilings(point: dict[str, Any]) -> dict[str, Any]:
 
 def evaluate_map(point: dict[str, Any], *, fresh: bool = False, progress: Progress | None = None) -> dict[str, Any]:
     """As map_point(), from the user's store; searched and stored first if it is not there."""
-    key = Fingerprint().key(point, map_point)
-    with Store(results_folder()) as store:
-        stored = None if fresh else store.get(key)
-        if stored is None or "result" not in stored:
-            stored = {"point": point, "result": map_point(point, progress)}
-            store.put(key, stored)
-    return dict(stored["result"])
+    return stored_result(point, map_point, progress, fresh)
 
 
 def _plain(tiling: Any) -> Any:

@@ -7,10 +7,9 @@ from functools import partial
 from typing import Any
 
 from archsim.common.errors import InputError
-from archsim.explore.fingerprint import Fingerprint
 from archsim.explore.grid import FORMATS, MAPPINGS, WORKLOAD, Spec
 from archsim.explore.map_point import searched_tilings
-from archsim.explore.store import Store, results_folder
+from archsim.explore.stored import stored_result
 
 Progress = Callable[[float, str], None]
 
@@ -67,13 +66,7 @@ def evaluate_point(point: dict[str, Any], *, fresh: bool = False, progress: Prog
         fresh: simulate it even if it is there.
         progress: as simulate_point() takes it.
     """
-    key = Fingerprint().key(point, simulate_point)
-    with Store(results_folder()) as store:
-        stored = None if fresh else store.get(key)
-        if stored is None or "result" not in stored:
-            stored = {"point": point, "result": simulate_point(point, progress)}
-            store.put(key, stored)
-    return dict(stored["result"])
+    return stored_result(point, simulate_point, progress, fresh)
 
 
 def check_spec(spec: Spec) -> None:
