@@ -15,15 +15,15 @@ DESIGNS = ("gemm-xqt", "gemm-xuantie", "gemm-spacemit", "gemm-zvvm", "gemm-rvv")
 
 
 def layer_shapes(model: str, tokens: int) -> dict[str, Shape]:
-    """The matrix products of a decoder layer for so many tokens: name -> sizes."""
+    """The matrix products of a layer (and of one expert, where it has some) for so many tokens: name -> sizes."""
     from archsim.models import load_model
 
     config = load_model(model).config
     queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
     sizes = {
         "q": (queries, config.hidden), "k": (keys, config.hidden), "v": (keys, config.hidden),
-        "o": (config.hidden, queries), "gate": (config.ffn, config.hidden), "up": (config.ffn, config.hidden),
-        "down": (config.hidden, config.ffn),
+        "o": (config.hidden, queries), **({"gate": (config.ffn, config.hidden)} if config.gated else {}),
+        "up": (config.ffn, config.hidden), "down": (config.hidden, config.ffn),
     }  # fmt: skip
     return {name: Shape(tokens, n, k) for name, (n, k) in sizes.items()}
 

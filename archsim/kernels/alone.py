@@ -10,7 +10,7 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.kernels.assembly import Assembly
-from archsim.kernels.base import FIRST_BUFFER, Array, Kernel, Placement
+from archsim.kernels.base import Array, Kernel, Placement
 from archsim.kernels.fitting import fit_together
 from archsim.kernels.matmul import MatMul
 
@@ -55,8 +55,9 @@ def write_alone(kernel: Kernel, tiling: Any = None) -> Alone:
     weights, arrays = 0, kernel.arrays()
     if isinstance(kernel, MatMul):
         weights, arrays = kernel.target.align(kernel.layout(tiling.steps).chunk_bytes), kernel.arrays_of(tiling)
-    base = FIRST_BUFFER + 2 * weights
-    place = Placement(place_arrays(arrays), kernel.assign(tiling, base), (FIRST_BUFFER, FIRST_BUFFER + weights))
+    first = kernel.target.constants
+    pads = kernel.assign(tiling, first + 2 * weights)
+    place = Placement(place_arrays(arrays), pads, (first, first + weights))
     asm = Assembly()
     if isinstance(kernel, MatMul):
         kernel.prologue(asm, tiling, place)

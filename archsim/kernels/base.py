@@ -13,7 +13,7 @@ import numpy as np
 from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.formats import Packed
-from archsim.kernels.assembly import CONSTANTS_BYTES, Assembly
+from archsim.kernels.assembly import Assembly
 from archsim.kernels.target import Target
 
 WEIGHT_BARRIERS = (0, 1)
@@ -162,7 +162,3 @@ class WeightKernel(Kernel):
     @abstractmethod
     def pack(self, weights: Packed, tiling: Any) -> np.ndarray:
         """Quantised weights as they lie in DRAM: uint8 [bytes]."""
-
-
-FIRST_BUFFER = CONSTANTS_BYTES
-"""Scratchpad offset behind the constants."""

@@ -107,7 +107,7 @@ def activation(x: Floats, function: str, gated: bool) -> tuple[np.ndarray, Float
 
 
 def route(logits: Floats, top_k: int) -> tuple[np.ndarray, Floats]:
-    """Slots int32 [rows x top_k] by expert, and gates float32 [rows, top_k]; see kernels.experts.Route."""
+    """Slots int32 [rows x top_k] by expert, and gates float32 [rows, top_k]; see kernels.route.Route."""
     chosen = np.argsort(-logits, axis=1, kind="stable")[:, :top_k]
     slots = np.argsort(chosen.reshape(-1), kind="stable").astype(np.int32)
     gates = np.take_along_axis(logits, chosen, axis=1)

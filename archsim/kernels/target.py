@@ -82,7 +82,7 @@ def target_of(design: Any) -> Target:
             f"design {design.name} cannot run model kernels: its matrix unit does not multiply int8",
             remedy="add int8 to core.matrix.formats",
         )
-    systolic = core.matrix.kind.startswith("systolic")
+    systolic, granule = core.matrix.kind.startswith("systolic"), max(64, core.scratchpad.granule)
     return Target(
         tm=parameters["TM"],
         tn=parameters["TN"],
@@ -91,7 +91,7 @@ def target_of(design: Any) -> Target:
         scratchpad=core.scratchpad.size,
         formats={name: rate for name, rate in core.matrix.formats.items() if rate},
         k_quants="xqk" in design.isa,
-        granule=max(64, core.scratchpad.granule),
+        granule=granule,
         interleave=design.memory.interleave,
         macs_per_cycle=core.matrix.macs_per_cycle,
         weight_cycles=core.matrix.rows if core.matrix.kind == "systolic_ws" else 0,
@@ -100,4 +100,5 @@ def target_of(design: Any) -> Target:
         vector_bytes_per_cycle=core.vector.width or 8 * core.vector.lanes,
         dram_bytes_per_cycle=design.memory.peak_bytes_per_s / design.clock,
         link_bytes_per_cycle=design.interconnect.width,
+        constants=-(-CONSTANTS_BYTES // granule) * granule,
     )

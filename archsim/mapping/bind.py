@@ -11,13 +11,14 @@ from archsim.kernels.activation import INSTRUCTIONS, Activation
 from archsim.kernels.attention import Attention
 from archsim.kernels.base import Kernel
 from archsim.kernels.coded_attention import CodedAttention
-from archsim.kernels.experts import Gather, Route, Scatter
+from archsim.kernels.experts import Gather, Scatter
 from archsim.kernels.heads import Heads
 from archsim.kernels.layer_norm import LayerNorm
 from archsim.kernels.matmul import MatMul
 from archsim.kernels.patches import Patches
 from archsim.kernels.rope import RopeKv
 from archsim.kernels.rope_rows import RopeRows
+from archsim.kernels.route import Route
 from archsim.kernels.rowops import Add, Embed, Norm, Quantize
 from archsim.kernels.silu import SiluMul
 from archsim.kernels.target import Target

@@ -177,12 +177,15 @@ class Blocks:
         name = "rope_kv" if c.positions == "rotary" else "heads_kv"
         yield Op(name, name, sizes, (qkv,), (*self.queries(), *self.cache(self.tokens)))
         attributes = {**self.sizes(), "causal": int(self.causal)}
+        seen = self.context
         if c.window and self.context > c.window:
             attributes["window"] = c.window
+            # tokens of a prompt together see all
+            seen = self.context if self.causal else c.window
         if not c.scaled:
             attributes["unscaled"] = 1
         bias = (self.relative_bias(),) if c.positions == "relative" else ()
-        inputs = (*self.queries(), *self.cache(self.context), *bias)
+        inputs = (*self.queries(), *self.cache(seen), *bias)
         yield Op("attention", "attention", attributes, inputs, (out,))
 
     def relative_bias(self) -> Tensor:

@@ -81,3 +81,38 @@ def short(value: object) -> str:
     """A value in few letters."""
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+TANH_FORMS = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "gelu_fast": "gelu_tanh"}
+"""Names of GELU by way of tanh."""
+
+
+def sizes(fields: Fields, names: dict[str, str]) -> dict[str, Any]:
+    return {name: fields.size(field) for name, field in names.items()}
+
+
+def tied(fields: Fields, default: bool = True) -> bool:
+    return fields.flag("tie_word_embeddings", default)
+
+
+def heads(
+    fields: Fields,
+    config: dict[str, Any],
+    rotary: bool = False,
+    head_field: str = "num_attention_heads",
+    hidden_field: str = "hidden_size",
+) -> dict[str, Any]:
+    """kv_heads and head_dim."""
+    hidden, heads = config["hidden"], config["heads"]
+    kv_heads = fields.size("num_key_value_heads", heads)
+    if heads % kv_heads:
+        message = f"{head_field} {heads} is no multiple of num_key_value_heads {kv_heads}"
+        raise fields.error("num_key_value_heads", message, "correct one of them")
+    if "head_dim" not in fields.tree and hidden % heads:
+        message = f"{hidden_field} {hidden} is no multiple of {head_field} {heads}"
+        raise fields.error(head_field, message, "correct one, or add head_dim")
+    head_dim = fields.size("head_dim", hidden // heads)
+    if rotary and head_dim % 2:
+        field = "head_dim" if "head_dim" in fields.tree else head_field
+        raise fields.error(field, f"head_dim {head_dim} is odd", "rotary positions need an even one")
+    return {"kv_heads": kv_heads, "head_dim": head_dim}

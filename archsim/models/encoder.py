@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from archsim.models.blocks import Blocks
 from archsim.models.config import Image, TransformerConfig
-from archsim.models.decoder import decoder_layer, embed, layer_kinds
+from archsim.models.decoder import decoder_layer, embed, head, layer_kinds
 from archsim.models.graph import Graph, Op, array
 from archsim.models.matrices import HEAD, PATCHES, TRANSFORM, linears
 
@@ -26,7 +26,8 @@ def encoder_graph(config: TransformerConfig, batch: int, context: int, weights: 
         lambda number: post_layer(blocks, number) if post else decoder_layer(blocks, number),
     )
     first = _patches(blocks, config.image) if config.image else tuple(_embed(blocks))
-    return Graph("prefill", batch, context, first, kinds, _masked_head(blocks) if post else _label_head(blocks), 0)
+    # an image's labels come from its class token, which is the last
+    return Graph("prefill", batch, context, first, kinds, _masked_head(blocks) if post else head(blocks), 0)
 
 
 def post_layer(blocks: Blocks, number: int) -> Iterator[Op]:
@@ -55,13 +56,6 @@ def _patches(blocks: Blocks, image: Image) -> tuple[Op, ...]:
     sizes = {"rows": rows, "features": c.hidden, "patches": image.patches}
     x = blocks.floats("x", c.hidden)
     return product, Op("patches", "patches", sizes, product.outputs, (x,), (table,))
-
-
-def _label_head(blocks: Blocks) -> tuple[Op, ...]:
-    """Labels of an image, from its class token."""
-    c, form = blocks.config, blocks.weights[HEAD]
-    product = blocks.matmul("lm_head", "final_norm", blocks.batch, c.hidden, c.vocab, form, "head" in c.biases)
-    return blocks.norm("final_norm", blocks.batch), product
 
 
 def _masked_head(blocks: Blocks) -> tuple[Op, ...]:

@@ -9,10 +9,10 @@ from archsim.formats import parse_format, quantize
 from archsim.kernels import reference
 from archsim.kernels.activation import INSTRUCTIONS, Activation
 from archsim.kernels.alone import run_alone
-from archsim.kernels.experts import Route
 from archsim.kernels.layer_norm import LayerNorm
 from archsim.kernels.layout import pack_weights
 from archsim.kernels.matmul import MatMul
+from archsim.kernels.route import Route
 from archsim.kernels.rowops import Add, Embed
 from archsim.kernels.weight_code import coded, weight_code
 from tests.kernels.checking import DESIGNS, check, design_of, target
@@ -104,16 +104,17 @@ def _biased(name: str, form: str, rows: int, inputs: int, outputs: int) -> None:
     check(kernel, design_of(name), arrays, {"out": out}, tiling)
 
 
+@pytest.mark.parametrize("name", ["edge-npu", "server-npu"])
 @pytest.mark.parametrize("rows, experts, top_k", [(1, 8, 2), (300, 8, 2), (40, 64, 3), (7, 4, 1)])
-def test_route(rows: int, experts: int, top_k: int) -> None:
+def test_route(name: str, rows: int, experts: int, top_k: int) -> None:
     """Negative logits, and equal ones, of which the first counts."""
     logits = np.rint(floats(rows, rows, experts) * 4) / np.float32(4)
     logits += np.float32(0)
     slots, gates = reference.route(logits, top_k)
     chosen = np.argsort(-logits, axis=1, kind="stable")[:, :top_k]
     counts = tuple(np.bincount(chosen.reshape(-1), minlength=experts).tolist())
-    kernel = Route("route", target("edge-npu"), rows, experts, top_k, counts)
-    outputs, _ = run_alone(kernel, design_of("edge-npu"), {"logits": logits})
+    kernel = Route("route", target(name), rows, experts, top_k, counts)
+    outputs, _ = run_alone(kernel, design_of(name), {"logits": logits})
     np.testing.assert_array_equal(outputs["slots"], slots)
     np.testing.assert_array_equal(outputs["gates"], gates)
     np.testing.assert_allclose(gates.sum(axis=1), 1, rtol=1e-6)

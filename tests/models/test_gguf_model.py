@@ -12,7 +12,7 @@ import pytest
 import archsim
 from archsim.common.errors import InputError
 from archsim.formats import parse_format
-from archsim.models import load_model
+from archsim.models import TransformerConfig, load_model
 from archsim.models.memory import model_memory
 
 SIZES = {"embedding_length": 256, "block_count": 2, "feed_forward_length": 512, "context_length": 128,
@@ -105,22 +105,36 @@ def test_a_mixture_of_experts_whose_experts_stand_in_one_tensor(tmp_path: Path) 
     assert names == ["gather.0", "gather.1"]
 
 
-def test_other_architectures_of_files(tmp_path: Path) -> None:
-    qwen = load_model(write(tmp_path / "q.gguf", "qwen2", SIZES | RMS, layers())).config
+def runs(path: Path) -> TransformerConfig:
+    """Configuration of a file that simulates."""
+    model = load_model(path)
+    assert archsim.simulate(model, "edge-npu-formats", context=20).cycles > 0
+    return model.config
+
+
+def fused(qkv: int, up: int) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Tensors of two layers, q, k and v in one."""
+    apart = ("attn_q", "attn_k", "attn_v", "ffn_gate", "ffn_up")
+    kept = {name: entry for name, entry in layers().items() if not name.endswith(apart)}
+    rows = {"attn_qkv": qkv, "ffn_up": up}
+    return kept | {f"blk.{layer}.{part}": ((count, 256), "q4_k") for layer in (0, 1) for part, count in rows.items()}
+
+
+def test_qwen_and_gemma_files(tmp_path: Path) -> None:
+    qwen = runs(write(tmp_path / "q.gguf", "qwen2", SIZES | RMS, layers()))
     assert (qwen.biases, qwen.gated, qwen.tied) == (("qkv",), True, True)
-    gemma = load_model(write(tmp_path / "g.gguf", "gemma", SIZES | RMS, layers())).config
+    gemma = runs(write(tmp_path / "g.gguf", "gemma", SIZES | RMS, layers()))
     assert (gemma.activation, gemma.embed_scale) == ("gelu_tanh", 16.0)
-    fused = {name: entry for name, entry in layers().items() if name[-2:] not in ("_q", "_k", "_v", "te", "up")}
-    phi = {f"blk.{layer}.{part}": ((rows, 256), "q4_k") for layer in (0, 1)
-           for part, rows in (("attn_qkv", 512), ("ffn_up", 1024))}  # fmt: skip
-    window = {"attention.sliding_window": 64}
-    config = load_model(write(tmp_path / "p.gguf", "phi3", SIZES | RMS | window, fused | phi)).config
-    assert (config.fused, config.window) == (True, 64)
-    gpt = {f"blk.{layer}.{part}": ((rows, 256), "q4_k") for layer in (0, 1)
-           for part, rows in (("attn_qkv", 768), ("ffn_up", 512))}  # fmt: skip
+
+
+def test_phi_and_gpt_files(tmp_path: Path) -> None:
+    """Phi-3 has gate and up in one tensor, too."""
+    window = {"attention.sliding_window": 16}
+    phi = runs(write(tmp_path / "p.gguf", "phi3", SIZES | RMS | window, fused(512, 1024)))
+    assert (phi.fused, phi.window) == (True, 16)
     keys = {**SIZES, "attention.head_count_kv": 4, "attention.layer_norm_epsilon": 1e-5}
-    gpt2 = load_model(write(tmp_path / "t.gguf", "gpt2", keys, fused | gpt)).config
-    assert (gpt2.norm, gpt2.positions, gpt2.biases) == ("layer", "learned", ("qkv", "out", "ffn"))
+    gpt = runs(write(tmp_path / "t.gguf", "gpt2", keys, fused(768, 512)))
+    assert (gpt.norm, gpt.positions, gpt.biases) == ("layer", "learned", ("qkv", "out", "ffn"))
 
 
 def test_bad_files_are_refused_in_one_line(tmp_path: Path) -> None:
