@@ -23,6 +23,7 @@ def map_op(
     weights: Weights = "int4-g128",
     activations: Activations = "int8",
     kv: Kv = "int8",
+    objective: Annotated[str, typer.Option(help="What is least: cycles or energy.")] = "cycles",
     set_: Set = None,
     fresh: Fresh = False,
     json: Json = False,
@@ -42,6 +43,7 @@ def map_op(
         "weights": weights,
         "activations": activations,
         "kv": kv,
+        "objective": objective,
         "overrides": parse_settings(set_ or []),
     }
     with bar(f"map {op}") as say:
@@ -64,7 +66,7 @@ def _print(found: dict[str, Any], design: str) -> None:
     rows.append((f"in use of {show(found['scratchpad_bytes'], 'B')}", f"{used:,}", f"{100 * used / size:.1f} %"))
     print_table(["scratchpad", "bytes", "share"], rows)
     bound = found["bound_cycles"]
-    figures = [("cycles, the op alone", f"{found['cycles']:,}")]
+    figures = [("cycles, the op alone", f"{found['cycles']:,}"), ("energy", show(found["energy_j"], "J"))]
     if bound:
         figures.append(("lower bound of the tiling", f"{bound:,.0f} ({100 * bound / found['cycles']:.0f} %)"))
     figures += [("tilings that fit", f"{found['candidates']:,}"), ("of these run", f"{len(found['trials']):,}")]

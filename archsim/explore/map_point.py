@@ -22,12 +22,13 @@ def map_point(point: dict[str, Any], progress: Progress | None = None) -> dict[s
     """Search the mapping of an op.
 
     Args:
-        point: op, model, design, phase, batch, context, weights, activations, kv, overrides.
+        point: op, model, design, phase, batch, context, weights, activations, kv, overrides, and what is least:
+            objective, "cycles" unless it is there, or "energy".
         progress: called with the number of each run and of all.
 
     Returns:
-        op, kernel, tiling (field -> value, or a number), cycles, bound_cycles (None: none is known), nest (lines),
-        buffers (name -> bytes), scratchpad_bytes, candidates, trials [{tiling, cycles}].
+        op, kernel, tiling (field -> value, or a number), cycles, energy_j, bound_cycles (None: none is known), nest
+        (lines), buffers (name -> bytes), scratchpad_bytes, candidates, trials [{tiling, cycles, energy_j}].
 
     Raises:
         InputError: a name or a format is wrong, or the op does not fit the design.
@@ -38,19 +39,20 @@ def map_point(point: dict[str, Any], progress: Progress | None = None) -> dict[s
         near = nearest(name, kernels)
         known = f"did you mean {near!r}?" if near else f"use one of {', '.join(kernels)}"
         raise InputError(f"{point['model']} has no op {name!r}", remedy=known)
-    found = search(kernels[name], design, MOST_RUNS, progress)
+    found = search(kernels[name], design, MOST_RUNS, progress, point.get("objective", "cycles"))
     bound = found.bound
     return {
         "op": name,
         "kernel": type(found.kernel).__name__,
         "tiling": _plain(found.tiling),
         "cycles": found.cycles,
+        "energy_j": found.energy_j,
         "bound_cycles": bound or None,
         "nest": found.kernel.nest(found.tiling),
         "buffers": found.buffers,
         "scratchpad_bytes": design.core.scratchpad.size,
         "candidates": found.candidates,
-        "trials": [{"tiling": _plain(trial.tiling), "cycles": trial.cycles} for trial in found.trials],
+        "trials": [{**vars(trial), "tiling": _plain(trial.tiling)} for trial in found.trials],
     }
 
 

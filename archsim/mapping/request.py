@@ -92,6 +92,7 @@ def spans(context: int, steps: int) -> list[tuple[int, int]]:
 def _add(total: SimulationResult, step: SimulationResult, count: int) -> None:
     for name in _SUMS:
         setattr(total, name, getattr(total, name) + count * getattr(step, name))
+    total.simulated_instructions += step.simulated_instructions
     for name in _COUNTS:
         mine = getattr(total, name)
         for key, value in getattr(step, name).items():

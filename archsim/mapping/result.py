@@ -49,6 +49,7 @@ class SimulationResult:
         ttft_s: time to the first token: of a prefill or a request the prefill's time, else None.
         tpot_s: of a request, the mean time per output token after the first.
         instructions, busy_cycles, hart_cycles, stalls: summed over harts; busy cycles and stalls add up to hart_cycles.
+        simulated_instructions: those that ran; equal layers run once.
         units: busy cycles of each unit, summed over cores.
         energy: joules by component.
         dram_read_bytes, dram_write_bytes: bytes the DRAM transferred.
@@ -82,6 +83,7 @@ class SimulationResult:
     ttft_s: float | None = None
     tpot_s: float | None = None
     instructions: int = 0
+    simulated_instructions: int = 0
     busy_cycles: int = 0
     hart_cycles: int = 0
     stalls: dict[str, int] = field(default_factory=dict)

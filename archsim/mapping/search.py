@@ -5,7 +5,7 @@ Whose lower bound is no better than the best run so far is not run, nor what com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
     from archsim.design.spec import Design
 
 MOST_RUNS = 12
+OBJECTIVES = {"cycles": "cycles", "energy": "energy_j"}
+"""What may be least, and the field of a trial that has it."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A tiling that was run, and its cycles."""
+    """A tiling that was run, its cycles, and the joules of the whole chip meanwhile."""
 
     tiling: Any
     cycles: int
+    energy_j: float
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Mapping:
     """What a search has chosen.
 
     Attributes:
-        cycles: of the op alone, with nothing fetched before it.
+        cycles, energy_j: of the op alone, with nothing fetched before it.
         candidates: tilings that fit the scratchpad.
         trials: those that were run, in that order, on kernel.part().
     """
@@ -41,6 +44,7 @@ class Mapping:
     kernel: Kernel
     tiling: Any
     cycles: int
+    energy_j: float
     candidates: int
     trials: tuple[Trial, ...]
 
@@ -81,44 +85,46 @@ def fitting_tilings(kernel: Kernel) -> list[Any]:
     return sorted(fitting, key=kernel.estimate)
 
 
-def run_tiling(kernel: Kernel, tiling: Any, design: Design) -> int:
-    """Cycles of the op alone.
+def run_tiling(kernel: Kernel, tiling: Any, design: Design) -> Trial:
+    """The op alone, simulated.
 
     Raises:
         SimulationError: the program trapped.
     """
     from archsim.machine.run import isa_of, run
 
-    alone = write_alone(kernel, tiling)
-    program = isa_of(design).assemble(alone.source, f"{kernel.name}.s")
-    tensors = {name: (alone.place.dram[name], array.nbytes) for name, array in alone.arrays.items()}
-    return run(program, design, fidelity="addresses", tensors=tensors).cycles
+    program = isa_of(design).assemble(write_alone(kernel, tiling).source, f"{kernel.name}.s")
+    done = run(program, design, fidelity="addresses")
+    return Trial(tiling, done.cycles, done.energy.total)
 
 
 def search(
-    kernel: Kernel, design: Design, most: int = MOST_RUNS, progress: Callable[[int, int], None] | None = None
+    kernel: Kernel,
+    design: Design,
+    most: int = MOST_RUNS,
+    progress: Callable[[int, int], None] | None = None,
+    objective: str = "cycles",
 ) -> Mapping:
-    """The fastest tiling.
+    """The best tiling.
 
     Args:
         most: tilings to run at most.
         progress: called with the number of each run and of all that may follow.
+        objective: cycles, or energy: what is least.
 
     Raises:
-        InputError: nothing fits the scratchpad.
+        InputError: nothing fits the scratchpad, or there is no such objective.
         SimulationError: a program trapped.
     """
+    if objective not in OBJECTIVES:
+        raise InputError(f"unknown objective {objective!r}", remedy=f"use {' or '.join(OBJECTIVES)}")
     part, tilings = kernel.part(), fitting_tilings(kernel)
     trials: list[Trial] = []
     for number, tiling in enumerate(tilings[:most], start=1):
         if progress:
             progress(number, min(most, len(tilings)))
-        if not trials or part.bound(tiling) < _best(trials).cycles:
-            trials.append(Trial(tiling, run_tiling(part, tiling, design)))
-    best = _best(trials)
-    cycles = best.cycles if part is kernel else run_tiling(kernel, best.tiling, design)
-    return Mapping(kernel, best.tiling, cycles, len(tilings), tuple(trials))
-
-
-def _best(trials: Sequence[Trial]) -> Trial:
-    return min(trials, key=lambda trial: trial.cycles)
+        if objective != "cycles" or not trials or part.bound(tiling) < min(trial.cycles for trial in trials):
+            trials.append(run_tiling(part, tiling, design))
+    best = min(trials, key=lambda trial: getattr(trial, OBJECTIVES[objective]))
+    whole = best if part is kernel else run_tiling(kernel, best.tiling, design)
+    return Mapping(kernel, best.tiling, whole.cycles, whole.energy_j, len(tilings), tuple(trials))

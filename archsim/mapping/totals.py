@@ -21,6 +21,7 @@ def add_program(total: SimulationResult, program: LayerProgram, run: RunResult, 
     times = program.times
     for name in ("cycles", "instructions", "busy_cycles", "hart_cycles", "dram_read_bytes", "dram_write_bytes"):
         setattr(total, name, getattr(total, name) + times * getattr(run, name))
+    total.simulated_instructions += run.instructions
     for name, counts in (
         ("stalls", run.stalls),
         ("units", run.units),

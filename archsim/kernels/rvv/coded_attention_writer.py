@@ -14,6 +14,8 @@ from archsim.kernels.rvv.emit import each_row, float_constant, retype, shape, st
 from archsim.kernels.rvv.exponential import powers_of_two, prepare_powers_of_two
 from archsim.kernels.rvv.hadamard import flip, transform
 
+_BYTES = (10, 24)
+"""First registers of bytes of codes, which take turns: a load waits for main memory."""
 _PART = 64
 """Dimensions whose products are summed before they meet the key's norm."""
 
@@ -95,28 +97,46 @@ class CodedAttentionWriter:
         """v6 (m2) = products of some dimensions, added in rising order; eight of them are in `bits` bytes."""
         asm, bits = self.asm, self.cache.bits
         asm("vmv.v.i", "v6", 0)
-        with asm.registers("codes turned stride left") as (codes, turned, stride, left):
+        with asm.registers("codes turned stride left end") as (codes, turned, stride, left, end):
             asm.add(codes, key, first * bits // 8)
+            asm.add(end, codes, count * bits // 8)
             asm.li(turned, self.dram["turned"] + 4 * first)
             asm.li(stride, self.cache.code_bytes)
-            with asm.times(left, count // 8):
-                retype(asm, 8, "mf2")
-                asm(f"vlsseg{bits}e8.v", "v10", f"({codes})", stride)
-                retype(asm, 32, "m2")
-                asm("vzext.vf4", "v14", "v10")
-                for number in range(1, bits):
-                    asm("vzext.vf4", "v16", f"v{10 + number}")
-                    asm("vsll.vi", "v16", "v16", 8 * number)
-                    asm("vor.vv", "v14", "v14", "v16")
-                for number in range(8):
-                    asm("flw", "fa0", f"{4 * number}({turned})")
-                    asm("vsrl.vi", "v16", "v14", bits * number)
-                    asm("vand.vi", "v16", "v16", (1 << bits) - 1)
-                    asm("vrgather.vv", "v18", "v2", "v16")
-                    asm("vfmul.vf", "v18", "v18", "fa0")
-                    asm("vfadd.vv", "v6", "v6", "v18")
-                asm.add(codes, codes, bits)
-                asm.add(turned, turned, 32)
+            asm.li(left, count // 8)
+            self._load(_BYTES[0], codes, stride)
+
+            def eight(buffer: int) -> None:
+                with asm.unless("bge", codes, end):
+                    self._load(_BYTES[1 - buffer], codes, stride)
+                self._multiply(_BYTES[buffer], turned)
+
+            asm.alternate(left, eight)
+
+    def _load(self, register: int, codes: str, stride: str) -> None:
+        """Bytes of eight dimensions' codes along tokens, to a register each; the pointer goes behind them."""
+        asm, bits = self.asm, self.cache.bits
+        retype(asm, 8, "mf2")
+        asm(f"vlsseg{bits}e8.v", f"v{register}", f"({codes})", stride)
+        retype(asm, 32, "m2")
+        asm.add(codes, codes, bits)
+
+    def _multiply(self, register: int, turned: str) -> None:
+        """v6 (m2) += products with eight dimensions of the query, whose pointer goes behind them."""
+        asm, bits = self.asm, self.cache.bits
+        asm("vzext.vf4", "v14", f"v{register}")
+        for number in range(1, bits):
+            asm("vzext.vf4", "v16", f"v{register + number}")
+            asm("vsll.vi", "v16", "v16", 8 * number)
+            asm("vor.vv", "v14", "v14", "v16")
+        for number in range(8):
+            code, level = f"v{16 + 4 * (number % 2)}", f"v{18 + 4 * (number % 2)}"
+            asm("flw", "fa0", f"{4 * number}({turned})")
+            asm("vsrl.vi", code, "v14", bits * number)
+            asm("vand.vi", code, code, (1 << bits) - 1)
+            asm("vrgather.vv", level, "v2", code)
+            asm("vfmul.vf", level, level, "fa0")
+            asm("vfadd.vv", "v6", "v6", level)
+        asm.add(turned, turned, 32)
 
     @contextmanager
     def _blocks(self, seen: str) -> Iterator[str]:
@@ -220,14 +240,17 @@ class CodedAttentionWriter:
         """Weighted levels of values over the sum, rotated back."""
         asm, cache = self.asm, self.cache
         self.values.prepare()
-        with asm.registers("codes weighted factor left signs") as (codes, weighted, factor, left, signs):
+        with asm.registers("codes end weighted factor left signs") as (codes, end, weighted, factor, left, signs):
             asm.element(codes, self.dram["v_codes"], kv, cache.capacity * cache.code_bytes)
+            asm.mul(end, seen, cache.code_bytes)
+            asm("add", end, end, codes)
+            self.values.load(codes)
             asm.li(weighted, self.dram["weighted"])
             asm.li(factor, self.dram["factors"])
             with self._blocks(seen) as count:
                 self.values.scale(factor)
                 with asm.times(left, count):
-                    self.values.add(codes, weighted)
+                    self.values.add(codes, end, weighted)
             shape(asm, cache.head_dim, 32, "m4")
             asm("vfdiv.vf", "v8", "v8", "fa6")
             transform(asm, cache.head_dim)

@@ -49,16 +49,23 @@ class CodedValues:
         asm("vfmul.vf", "v8", "v8", "fa0")
         asm.add(factor, factor, 4)
 
-    def add(self, codes: str, weight: str) -> None:
-        """Sums += levels of a vector times its float32 weight; both pointers go on."""
+    def load(self, codes: str) -> None:
+        """v4 = codes of a vector; the pointer goes on."""
+        shape(self.asm, self.cache.code_bytes, 8, "m1")
+        self.asm("vle8.v", "v4", f"({codes})")
+        self.asm.add(codes, codes, self.cache.code_bytes)
+
+    def add(self, codes: str, end: str, weight: str) -> None:
+        """Sums += levels of the vector that is loaded, times its float32 weight; loads the next one, up to `end`."""
         asm, cache = self.asm, self.cache
-        shape(asm, cache.code_bytes, 8, "m1")
-        asm("vle8.v", "v4", f"({codes})")
+        asm("vmv1r.v", "v3", "v4")
+        with asm.unless("bge", codes, end):
+            self.load(codes)
         asm("flw", "fa0", f"0({weight})")
         shape(asm, cache.head_dim, 8, "m1")
-        asm("vrgather.vv", "v5", "v4", "v1")
+        asm("vrgather.vv", "v5", "v3", "v1")
         if self.across:
-            asm("vrgather.vv", "v6", "v4", "v2")
+            asm("vrgather.vv", "v6", "v3", "v2")
         retype(asm, 16, "m2")
         asm("vzext.vf2", "v12", "v5")
         if self.across:
@@ -71,5 +78,4 @@ class CodedValues:
         asm("vrgatherei16.vv", "v20", "v24", "v12")
         asm("vfmul.vf", "v20", "v20", "fa0")
         asm("vfadd.vv", "v8", "v8", "v20")
-        asm.add(codes, codes, cache.code_bytes)
         asm.add(weight, weight, 4)
