@@ -61,9 +61,15 @@ class Pool(RowKernel):
             number, barrier = self.outlet(tiling, buffer)
             asm.wait(barrier)
             out = pads[f"row{number}"]
-            with writer.located(row) as found:
-                asm("mul", found.rows, found.rows, found.columns)
-                self._reduce(asm, found.rows, found.columns, pads[f"window{buffer}"], out, pads["more"])
+            first, more = pads[f"window{buffer}"], pads["more"]
+            if self.window.padded:
+                with writer.located(row) as found:
+                    asm("mul", found.rows, found.rows, found.columns)
+                    self._reduce(asm, found.rows, found.columns, first, out, more)
+            else:
+                with asm.registers("left at") as (left, at):
+                    asm.li(left, self.window.size)
+                    self._reduce(asm, left, at, first, out, more)
             store_row(asm, barrier, place.dram["out"], row, pixel, out, self.target.pitch(pixel))
 
         each_row(asm, self.target, self.rows, tiling, load, work)

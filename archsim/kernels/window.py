@@ -101,12 +101,8 @@ class WindowWriter:
         """Find the window of number `row`; what lies in the padding is cut off."""
         asm, w = self.asm, self.window
         with asm.registers("image y x rows columns before size") as (image, y, x, rows, columns, before, size):
-            asm.li(size, w.out_width)
-            asm("remu", x, row, size)
-            asm("divu", y, row, size)
-            asm.li(size, w.out_height)
-            asm("divu", image, y, size)
-            asm("remu", y, y, size)
+            self._divide(y, x, row, w.out_width, w.rows)
+            self._divide(image, y, y, w.out_height, w.images * w.out_height)
             asm.li(before, 0)
             for at, many, axis, length, factor in (
                 (y, rows, 0, w.height, w.kernel[1]),
@@ -118,6 +114,20 @@ class WindowWriter:
                 if w.padded:
                     self._clip(at, many, before, size, length, factor)
             yield Place(image, y, x, rows, columns, before)
+
+    def _divide(self, quotient: str, rest: str, value: str, divisor: int, limit: int) -> None:
+        """quotient, rest = divmod(value, divisor), of a value below a limit; `rest` may be the value's register."""
+        asm = self.asm
+        if divisor == limit:
+            asm.li(quotient, 0)
+            asm("mv", rest, value)
+            return
+        with asm.registers("product") as (product,):
+            asm.li(product, divisor)
+            asm("divu", quotient, value, product)
+            # a product takes less time than a second division
+            asm("mul", product, product, quotient)
+            asm("sub", rest, value, product)
 
     def _clip(self, at: str, many: str, before: str, size: str, length: int, factor: int) -> None:
         """Leave out what precedes the image, and what follows it; `factor`: window pixels from one to the next."""

@@ -43,9 +43,10 @@ def match_attention(nodes: Nodes, softmax: Node) -> Match | None:
     shape = nodes.file.shapes.get(softmax.inputs[0], ())
     if len(shape) != 4 or softmax.attributes.get("axis", -1) not in (-1, 3):
         return None
+    nodes.reasons[softmax.label] = "it is not between products of heads that a Reshape and a Transpose make"
     product = nodes.only_user(softmax.outputs[0], "MatMul")
     end = _end(nodes, product.outputs[0]) if product else None
-    before = _scores(nodes, softmax.inputs[0], shape)
+    before = _scores(nodes, softmax, shape)
     if product is None or end is None or before is None or product.inputs[0] != softmax.outputs[0]:
         return None
     scores, scale, causal, between = before
@@ -61,6 +62,7 @@ def match_attention(nodes: Nodes, softmax: Node) -> Match | None:
         "causal": int(causal),
         "scale": scale * q.scale * k.scale,
     }
+    del nodes.reasons[softmax.label]
     name, label, (transpose, reshape) = scores.name, f"Attention {softmax.label.partition(' ')[2]}", end
     node = Node(name, "Attention", label, (q.name, k.name, v.name), reshape.outputs, attributes)
     own = [scores, *between, softmax, product, transpose, reshape]
@@ -81,9 +83,9 @@ def _end(nodes: Nodes, name: str) -> tuple[Node, Node] | None:
     return (transpose, reshape) if joined[-1] == heads[2] * heads[3] else None
 
 
-def _scores(nodes: Nodes, name: str, shape: tuple[int, ...]) -> tuple[Node, float, bool, list[Node]] | None:
+def _scores(nodes: Nodes, softmax: Node, shape: tuple[int, ...]) -> tuple[Node, float, bool, list[Node]] | None:
     """Walk back from a Softmax to its product: that, the scale, whether there is a causal mask, nodes between."""
-    scale, causal = 1.0, False
+    scale, causal, name = 1.0, False, softmax.inputs[0]
     between: list[Node] = []
     while True:
         node = nodes.makers.get(name)
@@ -98,6 +100,8 @@ def _scores(nodes: Nodes, name: str, shape: tuple[int, ...]) -> tuple[Node, floa
             # a scale behind the mask would change it, but nothing that counts
             causal, name = causal or mask[1], mask[0]
         else:
+            if node.op == "Add":
+                nodes.reasons[softmax.label] = "its mask is neither causal nor empty"
             return None
         between.append(node)
 

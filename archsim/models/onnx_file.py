@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
 SUFFIX = ".onnx"
+ONNX_WEIGHTS = "int8-channel"
+"""Of weights that a file holds as floats: kernels of convolutions have rows of any length."""
 _LONGEST_LABEL = 60
 _LEAST_VERSION = 13
 
@@ -112,8 +114,30 @@ def read_tensor(tensor: TensorProto, path: Path) -> np.ndarray:
         raise InputError(f"tensor {tensor.name!r}: {_short(error)}", file=path, remedy="repair the file") from None
 
 
+def external_files(path: Path) -> list[Path]:
+    """Files beside an ONNX file that hold tensors of it; none if it is no ONNX file."""
+    try:
+        places = {path.parent / place for _, place in _external(_parse(path))}
+    except InputError:
+        return []  # whoever reads the file says what is wrong with it
+    return sorted(place for place in places if place.is_file())
+
+
 def _load(path: Path) -> ModelProto:
     """The model without what lies in other files."""
+    import onnx
+
+    model = _parse(path)
+    _check_version(model, path)
+    _check_external(model, path)
+    try:
+        onnx.checker.check_model(str(path))
+    except onnx.checker.ValidationError as error:
+        raise InputError(f"the checker of onnx refuses it: {_short(error)}", file=path, remedy="repair it") from None
+    return model
+
+
+def _parse(path: Path) -> ModelProto:
     import onnx
 
     if not path.is_file():
@@ -127,12 +151,6 @@ def _load(path: Path) -> ModelProto:
         raise InputError("this is no ONNX file", file=path, remedy="give a file that onnx.save wrote") from None
     if not model.ir_version or not model.graph.node:
         raise InputError("this is no ONNX file: it holds no graph", file=path, remedy="give one that onnx.save wrote")
-    _check_version(model, path)
-    _check_external(model, path)
-    try:
-        onnx.checker.check_model(str(path))
-    except onnx.checker.ValidationError as error:
-        raise InputError(f"the checker of onnx refuses it: {_short(error)}", file=path, remedy="repair it") from None
     return model
 
 
@@ -146,17 +164,18 @@ def _check_version(model: ModelProto, path: Path) -> None:
 
 def _check_external(model: ModelProto, path: Path) -> None:
     """Refuse tensors whose file is missing, or not below the model's folder."""
+    for name, place in _external(model):
+        if place.is_absolute() or ".." in place.parts or not (path.parent / place).is_file():
+            what = f"tensor {name!r} lies in {str(place)!r}, which is not there"
+            raise InputError(what, file=path, remedy="put that file beside the model's")
+
+
+def _external(model: ModelProto) -> Iterator[tuple[str, Path]]:
+    """Tensors that lie in other files, and the file of each."""
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:
-            if entry.key != "location":
-                continue
-            place = Path(entry.value)
-            if place.is_absolute() or ".." in place.parts or not (path.parent / place).is_file():
-                raise InputError(
-                    f"tensor {tensor.name!r} lies in {entry.value!r}, which is not there",
-                    file=path,
-                    remedy="put that file beside the model's",
-                )
+            if entry.key == "location":
+                yield tensor.name, Path(entry.value)
 
 
 def _element(number: int) -> str:

@@ -12,15 +12,13 @@ from archsim.common.errors import InputError
 from archsim.formats import Packed
 from archsim.models import onnx_moves, onnx_products, onnx_rows
 from archsim.models.graph import Graph, LayerKind
-from archsim.models.onnx_file import Node, OnnxFile, read_onnx
+from archsim.models.onnx_file import ONNX_WEIGHTS, Node, OnnxFile, read_onnx
 from archsim.models.onnx_patterns import find_patterns
 from archsim.models.onnx_values import PLANES, ROWS, Lowering, Unsupported, Value
 from archsim.models.onnx_weights import Weight, find_weight
 from archsim.models.weight_plan import parse_weights
 
 PHASE = "run"
-DEFAULT_WEIGHTS = "int8-channel"
-"""Of float32 weights: kernels of convolutions have rows of any length."""
 
 _HANDLERS: dict[str, Callable[[Lowering, Node], None]] = {
     "MatMul": onnx_products.matmul,
@@ -66,7 +64,7 @@ class OnnxModel:
         return self.weights[name].packed(forms[name])
 
 
-def load_onnx(name: str | Path, weights: str = DEFAULT_WEIGHTS, dims: Mapping[str, int] | None = None) -> OnnxModel:
+def load_onnx(name: str | Path, weights: str = ONNX_WEIGHTS, dims: Mapping[str, int] | None = None) -> OnnxModel:
     """Load an ONNX file.
 
     Args:
@@ -100,8 +98,9 @@ def _lower(file: OnnxFile, form: str) -> Lowering:
             problems += [f"{node.label}: {why}"] if why else []
     problems += [f"output {name!r} is constant" for name in file.outputs if name not in (*low.values, *lost)]
     if problems:
-        what = f"{len(problems)} parts of the graph have no ops: {'; '.join(problems)}"
-        raise InputError(what, file=file.path, remedy="export the model without them")
+        problems = [*(f"{label}: {why}" for label, why in low.nodes.reasons.items()), *problems]
+        remedy = "export the model without that, or name another format of weights where that is the reason"
+        raise InputError(f"cannot be lowered: {'; '.join(problems)}", file=file.path, remedy=remedy)
     return low
 
 

@@ -14,11 +14,16 @@ _NEAR = 1e-3
 
 
 class Nodes:
-    """The nodes of a file, of which patterns replace some."""
+    """The nodes of a file, of which patterns replace some.
+
+    Attributes:
+        reasons: by the label of a Softmax, why it is not attention that has an op.
+    """
 
     def __init__(self, file: OnnxFile) -> None:
         self.file = file
         self.nodes = list(file.nodes)
+        self.reasons: dict[str, str] = {}
         self._index()
 
     def _index(self) -> None:

@@ -51,8 +51,9 @@ class Net:
         return str(self.node("DequantizeLinear", self.constant(codes, kind), self.constant(scales), **attributes))
 
     def model(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> Any:
+        """The model with these inputs and outputs, and their shapes; None: it must be inferred."""
         sides = [
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in one.items()]
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape or ["?"]) for name, shape in one.items()]
             for one in (inputs, outputs)
         ]
         graph = helper.make_graph(self.nodes, "net", *sides, self.constants)
