@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain, takewhile
 from math import prod
 
 import numpy as np
@@ -28,14 +27,14 @@ class _Source:
         heads: [batch, tokens, heads, head_dim].
         axes: the order in which these axes stand.
         scale: what it has been multiplied by.
-        nodes: passed on the way.
+        number: of a value [batch, tokens, 3 x heads x head_dim] of which it is a third, which third; else -1.
     """
 
     name: str
     heads: tuple[int, ...]
     axes: tuple[int, ...]
     scale: float
-    nodes: list[Node]
+    number: int = -1
 
 
 def match_attention(nodes: Nodes, softmax: Node) -> Match | None:
@@ -55,20 +54,22 @@ def match_attention(nodes: Nodes, softmax: Node) -> Match | None:
         return None
     if not q.heads == k.heads == v.heads or v.scale != 1:
         return None
+    thirds = q.number, k.number, v.number
+    fused = thirds == (0, 1, 2) and q.name == k.name == v.name
+    if not fused and thirds != (-1, -1, -1):
+        return None
     attributes = {
         "heads": q.heads[2],
         "head_dim": q.heads[3],
         "batch": q.heads[0],
         "causal": int(causal),
         "scale": scale * q.scale * k.scale,
+        "fused": int(fused),
     }
     del nodes.reasons[softmax.label]
     name, label, (transpose, reshape) = scores.name, f"Attention {softmax.label.partition(' ')[2]}", end
     node = Node(name, "Attention", label, (q.name, k.name, v.name), reshape.outputs, attributes)
-    own = [scores, *between, softmax, product, transpose, reshape]
-    # what others use, too, stays, with what leads to it
-    alone = [takewhile(lambda one: len(nodes.users[one.outputs[0]]) == 1, source.nodes) for source in (q, k, v)]
-    return [*own, *chain(*alone)], node
+    return [scores, *between, softmax, product, transpose, reshape], node
 
 
 def _end(nodes: Nodes, name: str) -> tuple[Node, Node] | None:
@@ -140,11 +141,13 @@ def _source(nodes: Nodes, name: str) -> _Source | None:
     """Walk back from an operand of a product to the value whose features are heads."""
     axes: tuple[int, ...] = (0, 1, 2, 3)
     heads: tuple[int, ...] = ()
-    scale, passed = 1.0, []
+    scale = 1.0
     while node := nodes.makers.get(name):
         factor = _factor(nodes, node)
         if factor:
             scale *= factor[1]
+        elif not heads and (part := _part(nodes, node)):
+            return _Source(part.name, part.heads, tuple(_HEADS[axis] for axis in axes), scale, part.number)
         elif heads or node.op not in ("Transpose", "Reshape"):
             break
         elif node.op == "Transpose":
@@ -154,6 +157,24 @@ def _source(nodes: Nodes, name: str) -> _Source | None:
             heads, flat = (nodes.file.shapes[one] for one in (node.outputs[0], node.inputs[0]))
             if len(heads) != 4 or flat[-1] != heads[2] * heads[3] or prod(flat[:-1]) != heads[0] * heads[1]:
                 return None
-        passed.append(node)
         name = factor[0] if factor else node.inputs[0]
-    return _Source(name, heads, axes, scale, passed) if heads else None
+    return _Source(name, heads, axes, scale) if heads else None
+
+
+def _part(nodes: Nodes, node: Node) -> _Source | None:
+    """A third of [batch, tokens, 3, heads, head_dim], whose 3 is put first; by Gather, or Split and Squeeze."""
+    split = nodes.maker(node.inputs[0], "Split") if node.op == "Squeeze" else None
+    if split and split.attributes.get("axis", 0) == 0:
+        number, whole = split.outputs.index(node.inputs[0]), split.inputs[0]
+    elif node.op == "Gather" and node.attributes.get("axis", 0) == 0 and nodes.number(node.inputs[1]) is not None:
+        number, whole = int(nodes.number(node.inputs[1]) or 0), node.inputs[0]
+    else:
+        return None
+    transpose = nodes.maker(whole, "Transpose")
+    reshape = nodes.maker(transpose.inputs[0], "Reshape") if transpose else None
+    if transpose is None or reshape is None or tuple(transpose.attributes.get("perm", ())) != (2, 0, 3, 1, 4):
+        return None
+    shape, flat = (nodes.file.shapes[one] for one in (reshape.outputs[0], reshape.inputs[0]))
+    if len(shape) != 5 or shape[2] != 3 or flat[-1] != prod(shape[2:]) or len(nodes.file.shapes[node.outputs[0]]) != 4:
+        return None
+    return _Source(reshape.inputs[0], (*shape[:2], *shape[3:]), _HEADS, 1.0, number)

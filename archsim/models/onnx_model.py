@@ -27,7 +27,7 @@ _HANDLERS: dict[str, Callable[[Lowering, Node], None]] = {
     "Attention": onnx_products.attention,
     "LayerNormalization": onnx_rows.layer_norm,
     **dict.fromkeys(("Relu", "Gelu", "Silu", "Softmax"), onnx_rows.activation),
-    **dict.fromkeys(("Add", "Sub", "Mul"), onnx_rows.two),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), onnx_rows.two),
     **dict.fromkeys(("MaxPool", "AveragePool", "GlobalAveragePool"), onnx_rows.pool),
     "ReduceMean": onnx_rows.mean,
     **dict.fromkeys(("Identity", "Dropout", "Cast"), onnx_moves.same),

@@ -72,16 +72,30 @@ class Nodes:
         self.nodes = [node for number, node in enumerate(self.nodes) if node.name not in names or number == last]
         self._index()
 
+    def prune(self) -> None:
+        """Drop nodes whose outputs nobody uses."""
+        while True:
+            used = {name for node in self.nodes for name in node.inputs} | set(self.file.outputs)
+            kept = [node for node in self.nodes if used.intersection(node.outputs)]
+            if len(kept) == len(self.nodes):
+                self._index()
+                return
+            self.nodes = kept
+
 
 def find_patterns(file: OnnxFile) -> Nodes:
-    """The nodes of a file with patterns as one node each: ops Attention, Gelu, Silu; MatMul with a third input."""
+    """The nodes of a file with patterns as one node each.
+
+    There are ops Attention, Gelu and Silu, MatMul may have a third input, and Conv an attribute `norm`: the inputs of a
+    BatchNormalization behind it.
+    """
     from archsim.models.onnx_attention import match_attention
 
     nodes = Nodes(file)
     for node in file.nodes:
         if node.name not in {one.name for one in nodes.nodes}:
             continue
-        for match in (_match_bias, _match_silu, _match_gelu_erf, _match_gelu_tanh):
+        for match in (_match_bias, _match_norm, _match_silu, _match_gelu_erf, _match_gelu_tanh):
             found = match(nodes, node)
             if found:
                 nodes.replace(*found)
@@ -90,6 +104,7 @@ def find_patterns(file: OnnxFile) -> Nodes:
         found = match_attention(nodes, node)
         if found:
             nodes.replace(*found)
+    nodes.prune()
     return nodes
 
 
@@ -107,6 +122,15 @@ def _match_bias(nodes: Nodes, node: Node) -> Match | None:
     if values is None or values.size != nodes.file.shapes[node.outputs[0]][-1] or values.shape[-1] != values.size:
         return None
     return [node, add], replace(node, inputs=(*node.inputs[:2], bias), outputs=add.outputs)
+
+
+def _match_norm(nodes: Nodes, node: Node) -> Match | None:
+    """Conv, then BatchNormalization."""
+    norm = nodes.only_user(node.outputs[0], "BatchNormalization") if node.op == "Conv" else None
+    if norm is None or norm.attributes.get("training_mode", 0) or norm.inputs[0] != node.outputs[0]:
+        return None
+    more = {"norm": norm.inputs[1:5], "epsilon": norm.attributes.get("epsilon", 1e-5)}
+    return [node, norm], replace(node, outputs=norm.outputs[:1], attributes={**node.attributes, **more})
 
 
 def _match_silu(nodes: Nodes, node: Node) -> Match | None:

@@ -49,10 +49,21 @@ def conv(low: Lowering, node: Node) -> None:
         codes = low.codes(value)
     else:
         codes = _windows(low, node, value, images)
+    weight, bias = _normalised(low, node, weight, _bias(low, node.input(2), len(weight.values)))
     ordered = weight if value.layout == PLANES else weight.transposed(0, 2, 3, 1)
-    tensor = _product(low, node, codes, ordered, node.input(2), "")
+    tensor = _product(low, node, codes, ordered, bias, "")
     shape = low.shape(node.outputs[0])
     low.values[node.outputs[0]] = Value(tensor, shape, PIXELS, (shape[2], shape[3]))
+
+
+def _normalised(low: Lowering, node: Node, weight: Weight, bias: np.ndarray | None) -> tuple[Weight, np.ndarray | None]:
+    """Weights and bias with the BatchNormalization behind them, (y - mean) / sqrt(variance + eps) * gain + shift."""
+    if "norm" not in node.attributes:
+        return weight, bias
+    gain, shift, mean, variance = (_row(low, name, len(weight.values)) for name in node.attributes["norm"])
+    factor = gain / np.sqrt(variance + node.attributes["epsilon"])
+    own = np.zeros_like(mean) if bias is None else bias
+    return weight.scaled(factor), (own - mean) * factor + shift
 
 
 def _windows(low: Lowering, node: Node, value: Value, images: Images) -> tuple[Tensor, Tensor]:
@@ -79,7 +90,7 @@ def _rows_product(low: Lowering, node: Node, weight: Weight, bias: str) -> None:
     else:
         codes = low.codes(value)
     place = low.places.get(node.outputs[0], ("", 0, 0))
-    tensor = _product(low, node, codes, weight, bias, *place)
+    tensor = _product(low, node, codes, weight, _bias(low, bias, len(weight.values)), *place)
     low.values[node.outputs[0]] = Value(tensor, low.shape(node.outputs[0]))
 
 
@@ -92,7 +103,13 @@ def _by_pixel(weight: Weight, value: Value) -> Weight:
 
 
 def _product(
-    low: Lowering, node: Node, codes: tuple[Tensor, Tensor], weight: Weight, bias: str, place: str, *columns: int
+    low: Lowering,
+    node: Node,
+    codes: tuple[Tensor, Tensor],
+    weight: Weight,
+    bias: np.ndarray | None,
+    place: str,
+    *columns: int,
 ) -> str:
     """Emit a product; gives the name of its tensor: one of its own, or columns of `place`."""
     name, matrix = low.name(node), weight.matrix()
@@ -105,22 +122,26 @@ def _product(
         width = columns[1]
     weights = [weight_matrix(f"{name}.weight", out_features, in_features, matrix.format(low.form))]
     low.weights[weights[0].name] = matrix
-    if bias:
+    if bias is not None:
+        if np.abs(bias).max() > np.finfo(np.float16).max:
+            raise Unsupported("its bias does not fit float16")
         weights.append(array(f"{name}.bias", (out_features,), "float16"))
-        low.constants[weights[1].name] = _bias(low, bias, out_features)
+        low.constants[weights[1].name] = bias.astype(np.float16)
     out = array(place or f"{name}.out", (rows, width), "float32")
     low.emit(Op(name, "matmul", sizes, codes, (out,), tuple(weights)))
     return out.name
 
 
-def _bias(low: Lowering, name: str, features: int) -> np.ndarray:
-    """A constant row as float16 [features]."""
+def _bias(low: Lowering, name: str, features: int) -> np.ndarray | None:
+    return _row(low, name, features) if name else None
+
+
+def _row(low: Lowering, name: str, features: int) -> np.ndarray:
+    """A constant row as float32 [features]."""
     values = low.file.constant(name)
     if values is None or values.size not in (1, features) or values.shape[-1:] not in ((), (1,), (features,)):
-        raise Unsupported("its bias is no constant row")
-    if np.abs(values).max(initial=0) > np.finfo(np.float16).max:
-        raise Unsupported("its bias does not fit float16")
-    return np.broadcast_to(values.reshape(-1), features).astype(np.float16)
+        raise Unsupported(f"its input {name[:60]!r} is no constant row")
+    return np.broadcast_to(values.reshape(-1), features).astype(np.float32)
 
 
 def _weight(low: Lowering, name: str) -> Weight | None:
@@ -182,6 +203,11 @@ def _qkv(low: Lowering, node: Node) -> Tensor:
     """The tensor that holds queries, keys and values: of three products, or of one and a Split."""
     rows = prod(low.shape(node.inputs[0])[:-1])
     width = 3 * node.attributes["heads"] * node.attributes["head_dim"]
+    if node.attributes["fused"]:
+        value = low.rows(node.inputs[0])
+        if value.shape[-1] != width:
+            raise Unsupported("what is split is not [queries, keys, values]")
+        return low.tensor(value)
     if all(name in low.places for name in node.inputs):
         for name in node.inputs:
             # what makes it may have failed

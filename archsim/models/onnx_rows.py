@@ -11,7 +11,8 @@ from archsim.models.onnx_file import Node
 from archsim.models.onnx_values import PIXELS, ROWS, Lowering, Unsupported, Value, codes_of
 from archsim.models.onnx_windows import Images, window_sizes
 
-_TWO = {"Add": "add", "Sub": "sub", "Mul": "mul"}
+_TWO = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "mul"}
+"""Division is by a constant, whose reciprocal multiplies."""
 _ACTIVATIONS = {"Relu": "relu", "Silu": "silu", "Softmax": "softmax"}
 _ALSO_QUANTISED = ("relu", "gelu_tanh", "gelu_erf")
 """Activations with a kernel that quantises, too."""
@@ -75,20 +76,22 @@ def _function(node: Node, value: Value) -> str:
 
 
 def two(low: Lowering, node: Node) -> None:
-    """Add, Sub or Mul of two activations of one shape, or of one and a constant."""
+    """Add, Sub or Mul of two activations of one shape, or of one and a constant; Div by a constant."""
     first, second = node.inputs
-    if first not in low.values and node.op != "Sub":
+    if first not in low.values and node.op in ("Add", "Mul"):
         first, second = second, first
     value, name = low.rows(first), low.name(node)
     sizes = {"rows": value.rows, "features": value.features}
     values = low.file.constant(second)
+    if values is None and node.op == "Div":
+        raise Unsupported("its divisor is no constant")
     if values is None:
         other = low.rows(second)
         if other.shape != value.shape or other.layout != value.layout:
             raise Unsupported(f"shapes {value.shape} and {other.shape}")
         beside, weights = [low.tensor(other)], []
     else:
-        rows = _spread(values, value)
+        rows = _spread(1 / values.astype(np.float32) if node.op == "Div" else values, value)
         beside, weights = [], [array(f"{name}.weight", rows.shape, "float32")]
         low.constants[weights[0].name] = rows
     sizes["other_rows"] = (*beside, *weights)[0].shape[0]

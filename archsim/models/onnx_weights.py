@@ -35,6 +35,13 @@ class Weight:
         scales = None if self.scales is None else self.scales.transpose(axes)
         return replace(self, values=self.values.transpose(axes), scales=scales)
 
+    def scaled(self, factors: np.ndarray) -> Weight:
+        """Each index of the first axis times a number: floats themselves, of codes their scales."""
+        spread = factors.reshape(-1, *(1,) * (self.values.ndim - 1))
+        if self.scales is None:
+            return replace(self, values=self.values * spread)
+        return replace(self, scales=self.scales * spread)
+
     def matrix(self) -> Weight:
         """[out_features, in_features]: the first axis, and all others as one.
 

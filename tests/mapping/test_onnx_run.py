@@ -17,7 +17,7 @@ from archsim.mapping.onnx_run import run_onnx
 from archsim.mapping.onnx_simulation import onnx_program
 from archsim.models.onnx_model import OnnxModel, load_onnx
 from tests.mapping.whole_onnx import NumpyOnnx
-from tests.models.onnx_nets import block, conv_net, save
+from tests.models.onnx_nets import block, conv_net, residual_net, save, vision_net
 
 # Int8 activations with a scale per row err by 1 / 254 of a row's largest number at most: 0.3 to 0.5 % of a typical
 # product's norm, each product and attention adding its own.
@@ -25,6 +25,8 @@ CLOSE = 0.02
 NETS = {
     "conv": conv_net,
     "block of int8": lambda: block(8),
+    "residual": residual_net,
+    "vision": vision_net,
     "block of int4, causal": lambda: block(4, causal=True, batch=2, way="tanh_parts"),
 }
 
@@ -41,6 +43,7 @@ def relative(found: np.ndarray, wanted: np.ndarray) -> float:
 @pytest.mark.parametrize("design", ["edge-npu", "server-npu"])
 @pytest.mark.parametrize("net", NETS)
 def test_values(net: str, design: str, tmp_path: Path) -> None:
+    """One with a single core, one with many."""
     proto, chip = NETS[net](), load_design(design)
     model = load_onnx(save(proto, tmp_path))
     inputs = inputs_of(model)

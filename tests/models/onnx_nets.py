@@ -129,3 +129,52 @@ def block(bits: int = 8, causal: bool = False, batch: int = 1, way: str = "erf")
     x = net.node("Add", x, linear(net, inner, FFN, HIDDEN, bits))
     shape = [batch, TOKENS, HIDDEN]
     return net.model({"x": shape}, {norm(net, x): shape})
+
+
+def residual_net() -> Any:
+    """[1, 8, 9, 9]: convolutions with batch norms around a sum, 1 x 1 kernels, a mean over images, and classes."""
+    net = Net(5)
+
+    def conv(x: str, inputs: int, outputs: int, size: int, **attributes: Any) -> str:
+        weights = net.floats(outputs, inputs, size, size, scale=(inputs * size * size) ** -0.5)
+        x = net.node("Conv", x, weights, **attributes)
+        spread = net.constant(net.random.uniform(0.5, 2, outputs).astype(np.float32))
+        return str(
+            net.node(
+                "BatchNormalization", x, *(net.floats(outputs, scale=0.2, offset=one) for one in (1, 0, 0)), spread
+            )
+        )
+
+    x = net.node("Relu", conv("x", 8, 16, 3, auto_pad="SAME_UPPER"))
+    inner = net.node("Relu", conv(x, 16, 4, 1))
+    inner = conv(inner, 4, 16, 3, pads=[1, 1, 1, 1])
+    x = net.node("Relu", net.node("Add", inner, x))
+    x = net.node("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
+    x = net.node("Flatten", net.node("GlobalAveragePool", conv(x, 16, 20, 1, strides=[2, 2])))
+    x = net.node("Softmax", net.node("Gemm", x, net.floats(20, 10, scale=0.5)))
+    return net.model({"x": [1, 8, 9, 9]}, {x: [1, 10]})
+
+
+def vision_net() -> Any:
+    """[2, 3, 16, 16]: patches and positions, a block with norms behind sums, one product of q, k and v, a SiLU gate."""
+    net, width = Net(6), HIDDEN // HEADS
+    patches = net.node(
+        "Conv", "x", net.floats(HIDDEN, 3, 4, 4, scale=0.15), net.floats(HIDDEN, scale=0.1), strides=[4, 4]
+    )
+    rows = net.node("Reshape", patches, net.constant(np.array([0, HIDDEN, -1])))
+    x = net.node("Add", net.node("Transpose", rows, perm=[0, 2, 1]), net.floats(1, TOKENS, HIDDEN))
+    qkv = net.node(
+        "Reshape", linear(net, x, HIDDEN, 3 * HIDDEN, 8), net.constant(np.array([2, TOKENS, 3, HEADS, width]))
+    )
+    qkv = net.node("Transpose", qkv, perm=[2, 0, 3, 1, 4])
+    q, k, v = (net.node("Gather", qkv, net.constant(np.array(part)), axis=0) for part in range(3))
+    scale = net.constant(np.float32(width**-0.25))
+    k = net.node("Transpose", k, perm=[0, 1, 3, 2])
+    scores = net.node("MatMul", net.node("Mul", q, scale), net.node("Mul", k, scale))
+    out = net.node("Transpose", net.node("MatMul", net.node("Softmax", scores), v), perm=[0, 2, 1, 3])
+    out = net.node("Reshape", out, net.constant(np.array([2, TOKENS, HIDDEN])))
+    x = norm(net, net.node("Add", linear(net, out, HIDDEN, HIDDEN, 8), x))
+    gate, up = (linear(net, x, HIDDEN, FFN, 8) for _ in range(2))
+    gated = net.node("Mul", net.node("Mul", gate, net.node("Sigmoid", gate)), up)
+    x = norm(net, net.node("Add", x, net.node("Div", linear(net, gated, FFN, HIDDEN, 8), net.constant(np.float32(2)))))
+    return net.model({"x": [2, 3, 16, 16]}, {x: [2, TOKENS, HIDDEN]})
