@@ -181,6 +181,7 @@ class Embed(RowKernel):
         scale: what they are multiplied by.
         positions: rows of a second float16 table, whose row position + r modulo `tokens` is added; 0: none.
         position, tokens: of each sequence's first token; and its rows.
+        pitched: rows of x lie apart as a product's do; else they adjoin.
     """
 
     name: str
@@ -193,12 +194,18 @@ class Embed(RowKernel):
     positions: int = 0
     position: int = 0
     tokens: int = 1
+    pitched: bool = False
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from row to row of x."""
+        return self.target.pitch(4 * self.features) if self.pitched else 4 * self.features
 
     def arrays(self) -> dict[str, Array]:
         arrays = {
             "ids": Array((self.ids or self.rows,), "i4"),
             "table": Array((self.vocab, self.features), "f2"),
-            "x": Array((self.rows, self.features), "f4", written=True),
+            "x": Array((self.rows, self.features), "f4", written=True, pitch=self.pitch),
         }
         return arrays | ({"positions": Array((self.positions, self.features), "f2")} if self.positions else {})
 
@@ -235,6 +242,6 @@ class Embed(RowKernel):
             if self.positions:
                 vector(asm, "qv.h2f", pads["added"], pads[f"place{buffer}"])
                 vector(asm, "qv.add", x, x, pads["added"])
-            store_row(asm, barrier, dram["x"], row, 4 * self.features, x)
+            store_row(asm, barrier, dram["x"], row, 4 * self.features, x, self.pitch)
 
         each_row(asm, self.target, self.rows, tiling, load, work)

@@ -157,7 +157,7 @@ def _embed(op: Op, setting: Setting) -> Kernel:
     a, (table, *positions) = op.attributes, op.weights
     sizes = a["rows"], a["features"], table.shape[0], setting.ids, setting.scale
     if not positions:
-        return Embed(op.name, setting.target, *sizes)
+        return Embed(op.name, setting.target, *sizes, pitched=bool(a.get("pitched")))
     return Embed(op.name, setting.target, *sizes, positions[0].shape[0], a["position"], a["tokens"])
 
 

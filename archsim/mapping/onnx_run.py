@@ -11,7 +11,7 @@ from archsim.common.errors import InputError, unknown
 from archsim.kernels.base import WeightKernel
 from archsim.mapping.layer import LayerProgram
 from archsim.mapping.onnx_simulation import onnx_program
-from archsim.models.onnx_values import IMAGES, PIXELS, Value
+from archsim.models.onnx_values import IDS, IMAGES, PIXELS, Value
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -25,7 +25,7 @@ def run_onnx(
     """Run a model.
 
     Args:
-        inputs: by the file's names, in the file's shapes; taken as float32.
+        inputs: by the file's names, in the file's shapes; taken as float32, or int32 where the file has integers.
         fidelity: "timed" or "functional".
 
     Returns:
@@ -59,11 +59,23 @@ def _inputs(model: OnnxModel, inputs: Mapping[str, np.ndarray]) -> dict[str, np.
     for name, value in model.inputs.items():
         if name not in inputs:
             raise InputError(f"input {name!r} is missing", remedy=f"give an array of shape {value.shape}")
-        given = np.asarray(inputs[name], np.float32)
+        given = np.asarray(inputs[name], np.int32 if value.layout == IDS else np.float32)
         if given.shape != value.shape:
             raise InputError(f"input {name!r} has shape {given.shape}", remedy=f"give one of shape {value.shape}")
+        if value.layout == IDS:
+            _check_ids(model, name, value, given)
         contents[value.tensor] = given.reshape(-1, value.shape[-1])
     return contents
+
+
+def _check_ids(model: OnnxModel, name: str, value: Value, given: np.ndarray) -> None:
+    """Refuse numbers of rows that a table does not have."""
+    for op in model.graph.layer:
+        rows = op.weights[0].shape[0] if op.kind == "embed" and op.inputs[0].name == value.tensor else np.inf
+        if given.min() < 0 or given.max() >= rows:
+            raise InputError(
+                f"input {name!r} has numbers from {given.min()} to {given.max()}", remedy="use those of rows"
+            )
 
 
 def _memory(model: OnnxModel, program: LayerProgram, contents: dict[str, np.ndarray]) -> dict[int, np.ndarray]:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from archsim.mapping.bind import Setting, bind
 from archsim.mapping.families import family_of
 from archsim.mapping.layer import LayerProgram, write_program
 from archsim.mapping.result import SimulationResult
-from archsim.mapping.simulation import Progress, cache_capacity, run_programs
+from archsim.mapping.simulation import Progress, cache_capacity, run_programs, spread_ids
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
@@ -42,12 +44,30 @@ def simulate_onnx(
     graph = model.graph
     formats = model.form, _ACTIVATIONS, _ACTIVATIONS
     result = SimulationResult(model.name, design.name, graph.phase, graph.batch, graph.context, *formats)
-    run_programs(result, [onnx_program(model, design, chosen)], graph, design, progress)
+    run_programs(result, [onnx_program(model, design, chosen, some_ids(model))], graph, design, progress)
     return result
 
 
-def onnx_program(model: OnnxModel, design: Design, chosen: Mapping[str, Any] | None = None) -> LayerProgram:
+def some_ids(model: OnnxModel) -> dict[str, np.ndarray]:
+    """Numbers of rows of tables, by tensor, that are spread over them: addresses, and so times, depend on them."""
+    embeds = [op for op in model.graph.layer if op.kind == "embed"]
+    smallest: dict[str, int] = {}
+    for op in embeds:
+        ids, rows = op.inputs[0].name, op.weights[0].shape[0]
+        smallest[ids] = min(rows, smallest.get(ids, rows))
+    return {op.inputs[0].name: spread_ids(op.attributes["rows"], smallest[op.inputs[0].name]) for op in embeds}
+
+
+def onnx_program(
+    model: OnnxModel,
+    design: Design,
+    chosen: Mapping[str, Any] | None = None,
+    contents: Mapping[str, np.ndarray] | None = None,
+) -> LayerProgram:
     """The program of a model.
+
+    Args:
+        contents: what tensors hold at the start, by name, as far as its times depend on it.
 
     Raises:
         InputError: an op has no kernel on the design, or does not fit it.
@@ -55,4 +75,4 @@ def onnx_program(model: OnnxModel, design: Design, chosen: Mapping[str, Any] | N
     family, capacity = family_of(design), cache_capacity(model.graph.context)
     setting = Setting(family.target, 0.0, capacity, kernels=family.kernels)
     bounds = [bind(op, replace(setting, eps=model.eps.get(op.name, 0.0))) for op in model.graph.layer]
-    return write_program(model.graph.phase, bounds, design, None, chosen)
+    return write_program(model.graph.phase, bounds, design, contents, chosen)

@@ -134,9 +134,11 @@ def write_programs(
         InputError: an op does not fit the design.
     """
     embed, *kinds, head = bound_programs(model, graph, design)
-    # spread over the vocabulary as a multiplicative hash does (Knuth, The Art of Computer Programming 3, 6.4)
-    ids = np.arange(_TOKEN_IDS, dtype=np.int64) * 2654435761 % 2**32 % model.config.vocab
-    contents = {"token_ids": ids.astype(np.int32)} if any(op.kind == "embed" for op in graph.embed) else {}
+    contents = (
+        {"token_ids": spread_ids(_TOKEN_IDS, model.config.vocab)}
+        if any(op.kind == "embed" for op in graph.embed)
+        else {}
+    )
     yield write_program("embed", embed, design, contents, chosen)
     if every_layer:
         of = {layer: bounds for kind, bounds in zip(graph.kinds, kinds, strict=True) for layer in kind.layers}
@@ -147,6 +149,11 @@ def write_programs(
             program = write_program("layer", bounds, design, routing_contents(kind.ops), chosen)
             yield replace(program, layers=kind.layers)
     yield write_program("head", head, design, None, chosen)
+
+
+def spread_ids(count: int, vocab: int) -> np.ndarray:
+    """Token ids int32, spread over a vocabulary as a multiplicative hash does (Knuth, TAOCP 3, 6.4)."""
+    return (np.arange(count, dtype=np.int64) * 2654435761 % 2**32 % vocab).astype(np.int32)
 
 
 def bound_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Bound, ...]]:

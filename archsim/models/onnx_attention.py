@@ -90,7 +90,7 @@ def _scores(nodes: Nodes, softmax: Node, shape: tuple[int, ...]) -> tuple[Node, 
     between: list[Node] = []
     while True:
         node = nodes.makers.get(name)
-        if node is None or (nodes.only_user(name, "Softmax", "Add", "Mul", "Div") is None):
+        if node is None or (nodes.only_user(name, "Softmax", "Add", "Mul", "Div", "Where") is None):
             return None
         if node.op == "MatMul":
             return node, scale, causal, between
@@ -100,8 +100,10 @@ def _scores(nodes: Nodes, softmax: Node, shape: tuple[int, ...]) -> tuple[Node, 
         elif node.op == "Add" and (mask := _mask(nodes, node, shape)):
             # a scale behind the mask would change it, but nothing that counts
             causal, name = causal or mask[1], mask[0]
+        elif node.op == "Where" and (kept := _where(nodes, node, shape)):
+            causal, name = True, kept
         else:
-            if node.op == "Add":
+            if node.op in ("Add", "Where"):
                 nodes.reasons[softmax.label] = "its mask is neither causal nor empty"
             return None
         between.append(node)
@@ -135,6 +137,20 @@ def _mask(nodes: Nodes, node: Node, shape: tuple[int, ...]) -> tuple[str, bool] 
         if not hidden.any() or (shape[2] == shape[3] and np.array_equal(hidden, np.broadcast_to(later, shape))):
             return nodes.other_input(node, name), bool(hidden.any())
     return None
+
+
+def _where(nodes: Nodes, node: Node, shape: tuple[int, ...]) -> str | None:
+    """The input of a Where that leaves what precedes a token, and itself, and masks the rest."""
+    seen, other = (nodes.file.constant(node.inputs[number]) for number in (0, 2))
+    earlier = np.tril(np.ones(shape[2:], bool))
+    if seen is None or other is None or (other > _MASKED).any() or shape[2] != shape[3]:
+        return None
+    fits = (
+        seen.ndim <= 4
+        and seen.shape[-2:] == shape[2:]
+        and np.array_equal(np.broadcast_to(seen, shape), np.broadcast_to(earlier, shape))
+    )
+    return node.inputs[1] if fits else None
 
 
 def _source(nodes: Nodes, name: str) -> _Source | None:

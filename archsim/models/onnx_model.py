@@ -14,7 +14,7 @@ from archsim.models import onnx_moves, onnx_products, onnx_rows
 from archsim.models.graph import Graph, LayerKind
 from archsim.models.onnx_file import ONNX_WEIGHTS, Node, OnnxFile, read_onnx
 from archsim.models.onnx_patterns import find_patterns
-from archsim.models.onnx_values import PLANES, ROWS, Lowering, Unsupported, Value
+from archsim.models.onnx_values import IDS, PLANES, ROWS, Lowering, Unsupported, Value
 from archsim.models.onnx_weights import Weight, find_weight
 from archsim.models.weight_plan import parse_weights
 
@@ -30,6 +30,7 @@ _HANDLERS: dict[str, Callable[[Lowering, Node], None]] = {
     **dict.fromkeys(("Add", "Sub", "Mul", "Div"), onnx_rows.two),
     **dict.fromkeys(("MaxPool", "AveragePool", "GlobalAveragePool"), onnx_rows.pool),
     "ReduceMean": onnx_rows.mean,
+    "Gather": onnx_rows.gather,
     **dict.fromkeys(("Identity", "Dropout", "Cast"), onnx_moves.same),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), onnx_moves.reshape),
     "Transpose": onnx_moves.transpose,
@@ -125,12 +126,16 @@ def _inputs(low: Lowering) -> list[str]:
     problems = []
     for name in low.file.inputs:
         shape, kind = low.file.shapes[name], low.file.types[name]
-        if kind not in ("float32", "float16", "bfloat16", "float64"):
+        users = low.nodes.users.get(name, [])
+        numbers = kind in ("int32", "int64") and all(one.op == "Gather" and one.inputs[1] == name for one in users)
+        if numbers and users and shape:
+            low.values[name] = Value(f"input.{low.unique(name)}", shape, IDS)
+        elif kind not in ("float32", "float16", "bfloat16", "float64"):
             problems.append(f"input {name!r} is {kind}, not float32")
         elif len(shape) < 2 or 0 in shape:
             problems.append(f"input {name!r} has shape {list(shape)}, not [rows, features] or more")
         else:
-            images = len(shape) == 4 and any(user.op == "Conv" for user in low.nodes.users.get(name, []))
+            images = len(shape) == 4 and any(user.op == "Conv" for user in users)
             size = (shape[2], shape[3]) if images else (0, 0)
             tensor = f"input.{low.unique(name)}"
             low.values[name] = Value(tensor, shape, PLANES if images else ROWS, size)

@@ -90,12 +90,13 @@ def find_patterns(file: OnnxFile) -> Nodes:
     BatchNormalization behind it.
     """
     from archsim.models.onnx_attention import match_attention
+    from archsim.models.onnx_layer_norm import match_layer_norm
 
     nodes = Nodes(file)
     for node in file.nodes:
         if node.name not in {one.name for one in nodes.nodes}:
             continue
-        for match in (_match_bias, _match_norm, _match_silu, _match_gelu_erf, _match_gelu_tanh):
+        for match in (_match_bias, _match_norm, match_layer_norm, _match_silu, _match_gelu_erf, _match_gelu_tanh):
             found = match(nodes, node)
             if found:
                 nodes.replace(*found)

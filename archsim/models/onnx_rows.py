@@ -8,7 +8,7 @@ import numpy as np
 
 from archsim.models.graph import Op, array
 from archsim.models.onnx_file import Node
-from archsim.models.onnx_values import PIXELS, ROWS, Lowering, Unsupported, Value, codes_of
+from archsim.models.onnx_values import IDS, PIXELS, ROWS, Lowering, Unsupported, Value, codes_of
 from archsim.models.onnx_windows import Images, window_sizes
 
 _TWO = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "mul"}
@@ -38,6 +38,22 @@ def layer_norm(low: Lowering, node: Node) -> None:
         return
     out = array(tensor, (value.rows, value.features), "float32")
     low.emit(Op(name, "layer_norm", sizes | {"out": 1}, (low.tensor(value),), (out,), weights))
+
+
+def gather(low: Lowering, node: Node) -> None:
+    """Rows of a constant table, float16, at an input's numbers; the first axis alone."""
+    table, ids = low.file.constant(node.inputs[0]), low.value(node.inputs[1])
+    if table is None or table.ndim != 2 or ids.layout != IDS or node.attributes.get("axis", 0) != 0:
+        raise Unsupported("it does not take rows of a constant table at numbers that are an input")
+    if np.abs(table).max(initial=0) > np.finfo(np.float16).max:
+        raise Unsupported("its table does not fit float16")
+    name, rows = low.name(node), prod(ids.shape)
+    tensor = array(f"{name}.weight", table.shape, "float16")
+    low.constants[tensor.name] = table.astype(np.float16)
+    out = array(f"{name}.out", (rows, table.shape[1]), "float32")
+    sizes = {"rows": rows, "features": table.shape[1], "pitched": 1}
+    low.emit(Op(name, "embed", sizes, (array(ids.tensor, (rows,), "int32"),), (out,), (tensor,)))
+    low.values[node.outputs[0]] = Value(out.name, low.shape(node.outputs[0]))
 
 
 def _row(low: Lowering, name: str, features: int, default: float) -> np.ndarray:

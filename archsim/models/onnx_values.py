@@ -12,7 +12,7 @@ from archsim.models.onnx_file import Node, OnnxFile, unique
 from archsim.models.onnx_patterns import Nodes
 from archsim.models.onnx_weights import Weight
 
-ROWS, PIXELS, PLANES, IMAGES = "rows", "pixels", "planes", "images"
+ROWS, PIXELS, PLANES, IMAGES, IDS = "rows", "pixels", "planes", "images", "ids"
 
 
 class Unsupported(Exception):
@@ -28,7 +28,7 @@ class Value:
         shape: as ONNX has it.
         layout: ROWS: the last axis adjoins, all others are rows. PIXELS: [images, channels, ...] whose channels adjoin.
             PLANES: [images, channels, height, width] as ONNX has it. IMAGES: [images, features], where an image's
-            pixels were flattened (channel, row, column), but lie as PIXELS do.
+            pixels were flattened (channel, row, column), but lie as PIXELS do. IDS: int32 numbers of rows of a table.
         image: height and width of an image; (0, 0) of ROWS.
     """
 

@@ -57,6 +57,10 @@ class NumpyOnnx(NumpyLayer):
         rows, (gamma, beta) = self.values[op.inputs[0].name], (self.values[one.name] for one in op.weights)
         self.values[op.outputs[0].name] = reference.layer_norm(rows, gamma, beta, self.config.norm_eps)
 
+    def _embed(self, op: Op) -> None:
+        table, ids = self.values[op.weights[0].name], self.values[op.inputs[0].name].reshape(-1)
+        self.values[op.outputs[0].name] = table[ids].astype(np.float32)
+
     def _im2col(self, op: Op) -> None:
         made = reference_images.im2col(self.values[op.inputs[0].name], window_of(op))
         for tensor, values in zip(op.outputs, made, strict=True):

@@ -80,9 +80,10 @@ def conv_net() -> Any:
 
 
 def linear(net: Net, x: str, inputs: int, outputs: int, bits: int) -> str:
-    return str(
-        net.node("Add", net.node("MatMul", x, net.quantised(inputs, outputs, bits)), net.floats(outputs, scale=0.1))
-    )
+    """A product and a bias; of 0 bits, with floats."""
+    floats = net.floats(inputs, outputs, scale=inputs**-0.5) if not bits else ""
+    product = net.node("MatMul", x, floats or net.quantised(inputs, outputs, bits))
+    return str(net.node("Add", product, net.floats(outputs, scale=0.1)))
 
 
 def attend(net: Net, x: str, bits: int, causal: bool, batch: int) -> str:
@@ -178,6 +179,43 @@ def vision_net() -> Any:
     gated = net.node("Mul", net.node("Mul", gate, net.node("Sigmoid", gate)), up)
     x = norm(net, net.node("Add", x, net.node("Div", linear(net, gated, FFN, HIDDEN, 8), net.constant(np.float32(2)))))
     return net.model({"x": [2, 3, 16, 16]}, {x: [2, TOKENS, HIDDEN]})
+
+
+def language_net(hidden: int = 72, heads: int = 2, tokens: int = 12, vocab: int = 100) -> Any:
+    """[2, tokens] numbers: embeddings, a block as GPT-2's with its mask by Where, norms in their parts, and a head."""
+    net, width = Net(8), hidden // heads
+    table = net.random.normal(size=(vocab, hidden)).astype(np.float16).astype(np.float32)
+    place = net.node("Gather", net.floats(20, hidden), net.constant(np.arange(tokens)[None]))
+    x = net.node("Add", net.node("Gather", net.constant(table), "ids"), place)
+    split = net.constant(np.array(3 * [hidden]))
+    qkv = net.node("Split", linear(net, norm_of_parts(net, x, hidden), hidden, 3 * hidden, 0), split, outputs=3, axis=2)
+    parts = net.constant(np.array([0, 0, heads, width]))
+    q, k, v = (net.node("Transpose", net.node("Reshape", one, parts), perm=[0, 2, 1, 3]) for one in qkv)
+    scores = net.node("MatMul", q, net.node("Transpose", k, perm=[0, 1, 3, 2]))
+    scores = net.node("Div", scores, net.constant(np.float32(width**0.5)))
+    seen = net.constant(np.tril(np.ones((1, 1, tokens, tokens), bool)))
+    scores = net.node("Where", seen, scores, net.constant(np.float32(np.finfo(np.float32).min)))
+    out = net.node("Transpose", net.node("MatMul", net.node("Softmax", scores), v), perm=[0, 2, 1, 3])
+    out = net.node("Reshape", out, net.constant(np.array([0, 0, hidden])))
+    x = net.node("Add", x, linear(net, out, hidden, hidden, 0))
+    inner = gelu(net, linear(net, norm_of_parts(net, x, hidden), hidden, 4 * hidden, 0), "tanh_parts")
+    x = norm_of_parts(net, net.node("Add", linear(net, inner, 4 * hidden, hidden, 0), x), hidden)
+    logits = net.node("MatMul", x, net.node("Transpose", net.constant(table), perm=[1, 0]))
+    proto = net.model({"ids": [2, tokens]}, {logits: [2, tokens, vocab]})
+    proto.graph.input[0].type.tensor_type.elem_type = TensorProto.INT64
+    return proto
+
+
+def norm_of_parts(net: Net, x: str, hidden: int) -> str:
+    """LayerNorm as exporters write it for operators before version 17."""
+    centred = net.node("Sub", x, net.node("ReduceMean", x, net.constant(np.array([-1]))))
+    square = net.node("Pow", centred, net.constant(np.float32(2)))
+    variance = net.node(
+        "Add", net.node("ReduceMean", square, net.constant(np.array([-1]))), net.constant(np.float32(1e-5))
+    )
+    normal = net.node("Div", centred, net.node("Sqrt", variance))
+    gained = net.node("Mul", normal, net.floats(hidden, scale=0.1, offset=1.0))
+    return str(net.node("Add", gained, net.floats(hidden, scale=0.1)))
 
 
 def resnet_18() -> Any:
