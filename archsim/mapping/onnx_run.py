@@ -46,7 +46,7 @@ def run_onnx(
     outputs = {}
     for name, value in model.outputs.items():
         address, array = tensors[value.tensor]
-        outputs[name] = _shaped(array.load(result.read(address, array.nbytes)), value)
+        outputs[name] = shaped(array.load(result.read(address, array.nbytes)), value)
     return outputs, result
 
 
@@ -98,7 +98,7 @@ def _memory(model: OnnxModel, program: LayerProgram, contents: dict[str, np.ndar
     return memory
 
 
-def _shaped(rows: np.ndarray, value: Value) -> np.ndarray:
+def shaped(rows: np.ndarray, value: Value) -> np.ndarray:
     """A tensor's rows in the shape that ONNX has."""
     if value.layout == PIXELS:
         last = (value.shape[0], *value.shape[2:], value.shape[1])

@@ -44,7 +44,10 @@ def conv(low: Lowering, node: Node) -> None:
         raise Unsupported("its input is no batch of 2-D images")
     if node.attributes.get("group", 1) != 1:
         raise Unsupported(f"group is {node.attributes['group']}, not 1")
-    images = window_sizes(node, value, weight.values.shape[2:])
+    kernel = weight.values.shape[2:]
+    if weight.values.shape[1] != value.features or tuple(node.attributes.get("kernel_shape", kernel)) != kernel:
+        raise Unsupported(f"weights of shape {weight.values.shape} do not fit its input or its kernel_shape")
+    images = window_sizes(node, value, kernel)
     if value.layout == PIXELS and images.pointwise:
         codes = low.codes(value)
     else:

@@ -179,6 +179,13 @@ def test_convolutions_that_are_not_supported(attributes: dict[str, Any], why: st
     assert f"Conv 'Conv_0': {why}" in refused(net, tmp_path, [1, 4, 8, 8], out)
 
 
+def test_weights_that_do_not_fit(tmp_path: Path) -> None:
+    """Which ONNX's own inference of shapes does not see."""
+    net = Net()
+    out = net.node("Conv", "x", net.floats(8, 5, 3, 3))
+    assert "weights of shape (8, 5, 3, 3) do not fit its input" in refused(net, tmp_path, [1, 4, 8, 8], out)
+
+
 def test_other_limits_are_told(tmp_path: Path) -> None:
     for make, why in (
         (lambda net: net.node("Gemm", "x", net.floats(8, 4), alpha=2.0), "alpha is 2.0, not 1"),
