@@ -16,6 +16,7 @@ _PUBLIC = {
     "run": "archsim.machine.run",
     "load_design": "archsim.design",
     "load_model": "archsim.models",
+    "load_onnx": "archsim.models.onnx_model",
     "quantize": "archsim.formats",
     "simulate": "archsim.mapping",
     "compare": "archsim.explore.comparison",
@@ -32,6 +33,7 @@ __all__ = [
     "load_elf",
     "load_isa",
     "load_model",
+    "load_onnx",
     "quantize",
     "run",
     "simulate",
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from archsim.machine.run import run
     from archsim.mapping import simulate
     from archsim.models import load_model
+    from archsim.models.onnx_model import load_onnx
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from archsim.cli.simulate import (
     Activations,
     Batch,
     Context,
+    Dim,
     Fresh,
     Json,
     Kv,
@@ -34,11 +35,12 @@ def compare(
     phase: Phase = "decode",
     batch: Batch = 1,
     context: Context = None,
-    weights: Weights = "int4-g128",
+    weights: Weights = None,
     activations: Activations = "int8",
     kv: Kv = "int8",
     tokens: Tokens = 128,
     mapping: Mapping = "estimate",
+    dim: Dim = None,
     set_: Set = None,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page of figures here.")] = None,
     fresh: Fresh = False,
@@ -47,9 +49,9 @@ def compare(
     """Designs side by side. Example: archsim compare llama-3-8b --designs edge-npu server-npu --html compare.html"""
     import sys
 
-    from archsim.cli.output import parse_settings, print_json, print_table
+    from archsim.cli.output import parse_dims, parse_settings, print_json, print_table
     from archsim.explore.comparison import compare as compare_designs
-    from archsim.models.load import default_context
+    from archsim.models.load import default_context, default_weights
     from archsim.report.headline import headline
 
     context = context or default_context(model, tokens - 1 if phase == "request" else 0)
@@ -60,12 +62,13 @@ def compare(
         phase=phase,
         batch=batch,
         context=context,
-        weights=weights,
+        weights=weights or default_weights(model),
         activations=activations,
         kv=kv,
         mapping=mapping,
         tokens=tokens,
         overrides=parse_settings(set_ or []),
+        **parse_dims(dim or []),
         fresh=fresh,
         progress=lambda text: print(text, file=sys.stderr),
     )

@@ -9,7 +9,7 @@ import typer
 app = typer.Typer(help="Models: what there is, and whether yours is right.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="Model name, config.json, folder or GGUF file.")]
-Weights = Annotated[str, typer.Option(help="Weights format.")]
+Weights = Annotated[str | None, typer.Option(help="Weights format.")]
 
 
 @app.command("list")
@@ -29,19 +29,26 @@ def list_(json: Json = False) -> None:
 
 @app.command()
 def show(
-    name: Name,
-    weights: Weights = "int4-g128",
+    name: Annotated[str, typer.Argument(help="Model name, config.json, folder, GGUF or ONNX file.")],
+    weights: Weights = None,
     phase: Annotated[str, typer.Option(help="prefill or decode.")] = "decode",
     batch: Annotated[int, typer.Option(min=1)] = 1,
     context: Annotated[int | None, typer.Option(min=1)] = None,
+    dim: Annotated[list[str] | None, typer.Option(help="Fix a dimension of an ONNX file: NAME=VALUE.")] = None,
     json: Json = False,
 ) -> None:
     """A model's ops in one phase. Example: archsim model show llama-3-8b --phase decode"""
-    from archsim.cli.output import print_json, print_table
+    from archsim.cli.output import parse_dims, print_json, print_table
     from archsim.models import load_model
-    from archsim.models.load import default_context
+    from archsim.models.load import default_context, default_weights
+    from archsim.models.onnx_file import is_onnx
+    from archsim.models.onnx_model import load_onnx
 
-    graph = load_model(name, weights=weights).graph(phase, batch, context or default_context(name))
+    weights, dims = weights or default_weights(name), parse_dims(dim or []).get("dims")
+    if is_onnx(name):
+        graph = load_onnx(name, weights, dims).graph
+    else:
+        graph = load_model(name, weights=weights).graph(phase, batch, context or default_context(name))
     layers = [("layer", kind.ops, len(kind.layers)) for kind in graph.kinds]
     parts = [("embed", graph.embed, 1), *layers, ("head", graph.head, 1)]
     rows = [

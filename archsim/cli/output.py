@@ -88,6 +88,23 @@ def parse_settings(settings: Sequence[str]) -> dict[str, str]:
     return result
 
 
+def parse_dims(settings: Sequence[str]) -> dict[str, dict[str, int]]:
+    """``--dim batch=1`` options as the setting `dims` of a point; nothing if there are none.
+
+    Raises:
+        InputError: one has no '=', or its value is no whole number.
+    """
+    from archsim.common.errors import InputError
+
+    dims = {}
+    for setting in settings:
+        name, _, value = setting.rpartition("=")
+        if not name.strip() or not value.strip().isdecimal():
+            raise InputError(f"--dim {setting!r} gives no size", remedy="write NAME=VALUE, as in batch=1")
+        dims[name.strip()] = int(value)
+    return {"dims": dims} if dims else {}
+
+
 @contextmanager
 def share_bar(text: str) -> Iterator[Any]:
     """A progress bar with the time that is left on stderr; gives a function of (share done, what is at work)."""

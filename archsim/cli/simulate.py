@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-Model = Annotated[str, typer.Argument(help="Model name, config.json or folder.")]
+Model = Annotated[str, typer.Argument(help="Model name, config.json, folder, GGUF or ONNX file.")]
 Phase = Annotated[str, typer.Option(help="prefill (read the prompt), decode (one more token), or request: both.")]
 Batch = Annotated[int, typer.Option(min=1, help="Sequences at once.")]
 Context = Annotated[
@@ -15,7 +15,10 @@ Context = Annotated[
         min=1, help="Tokens: of the prompt, or in the KV cache (decode); 2048, or as many as the model is made for."
     ),
 ]
-Weights = Annotated[str, typer.Option(help="Weights format, or mixed:PLAN.yaml.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="Weights format, or mixed:PLAN.yaml; int4-g128, or int8-channel for floats of an ONNX file."),
+]
 Activations = Annotated[str, typer.Option(help="Activations format.")]
 Kv = Annotated[str, typer.Option(help="KV cache format: int8, or turboquant-2, -3 or -4.")]
 Tokens = Annotated[int, typer.Option(min=1, help="Tokens that a request generates.")]
@@ -23,6 +26,7 @@ EveryLayer = Annotated[bool, typer.Option("--every-layer", help="Run all layers,
 Mapping = Annotated[
     str, typer.Option(help="How tilings are chosen: estimate, or search, which runs the best few of each op (stored).")
 ]
+Dim = Annotated[list[str] | None, typer.Option(help="Fix a dimension of an ONNX file: NAME=VALUE.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="Change a design field: FIELD=VALUE.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Do not take results from the store.")]
@@ -38,20 +42,21 @@ def simulate(
     phase: Phase = "decode",
     batch: Batch = 1,
     context: Context = None,
-    weights: Weights = "int4-g128",
+    weights: Weights = None,
     activations: Activations = "int8",
     kv: Kv = "int8",
     tokens: Tokens = 128,
     mapping: Mapping = "estimate",
     every_layer: EveryLayer = False,
+    dim: Dim = None,
     set_: Set = None,
     fresh: Fresh = False,
     json: Json = False,
 ) -> None:
     """A model on a design. Example: archsim simulate llama-3-8b --design edge-npu --phase decode --context 2048"""
-    from archsim.cli.output import parse_settings, print_json, share_bar
+    from archsim.cli.output import parse_dims, parse_settings, print_json, share_bar
     from archsim.explore.point import evaluate_point
-    from archsim.models.load import default_context
+    from archsim.models.load import default_context, default_weights
 
     point = {
         "model": model,
@@ -59,13 +64,14 @@ def simulate(
         "phase": phase,
         "batch": batch,
         "context": context or default_context(model, tokens - 1 if phase == "request" else 0),
-        "weights": weights,
+        "weights": weights or default_weights(model),
         "activations": activations,
         "kv": kv,
         "mapping": mapping,
         "tokens": tokens,
         "every_layer": every_layer,
         "overrides": parse_settings(set_ or []),
+        **parse_dims(dim or []),
     }
     with share_bar(f"{model} on {design}") as say:
         result = evaluate_point(point, fresh=fresh, progress=say)

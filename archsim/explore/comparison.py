@@ -20,6 +20,7 @@ def compare(
     kv: str = "int8",
     mapping: str = "estimate",
     tokens: int = 128,
+    dims: Mapping[str, int] | None = None,
     overrides: Mapping[str, Any] | None = None,
     fresh: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -28,6 +29,7 @@ def compare(
 
     Args:
         model, phase, batch, context, weights, activations, kv, mapping, tokens: the workload.
+        dims: sizes by name that an ONNX file leaves open.
         designs: names or YAML files.
         overrides: field -> value, changed in every design.
         fresh: simulate even what the user's store has.
@@ -49,6 +51,7 @@ def compare(
         "kv": kv,
         "mapping": mapping,
         "tokens": tokens,
+        **({"dims": dict(dims)} if dims else {}),
     }
     results = []
     for design in designs:

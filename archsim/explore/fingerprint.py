@@ -13,6 +13,7 @@ from archsim.common.errors import InputError
 from archsim.common.resources import data_root
 from archsim.common.yamlfile import load_yaml
 from archsim.explore.store import key_of
+from archsim.models.onnx_file import external_files, is_onnx
 from archsim.models.weight_plan import PREFIX
 
 _PACKAGES = ("common", "formats", "isa", "design", "machine", "models", "kernels", "mapping")
@@ -71,6 +72,8 @@ def _named_files(values: Iterable[Any], folders: tuple[Path, ...], seen: set[Pat
                 continue
             seen.add(path)
             yield path
+            if is_onnx(path.name):
+                yield from external_files(path)
             if path.suffix in (".yaml", ".yml"):
                 yield from _named_files(_content(path), (Path(), path.parent), seen)
 

@@ -9,6 +9,7 @@ from typing import Any
 from archsim.common.errors import InputError
 from archsim.explore.grid import FORMATS, MAPPINGS, WORKLOAD, Spec
 from archsim.explore.map_point import searched_tilings
+from archsim.explore.onnx_point import simulate_onnx_point
 from archsim.explore.stored import stored_result
 
 Progress = Callable[[float, str], None]
@@ -20,7 +21,7 @@ def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> d
     Args:
         point: model, design, phase, batch, context, weights, activations, kv, overrides (field of the design ->
             value); mapping, how tilings are chosen ("estimate" unless it is there); tokens of a request; and
-            every_layer, whether equal layers all run.
+            every_layer, whether equal layers all run; dims, sizes by name that an ONNX file leaves open.
         progress: called with the share done (0 to 1) and what is at work.
 
     Returns:
@@ -33,7 +34,12 @@ def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> d
     from archsim.mapping import simulate
     from archsim.mapping.request import simulate_request
     from archsim.models import load_model
+    from archsim.models.onnx_file import is_onnx
 
+    if is_onnx(str(point["model"])):
+        return simulate_onnx_point(point, progress).to_dict()
+    if point.get("dims"):
+        raise InputError("dims are for ONNX files", remedy="leave them out")
     model = load_model(point["model"], **{name: point[name] for name in FORMATS})
     design = load_design(point["design"], point["overrides"])
     sizes = {name: point[name] for name in ("batch", "context")}
@@ -92,12 +98,15 @@ def _refusal(name: str, value: Any, owner: Any) -> InputError | None:
     """Why a design or a model (`owner`) does not take a value in a field of its own, or None."""
     from archsim.design import load_design
     from archsim.models import load_model
+    from archsim.models.onnx_file import is_onnx
 
     try:
         if name == "design":
             load_design(value)
         elif name.startswith("design."):
             load_design(owner, {name.removeprefix("design."): value}, rules=False)
+        elif is_onnx(str(owner or value)):
+            return None  # its points say what is wrong
         elif name == "model":
             load_model(value)
         elif name in FORMATS:

@@ -20,7 +20,7 @@ _POOL = ("t0", "t1", "t2", "t3", "t4", "t5", "a0", "a1", "a2", "a3", "a4", "a5",
          "s4", "s5", "s6", "s7", "s8", "s9", "ra", "gp", "tp")  # fmt: skip
 _NEAR_LINES = 300
 """Lines a branch reaches for sure: 1024 instructions, and few lines become more than two."""
-_INVERSE = {"beqz": "bnez", "bnez": "beqz", "blez": "bgtz", "bgtz": "blez", "bge": "blt", "blt": "bge"}
+_INVERSE = {"beqz": "bnez", "bnez": "beqz", "blez": "bgtz", "bgtz": "blez", "bge": "blt", "blt": "bge", "beq": "bne"}
 CONSTANTS_BYTES = 256
 """Bytes at the start of the scratchpad that hold the program's float32 constants."""
 

@@ -24,6 +24,8 @@ class LayerNorm(RowKernel):
         every: work on each every-th row only (the last of each group).
         post: x becomes y instead.
         gelu: s is GELU (by erf) of the input.
+        out: the result stays float32, in an array `y` whose rows lie apart as a product's do, and is not quantised (of
+            one input, without post).
     """
 
     name: str
@@ -35,6 +37,7 @@ class LayerNorm(RowKernel):
     every: int = 1
     post: bool = False
     gelu: bool = False
+    out: bool = False
 
     @property
     def writes_x(self) -> bool:
@@ -47,16 +50,19 @@ class LayerNorm(RowKernel):
             arrays["x"] = Array(full, "f4", written=self.writes_x)
         if "delta" in self.inputs:
             arrays["delta"] = Array(full, "f4", pitch=self.target.pitch(4 * self.features))
+        arrays |= {"gamma": Array((self.features,), "f4"), "beta": Array((self.features,), "f4")}
+        if self.out:
+            shape, pitch = (self.rows, self.features), self.target.pitch(4 * self.features)
+            return arrays | {"y": Array(shape, "f4", written=True, pitch=pitch)}
         return arrays | {
-            "gamma": Array((self.features,), "f4"),
-            "beta": Array((self.features,), "f4"),
             "codes": Array((self.rows, self.features), "i1", written=True),
             "scales": Array((self.rows,), "f4", written=True),
         }
 
     def buffers(self, tiling: int) -> dict[str, int]:
         row = 4 * self.features
-        outputs = {"codes": self.features, "scale": 4} | ({"row": row} if self.writes_x else {})
+        outputs = {} if self.out else {"codes": self.features, "scale": 4}
+        outputs |= {"row": row} if self.writes_x or self.out else {}
         own = {"gamma": row, "beta": row, "mean": 4, "factor": 4, "largest": 4}
         return own | self.loaded(tiling, **dict.fromkeys(self.inputs, row)) | self.stored(tiling, **outputs)
 
@@ -80,6 +86,9 @@ class LayerNorm(RowKernel):
             if self.writes_x:
                 first = dram["x"] + (self.every - 1) * size
                 store_row(asm, barrier, first, row, size, pads[f"row{number}"], size * self.every)
+            if self.out:
+                store_row(asm, barrier, dram["y"], row, size, y, self.target.pitch(size))
+                return
             codes, scale = pads[f"codes{number}"], pads[f"scale{number}"]
             quantise(asm, source=y, features=self.features, codes=codes, largest=pads["largest"], scale=scale)
             store_row(asm, barrier, dram["codes"], row, self.features, codes)
@@ -98,7 +107,7 @@ class LayerNorm(RowKernel):
             vector(asm, "qv.add", total, first, pads[f"{self.inputs[1]}{buffer}"])
         if self.gelu:
             vector(asm, "qv.gelue", total, total)
-        y = pads[f"row{number}"] if self.post else first
+        y = pads[f"row{number}"] if self.post or self.out else first
         self._normalise(asm, pads, total, first, y)
         return y
 

@@ -25,6 +25,7 @@ from archsim.kernels.target import Target
 from archsim.kernels.top_k import TopK
 from archsim.kernels.turboquant import CodedCache, EncodeVectors
 from archsim.kernels.weight_code import weight_code
+from archsim.mapping.bind_onnx import FLOAT, ONNX_ARRAYS, ONNX_KERNELS
 from archsim.models.graph import Op
 
 ROPE_TABLE = "rope_table"
@@ -109,11 +110,16 @@ def _absent(op: Op) -> tuple[str, ...]:
         "embed": ("positions",) if len(op.weights) == 1 else (),
         "matmul": ("bias",) if len(op.weights) == 1 else (),
         "norm": () if a.get("residual") else ("delta",),
-        "layer_norm": () if a.get("residual") else ("delta" if "x" in inputs else "x",),
+        "layer_norm": (
+            *(() if a.get("residual") else ("delta" if "x" in inputs else "x",)),
+            *(("codes", "scales") if a.get("out") else ("y",)),
+        ),
         "heads_kv": (() if a.get("heads") else _CACHE[:2]) + (() if a.get("kv_heads") else _CACHE[2:]),
         "attention": ("bias",) if len(inputs) == len(_CACHE) else (),
         "add": ("delta2",) if len(inputs) == 2 else (),
     }
+    if kind.startswith(FLOAT):
+        return () if "other_rows" in a else ("other",)
     return absent.get(kind, ())
 
 
@@ -137,11 +143,12 @@ _ARRAYS = {
     "add": ("x", "delta", "delta2"),
     "norm": ("x", "delta", "gamma", "codes", "scales"),
     "top_k": ("logits", "tokens"),
-    "layer_norm": ("x", "delta", "gamma", "beta", "codes", "scales"),
+    "layer_norm": ("x", "delta", "gamma", "beta", "y", "codes", "scales"),
     "patches": ("patches", "positions", "x"),
     "route": ("logits", "slots", "gates"),
     "gather": ("slots", "codes", "scales", "own_codes", "own_scales"),
     "scatter": ("x", "done", "slots", "gates"),
+    **ONNX_ARRAYS,
     **dict.fromkeys((*INSTRUCTIONS, *(f"{name}_mul" for name in INSTRUCTIONS)), ("x", "codes", "scales")),
 }
 
@@ -169,7 +176,7 @@ def _matmul(op: Op, setting: Setting) -> Kernel:
 def _layer_norm(op: Op, setting: Setting) -> Kernel:
     a = op.attributes
     inputs = tuple("x" if tensor.name == "x" else "delta" for tensor in op.inputs)
-    choices = bool(a["post"]), bool(a["gelu"])
+    choices = bool(a["post"]), bool(a["gelu"]), bool(a.get("out"))
     return LayerNorm(op.name, setting.target, a["rows"], a["features"], inputs, setting.eps, setting.every, *choices)
 
 
@@ -266,5 +273,6 @@ XQT_KERNELS: dict[str, Maker] = {
     "route": _route,
     "gather": _expert_rows,
     "scatter": _expert_rows,
+    **ONNX_KERNELS,
     **dict.fromkeys((*INSTRUCTIONS, *(f"{name}_mul" for name in INSTRUCTIONS)), _activation),
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from archsim.machine.result import RunResult
     from archsim.models import Model
     from archsim.models.graph import Graph
+    from archsim.models.onnx_model import OnnxModel
 
 Progress = Callable[[float, str], None]
 _TOKEN_IDS = 4096
@@ -33,7 +34,7 @@ _CACHE_UNIT = 256
 
 
 def simulate(
-    model: Model | str,
+    model: Model | OnnxModel | str,
     design: Design | str = "edge-npu",
     *,
     phase: str = "decode",
@@ -46,7 +47,8 @@ def simulate(
     """Simulate one pass of a model.
 
     Args:
-        model: a Model, or the name of one.
+        model: a Model, or the name of one; or an ONNX file, which says itself what `phase`, `batch` and `context` say
+            of others.
         design: a Design, or the name of one.
         phase: "prefill": `batch` prompts of `context` tokens; "decode": the next token of `batch` sequences, which
             are `context` tokens long with it.
@@ -62,10 +64,16 @@ def simulate(
         SimulationError: a program trapped.
     """
     from archsim.design import load_design
+    from archsim.mapping.onnx_simulation import simulate_onnx
     from archsim.models import load_model
+    from archsim.models.onnx_file import is_onnx
+    from archsim.models.onnx_model import OnnxModel, load_onnx
 
-    model = load_model(model) if isinstance(model, str) else model
     design = load_design(design) if isinstance(design, str) else design
+    if isinstance(model, str):
+        model = load_onnx(model) if is_onnx(model) else load_model(model)
+    if isinstance(model, OnnxModel):
+        return simulate_onnx(model, design, chosen=chosen, progress=progress)
     graph = model.graph(phase, batch, context)
     check_memory(model, graph, design)
     result = SimulationResult(
@@ -78,13 +86,23 @@ def simulate(
         model.activations.name,
         model.kv.name,
     )
+    run_programs(result, list(write_programs(model, graph, design, chosen, every_layer)), graph, design, progress)
+    return result
+
+
+def run_programs(
+    result: SimulationResult,
+    programs: Sequence[LayerProgram],
+    graph: Graph,
+    design: Design,
+    progress: Progress | None = None,
+) -> None:
+    """Run the programs of a graph, and add their figures to a result."""
     area = 0.0
-    programs = list(write_programs(model, graph, design, chosen, every_layer))
     steps = _Steps(programs, design, progress or (lambda share, what: None))
     for number, program in enumerate(programs):
         area += add_program(result, program, _run(program, design, partial(steps.say, number)), design)
-    finish(result, model, graph, design, area)
-    return result
+    finish(result, graph, design, area)
 
 
 def check_memory(model: Model, graph: Graph, design: Design) -> None:
@@ -138,8 +156,7 @@ def bound_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Bou
         InputError: an op has no kernel on the design.
     """
     family = family_of(design)
-    units = -(-graph.context // _CACHE_UNIT)
-    capacity = _CACHE_UNIT * (units | 1)
+    capacity = cache_capacity(graph.context)
     eps = model.config.norm_eps
     layer = Setting(
         family.target, eps, capacity, ids=_TOKEN_IDS, scale=model.config.embed_scale, kernels=family.kernels
@@ -148,6 +165,11 @@ def bound_programs(model: Model, graph: Graph, design: Design) -> list[tuple[Bou
     head = replace(layer, every=graph.rows // graph.head[0].attributes["rows"], ids=0, scale=1.0)
     layers = [bind_all(kind.ops, layer) for kind in graph.kinds]
     return [bind_all(graph.embed, layer), *layers, bind_all(graph.head, head)]
+
+
+def cache_capacity(context: int) -> int:
+    """Tokens that a cache has room for where there are so many."""
+    return _CACHE_UNIT * (-(-context // _CACHE_UNIT) | 1)
 
 
 class _Steps:

@@ -13,7 +13,6 @@ from archsim.mapping.roofline import limits_of
 if TYPE_CHECKING:
     from archsim.design.spec import Design
     from archsim.machine.result import RunResult
-    from archsim.models import Model
     from archsim.models.graph import Graph
 
 
@@ -50,7 +49,7 @@ def add_program(total: SimulationResult, program: LayerProgram, run: RunResult, 
         cycles[number] += end - begin
     if peak > total.sram_peak_bytes:
         total.sram_peak_bytes, total.sram_peak = peak, {one.name: one.bytes for one in at_peak(held)}
-    if program.name == "layer" and not total.sram_timeline:
+    if program.name in ("layer", "run") and not total.sram_timeline:
         names = {begin: plan.ops[number].bound.op.name for number, begin, _ in spans}
         total.sram_timeline = [
             {"time_s": cycle / design.clock, "bytes": size, "op": names.get(cycle, "")} for cycle, size in points
@@ -70,7 +69,7 @@ def add_program(total: SimulationResult, program: LayerProgram, run: RunResult, 
     return float(times * sum(one.bytes * (one.end - one.begin) for one in held))
 
 
-def finish(result: SimulationResult, model: Model, graph: Graph, design: Design, area: float) -> None:
+def finish(result: SimulationResult, graph: Graph, design: Design, area: float) -> None:
     """What follows from the sums."""
     result.time_s = result.cycles / design.clock
     result.tokens = graph.batch * (graph.context if graph.phase == "prefill" else 1)

@@ -50,7 +50,9 @@ class Op:
         kind: embed, norm, matmul, rope_kv, attention, quantize, silu_mul, add or top_k; with a cache of
             TurboQuant's codes rope, encode and coded_attention; of other architectures layer_norm, heads_kv (rope_kv
             without positions), the activations gelu_tanh, gelu_erf and relu (gated as silu_mul is: with _mul), patches
-            (positions and a class token for a vision transformer), route, gather and scatter (experts).
+            (positions and a class token for a vision transformer), route, gather and scatter (experts); of
+            ONNX files im2col (windows of images as rows), max_pool, average_pool, and what stays float32: float_relu,
+            float_gelu_tanh, float_gelu_erf, float_silu, float_softmax, float_add, float_sub and float_mul.
         attributes: its sizes; `rows` are the tokens it works on.
         inputs, outputs: activations and cache; of a cache, an output is the appended part alone.
         weights: parameters it reads.

@@ -19,6 +19,7 @@ from archsim.models.experts import check_shares
 from archsim.models.gguf_file import read_gguf
 from archsim.models.gguf_model import gguf_config, gguf_plan
 from archsim.models.graph import Graph
+from archsim.models.onnx_file import ONNX_WEIGHTS, is_onnx
 from archsim.models.weight_plan import WeightPlan, parse_weights
 
 DEFAULT_WEIGHTS = "int4-g128"
@@ -79,6 +80,9 @@ def load_model(
     Raises:
         InputError: unknown model or format, a format that is not for that use, or a malformed configuration.
     """
+    if is_onnx(str(name)):
+        note = "use archsim simulate, compare or model show; or archsim.load_onnx in Python"
+        raise InputError("an ONNX file is a graph, no configuration of a transformer", file=name, remedy=note)
     plan, form = parse_weights(weights), parse_format(activations)
     for one in plan.all_formats():
         if isinstance(one, IntegerFormat) and one.scope == "token":
@@ -148,6 +152,11 @@ def _model_file(name: str) -> Path:
 USUAL_CONTEXT = 2048
 
 
+def default_weights(name: str) -> str:
+    """The format of weights where none is named."""
+    return ONNX_WEIGHTS if is_onnx(name) else DEFAULT_WEIGHTS
+
+
 def default_context(name: str, spare: int = 0) -> int:
     """Tokens of context where none are named: 2048, or as many as the model is made for.
 
@@ -157,4 +166,7 @@ def default_context(name: str, spare: int = 0) -> int:
     Raises:
         InputError: as load_model().
     """
+    if is_onnx(name):
+        # it has its own
+        return USUAL_CONTEXT
     return max(1, min(USUAL_CONTEXT, load_model(name).config.max_positions - spare))

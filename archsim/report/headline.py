@@ -15,10 +15,12 @@ def headline(result: dict[str, Any]) -> list[tuple[str, str]]:
     """
     stalls = sorted(result["stalls"].items(), key=lambda item: -item[1])[:3]
     share = result["hart_cycles"] or 1
+    # a run of an ONNX file works on samples: the first dimension of its input
+    unit = "sample" if result["phase"] == "run" else "token"
     rows = [
         ("time", show(result["time_s"], "s")),
-        ("tokens per second", f"{result['tokens_per_s']:.4g}"),
-        ("energy per token", show(result["energy_per_token_j"], "J")),
+        (f"{unit}s per second", f"{result['tokens_per_s']:.4g}"),
+        (f"energy per {unit}", show(result["energy_per_token_j"], "J")),
         ("power", show(result["energy_j"] / result["time_s"], "W")),
         ("DRAM read", show(result["dram_read_bytes"], "B")),
         ("DRAM bandwidth used", f"{100 * result['dram_utilization']:.1f} %"),
