@@ -15,7 +15,14 @@ from archsim.common.resources import shipped
 
 MODELS = shipped("workloads/models", ".yaml")
 DESIGNS = shipped("configs/designs", ".yaml")
-MESSAGES = ("cannot run model kernels", "of main memory", "has no kernel", "have no kernel", "kernels of RVV take", "is more than")
+MESSAGES = (
+    "cannot run model kernels",
+    "of main memory",
+    "has no kernel",
+    "have no kernel",
+    "kernels of RVV take",
+    "is more than",
+)
 pytestmark = pytest.mark.skipif(
     not os.environ.get("ARCHSIM_FUZZ"), reason="takes most of an hour: ARCHSIM_FUZZ is not set"
 )
