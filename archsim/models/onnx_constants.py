@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archsim.common.errors import InputError
+
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
@@ -91,4 +93,9 @@ def _compute(model: ModelProto, node: NodeProto, values: Mapping[str, np.ndarray
     outputs = [helper.make_empty_tensor_value_info(name) for name in node.output]
     graph = helper.make_graph([node], "constant", inputs, outputs)
     alone = helper.make_model(graph, opset_imports=model.opset_import)
-    return list(ReferenceEvaluator(alone).run(None, dict(values)))
+    try:
+        return list(ReferenceEvaluator(alone).run(None, dict(values)))
+    except Exception as error:
+        # numpy raises what it has
+        what = f"{node.op_type} {node.name[:60]!r} of constants cannot be computed: {str(error).splitlines()[0][:100]}"
+        raise InputError(what, remedy="repair the file") from None

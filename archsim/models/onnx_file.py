@@ -125,14 +125,15 @@ def external_files(path: Path) -> list[Path]:
 
 def _load(path: Path) -> ModelProto:
     """The model without what lies in other files."""
-    import onnx
+    from onnx.checker import check_model
 
     model = _parse(path)
     _check_version(model, path)
     _check_external(model, path)
     try:
-        onnx.checker.check_model(str(path))
-    except onnx.checker.ValidationError as error:
+        check_model(str(path))
+    except Exception as error:
+        # not ValidationError alone: names may be no UTF-8
         raise InputError(f"the checker of onnx refuses it: {_short(error)}", file=path, remedy="repair it") from None
     return model
 
@@ -151,6 +152,10 @@ def _parse(path: Path) -> ModelProto:
         raise InputError("this is no ONNX file", file=path, remedy="give a file that onnx.save wrote") from None
     if not model.ir_version or not model.graph.node:
         raise InputError("this is no ONNX file: it holds no graph", file=path, remedy="give one that onnx.save wrote")
+    for node in model.graph.node:
+        # protobuf gives bytes for what is no UTF-8
+        if not all(isinstance(name, str) for name in (node.name, node.op_type, node.domain, *node.input, *node.output)):
+            raise InputError("a name in it is no text", file=path, remedy="repair the file")
     return model
 
 
@@ -191,7 +196,10 @@ def _nodes(protos: Any) -> Iterator[Node]:
     taken: set[str] = set()
     for proto in protos:
         attributes = {one.name: get_attribute_value(one) for one in proto.attribute}
-        plain = {key: value.decode() if isinstance(value, bytes) else value for key, value in attributes.items()}
+        plain = {
+            key: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+            for key, value in attributes.items()
+        }
         name = unique(proto.name or proto.output[0], taken)
         yield Node(name, op_type(proto), _label(proto), tuple(proto.input), tuple(proto.output), plain)
 

@@ -125,5 +125,8 @@ def _spread(node: Node, codes: np.ndarray, scales: np.ndarray) -> np.ndarray:
         return scales
     shape = [1] * codes.ndim
     if scales.size > 1:
-        shape[node.attributes.get("axis", 1)] = scales.size
+        axis = node.attributes.get("axis", 1)
+        if not -codes.ndim <= axis < codes.ndim:
+            raise InputError(f"axis {axis} of a matrix of {codes.ndim} dimensions", remedy="repair the file")
+        shape[axis] = scales.size
     return scales.reshape(shape)

@@ -178,3 +178,23 @@ def vision_net() -> Any:
     gated = net.node("Mul", net.node("Mul", gate, net.node("Sigmoid", gate)), up)
     x = norm(net, net.node("Add", x, net.node("Div", linear(net, gated, FFN, HIDDEN, 8), net.constant(np.float32(2)))))
     return net.model({"x": [2, 3, 16, 16]}, {x: [2, TOKENS, HIDDEN]})
+
+
+def resnet_18() -> Any:
+    """ResNet-18 (He et al., 2016) for an image of 224 x 224, batch norms folded into its convolutions."""
+    net, channels = Net(7), 64
+
+    def conv(x: str, inputs: int, outputs: int, size: int, stride: int) -> str:
+        weights = net.constant(np.zeros((outputs, inputs, size, size), np.float32))
+        return str(net.node("Conv", x, weights, strides=[stride] * 2, pads=[size // 2] * 4))
+
+    x = net.node("Relu", conv("x", 3, 64, 7, 2))
+    x = net.node("MaxPool", x, kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
+    for number in range(8):
+        outputs, stride = 64 << number // 2, 2 if number in (2, 4, 6) else 1
+        inner = conv(net.node("Relu", conv(x, channels, outputs, 3, stride)), outputs, outputs, 3, 1)
+        x = net.node("Relu", net.node("Add", inner, conv(x, channels, outputs, 1, stride) if stride == 2 else x))
+        channels = outputs
+    x = net.node("Flatten", net.node("GlobalAveragePool", x))
+    x = net.node("Gemm", x, net.floats(1000, channels), net.floats(1000), transB=1)
+    return net.model({"x": [1, 3, 224, 224]}, {x: [1, 1000]})

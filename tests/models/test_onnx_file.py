@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 
 from archsim.common.errors import InputError
 from archsim.models.onnx_model import OnnxModel, load_onnx
-from tests.models.onnx_nets import FFN, HEADS, HIDDEN, TOKENS, Net, block, conv_net, gelu, linear, save
+from tests.models.onnx_nets import FFN, HEADS, HIDDEN, TOKENS, Net, block, conv_net, gelu, linear, resnet_18, save
 
 
 def load(net: Net, folder: Path, shape: list[Any], output: str, **choices: Any) -> OnnxModel:
@@ -48,6 +49,14 @@ def test_macs_of_a_convolutional_net(tmp_path: Path) -> None:
     # 16 x 16 outputs, pooled to 8 x 8; then (8 + 2 - 3) // 2 + 1 = 4 rows and 6 columns, pooled to 3 x 5
     first, second = 16 * 16 * 16 * (3 * 3 * 3), 32 * 4 * 6 * (3 * 3 * 16)
     assert model.graph.macs == 2 * (first + second + 10 * 32 * 3 * 5)
+
+
+def test_resnet_18_has_its_published_size(tmp_path: Path) -> None:
+    """torchvision: 1.81 GMACs, 11,689,512 parameters, of which batch norms have 9,600."""
+    model = load_onnx(save(resnet_18(), tmp_path))
+    assert round(model.graph.macs / 1e9, 2) == 1.81
+    weights = [prod(tensor.shape) for op in model.graph.layer for tensor in op.weights]
+    assert sum(weights) == 11_689_512 - 9_600
 
 
 def test_ops_of_a_block(tmp_path: Path) -> None:
