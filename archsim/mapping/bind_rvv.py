@@ -36,15 +36,15 @@ def _require_plain(op: Op, *choices: str) -> None:
     for choice in choices:
         if choice in op.attributes:
             raise InputError(
-                f"op {op.name!r}: no kernel of RVV is {_CHOICES[choice]}",
+                f"op {op.name!r}: {_CHOICES[choice]} have no kernel of RVV",
                 remedy="use a design with xqt tiles, such as edge-npu",
             )
 
 
 _CHOICES = {
-    "rotary": "for positions on a part of each head",
-    "window": "for a window that slides",
-    "unscaled": "for scores that are not scaled",
+    "rotary": "positions on a part of each head",
+    "window": "windows that slide",
+    "unscaled": "scores that are not scaled",
 }
 """Attributes of ops that Llama's do not have, and what they are for."""
 
@@ -52,7 +52,7 @@ _CHOICES = {
 def _embed(op: Op, setting: Setting) -> Kernel:
     if setting.scale != 1:
         raise InputError(
-            f"op {op.name!r}: no kernel of RVV scales embeddings",
+            f"op {op.name!r}: scaled embeddings have no kernel of RVV",
             remedy="use a design with xqt tiles, such as edge-npu",
         )
     a, table = op.attributes, op.weights[0]

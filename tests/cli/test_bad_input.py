@@ -161,9 +161,9 @@ def test_malformed_configurations_of_other_architectures(
 def test_models_that_do_not_fit_what_is_asked(refused, tmp_path: Path) -> None:
     large = refused("simulate", "mixtral-8x7b", "--batch", "256", "--context", "32768")
     assert "of it for the KV cache of 256 x 32768 tokens; edge-npu has 16 GiB" in large
-    assert refused("simulate", "gpt2") == "context is 2048; use 1 to 1024"
+    assert refused("simulate", "gpt2", "--context", "2048") == "context is 2048; use 1 to 1024"
     assert "use phase prefill" in refused("simulate", "bert-base-uncased", "--context", "128")
-    assert "use 197: an image" in refused("simulate", "vit-base-patch16-224", "--phase", "prefill")
+    assert "use 197: an image" in refused("simulate", "vit-base-patch16-224", "--phase", "prefill", "--context", "9")
     assert "no kernel with a KV cache of codes; use kv int8" in refused("simulate", "gemma-2b", "--kv", "turboquant-3")
     assert "to experts is not known here" in refused("model", "memory", "mixtral-8x7b", "--weights", "q4_k_m")
     (tmp_path / "no.gguf").write_bytes(b"GGUF" + bytes(2))

@@ -43,6 +43,7 @@ def test_points_are_the_product_with_the_last_field_fastest(tmp_path: Path) -> N
         "activations": "int8",
         "kv": "int8",
         "mapping": "estimate",
+        "tokens": 128,
     }
     assert spec.settings()[-1] == {
         "design": "edge", "batch": 4, "model": "tiny", "design.core.scratchpad.size": "1 MiB", "context": 64,

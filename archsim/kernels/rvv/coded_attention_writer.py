@@ -47,7 +47,7 @@ class CodedAttentionWriter:
                     asm.add(kv, kv, 1)
 
     def _head(self, q: str, out: str, seen: str, kv: str) -> None:
-        """Results of a query; its pointers go on."""
+        """Results of a query; pointers to queries and results go on."""
         self._turn(q)
         self._scores(seen, kv)
         self._maxima(seen)

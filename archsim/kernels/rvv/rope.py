@@ -23,7 +23,7 @@ def require_heads(name: str, target: RvvTarget, shape: Heads) -> None:
     """
     if shape.head_dim > target.columns or shape.head_dim % 2:
         raise InputError(
-            f"op {name!r} has heads of {shape.head_dim}: kernels of RVV take even ones up to VLEN / 8",
+            f"op {name!r}: heads of {shape.head_dim} have no kernel of RVV; even ones up to VLEN / 8 have",
             remedy=f"set parameters.VLEN to {1 << (8 * shape.head_dim - 1).bit_length()} or more",
         )
 
@@ -111,8 +111,8 @@ class RopeKv(RvvKernel):
                 asm("remu", token, row, token)
                 asm.element(angles, dram["table"] + 4 * own.head_dim * own.position, token, 4 * own.head_dim)
                 for name, pointer, scale, size in (("k", k, k_scale, 1), ("v", v, v_scale, own.head_dim)):
-                    self._entry(pointer, dram[name], sequence, token, size, own.head_dim, asm)
-                    self._entry(scale, dram[f"{name}_scales"], sequence, token, 2, 2, asm)
+                    self._entry(asm, pointer, dram[name], sequence, token, size, own.head_dim)
+                    self._entry(asm, scale, dram[f"{name}_scales"], sequence, token, 2, 2)
                 with asm.times(left, own.heads):
                     rotate_halves(asm, x, angles, own.head_dim // 2)
                     self._quantise(asm, q, 1)
@@ -130,7 +130,7 @@ class RopeKv(RvvKernel):
                     self._next(asm, x, v, v_scale)
 
     def _entry(
-        self, target: str, base: int, sequence: str, token: str, size: int, per_token: int, asm: Assembly
+        self, asm: Assembly, target: str, base: int, sequence: str, token: str, size: int, per_token: int
     ) -> None:
         """target = where a token's entry of a sequence's first head begins.
 
