@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archsim.kernels.assembly import Assembly
 from archsim.kernels.base import Array, Placement
-from archsim.kernels.rows import ROW_BARRIERS, RowKernel, each_row, load_array, load_row, store_row, vector
+from archsim.kernels.rows import ROW_BARRIERS, RowKernel, each_row, load_array, vector
 from archsim.kernels.target import Target
+
+_BLOCKS = (32, 16, 8, 4, 2)
+_BLOCK = 2048
+"""Elements of a block of rows: some hundred cycles of a vector unit, where starting takes some ten."""
 
 Emit = Callable[[Assembly, int, int, int], None]
 """Of an assembly, and scratchpad offsets of the result, the row, and a number beside it."""
@@ -53,6 +57,14 @@ class RowFunction(RowKernel):
     other_rows: int = 0
 
     @property
+    def block(self) -> int:
+        """Rows that are one for the vector unit, which starts seldom then: where elements meet those of their place."""
+        if self.function == "softmax" or self.other_rows not in (0, self.rows):
+            return 1
+        most = min(_BLOCK // self.features, self.rows // self.target.cores)
+        return max((size for size in _BLOCKS if size <= most and self.rows % size == 0), default=1)
+
+    @property
     def pitch(self) -> int:
         return self.target.pitch(4 * self.features)
 
@@ -64,35 +76,48 @@ class RowFunction(RowKernel):
         return arrays
 
     def buffers(self, tiling: int) -> dict[str, int]:
-        row = 4 * self.features
+        row = 4 * self.features * self.block
         own = {"number": 4} | ({"other": row} if self.other_rows == 1 else {})
         inputs = {"x": row} | ({"other": row} if self.other_rows > 1 else {})
         return own | self.loaded(tiling, **inputs) | self.stored(tiling, row=row)
 
+    def tilings(self) -> Sequence[int]:
+        blocks = -(-self.rows // self.block // self.target.cores)
+        return [depth for depth in super().tilings() if depth <= blocks]
+
     def emit(self, asm: Assembly, tiling: int, place: Placement) -> None:
-        dram, pads, size = place.dram, place.pads, 4 * self.features
+        dram, pads, count = place.dram, place.pads, self.block * self.features
         if self.other_rows == 1:
-            load_array(asm, ROW_BARRIERS[0], dram["other"], size, pads["other"])
+            load_array(asm, ROW_BARRIERS[0], dram["other"], 4 * self.features, pads["other"])
 
         def load(row: str, buffer: int) -> None:
-            load_row(asm, ROW_BARRIERS[buffer], dram["x"], row, size, pads[f"x{buffer}"], self.pitch)
+            self._move(asm, "qt.dma.ld", ROW_BARRIERS[buffer], dram["x"], row, pads[f"x{buffer}"])
             if self.other_rows > 1:
                 self._load_other(asm, place, row, buffer)
 
         def work(row: str, buffer: int) -> None:
             number, barrier = self.outlet(tiling, buffer)
             asm.wait(barrier)
-            asm.csr("qvl", self.features)
+            asm.csr("qvl", count)
             x, out = pads[f"x{buffer}"], pads[f"row{number}"]
             if self.function in UNARY:
                 UNARY[self.function](asm, out, x, pads["number"])
             else:
                 other = pads["other" if self.other_rows == 1 else f"other{buffer}"]
                 vector(asm, BINARY[self.function], out, x, other)
-            store_row(asm, barrier, dram["out"], row, size, out, self.pitch)
+            self._move(asm, "qt.dma.st", barrier, dram["out"], row, out)
 
-        each_row(asm, self.target, self.rows, tiling, load, work)
+        each_row(asm, self.target, self.rows // self.block, tiling, load, work)
         asm.wait(ROW_BARRIERS[0])
+
+    def _move(self, asm: Assembly, mnemonic: str, barrier: int, base: int, number: str, pad: int) -> None:
+        """Start the transfer of a block of rows."""
+        size = 4 * self.features
+        with asm.registers("dram local") as (dram, local):
+            asm.element(dram, base, number, self.block * self.pitch)
+            asm.pad(local, pad)
+            asm.shape(self.block, size, self.pitch, size)
+            asm(mnemonic, f"b{barrier}", dram, local)
 
     def _load_other(self, asm: Assembly, place: Placement, row: str, buffer: int) -> None:
         pad = place.pads[f"other{buffer}"]
@@ -101,4 +126,4 @@ class RowFunction(RowKernel):
             if self.other_rows < self.rows:
                 asm.li(number, self.other_rows)
                 asm("remu", number, row, number)
-            load_row(asm, ROW_BARRIERS[buffer], place.dram["other"], number, 4 * self.features, pad, self.pitch)
+            self._move(asm, "qt.dma.ld", ROW_BARRIERS[buffer], place.dram["other"], number, pad)

@@ -73,7 +73,7 @@ def test_several_cores(cores: int) -> None:
 
 
 @pytest.mark.parametrize("function", UNARY)
-@pytest.mark.parametrize("rows, features", [(1, 64), (19, 200)])
+@pytest.mark.parametrize("rows, features", [(1, 64), (19, 200), (48, 33), (256, 16)])
 def test_functions_of_rows(function: str, rows: int, features: int) -> None:
     x = 3 * floats(rows, rows, features)
     kernel = RowFunction("f", target("edge-npu"), rows, features, function)
