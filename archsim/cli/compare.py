@@ -85,7 +85,10 @@ def compare(
             (name, *(column.get(name, "") for column in columns))
             for name in dict.fromkeys(name for column in columns for name in column)
         ]
-        title = f"{model}, {phase}, context {context}, batch {batch}, weights {weights}, KV {kv}"
+        # an ONNX file says itself what runs
+        one = results[0]
+        sizes = f"{one['phase']}, context {one['context']}, batch {one['batch']}"
+        title = f"{model}, {sizes}, weights {one['weights']}, KV {one['kv']}"
         print_table(["figure", *(result["design"] for result in results)], rows, title)
     if html is not None:
         print(f"page: {html}", file=sys.stderr if json else sys.stdout)

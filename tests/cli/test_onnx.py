@@ -29,6 +29,14 @@ def test_simulate_and_show(capsys, monkeypatch, tmp_path: Path) -> None:
     assert sum(op["cycles"] for op in result["ops"]) == result["cycles"]
 
 
+def test_compare(capsys, monkeypatch, tmp_path: Path) -> None:
+    file = save(conv_net(), tmp_path)
+    outcome = archsim("compare", file, "--designs", "edge-npu", capsys=capsys, monkeypatch=monkeypatch)
+    assert outcome.code == 0, outcome.err
+    words = outcome.out.split()
+    assert {"run,", "int8-channel,", "samples"} <= set(words) and "2," in words
+
+
 def test_a_dimension_is_fixed(capsys, monkeypatch, tmp_path: Path) -> None:
     net = Net()
     out = net.node("MatMul", "x", net.floats(32, 16))
