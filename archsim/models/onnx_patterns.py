@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Nodes:
         self._index()
 
     def _index(self) -> None:
+        self.names = {node.name for node in self.nodes}
         self.makers = {name: node for node in self.nodes for name in node.outputs}
         self.users: dict[str, list[Node]] = {}
         for node in self.nodes:
@@ -46,8 +48,10 @@ class Nodes:
 
     def number(self, name: str) -> float | None:
         """The value of a constant of one element."""
+        if prod(self.file.shapes.get(name, (0,))) != 1:
+            return None
         values = self.file.constant(name)
-        return float(values.reshape(-1)[0]) if values is not None and values.size == 1 else None
+        return None if values is None else float(values.reshape(-1)[0])
 
     def is_number(self, name: str, wanted: float) -> bool:
         found = self.number(name)
@@ -94,7 +98,7 @@ def find_patterns(file: OnnxFile) -> Nodes:
 
     nodes = Nodes(file)
     for node in file.nodes:
-        if node.name not in {one.name for one in nodes.nodes}:
+        if node.name not in nodes.names:
             continue
         for match in (_match_bias, _match_norm, match_layer_norm, _match_silu, _match_gelu_erf, _match_gelu_tanh):
             found = match(nodes, node)

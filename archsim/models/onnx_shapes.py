@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 Shapes = dict[str, tuple[int, ...]]
 _LARGEST = 1 << 40
+_SMALL = 1024
+"""Elements of a constant that may be a shape."""
 
 
 def fix_dimensions(model: ModelProto, dims: Mapping[str, int], path: Path) -> None:
@@ -64,17 +67,37 @@ def infer(model: ModelProto, path: Path) -> Shapes:
     from onnx.shape_inference import InferenceError, infer_shapes
 
     try:
-        inferred = infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+        inferred = infer_shapes(_skeleton(model), check_type=True, strict_mode=True, data_prop=True)
     except (InferenceError, ValueError) as error:
         text = " ".join(str(error).split())[:200]
         raise InputError(f"shapes do not fit: {text}", file=path, remedy="repair the file") from None
     graph = inferred.graph
-    shapes: Shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    shapes: Shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     for value in (*graph.input, *graph.value_info, *graph.output):
         shape = _shape(value)
         if shape is not None:
             shapes[value.name] = shape
     return shapes
+
+
+def _skeleton(model: ModelProto) -> ModelProto:
+    """The model with large constants as inputs, of which shapes do not depend: inference copies it several times."""
+    from onnx import ModelProto
+    from onnx.helper import make_tensor_value_info
+
+    small = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    graph, own = model.graph, small.graph
+    own.name = graph.name
+    own.node.extend(graph.node)
+    own.input.extend(graph.input)
+    own.output.extend(graph.output)
+    named = {value.name for value in graph.input}
+    for tensor in graph.initializer:
+        if prod(tensor.dims) <= _SMALL:
+            own.initializer.append(tensor)
+        elif tensor.name not in named:
+            own.input.append(make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    return small
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
