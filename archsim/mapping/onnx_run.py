@@ -92,8 +92,9 @@ def _memory(model: OnnxModel, program: LayerProgram, contents: dict[str, np.ndar
             own = contents.pop(tensors["bias"])
             whole[: len(own)] = own
             memory[op.place.dram["bias"]] = whole
-    for name, values in contents.items():
-        address, array = program.plan.tensors[name]
+    # an input may be there that nobody reads
+    for name in contents.keys() & program.plan.tensors.keys():
+        values, (address, array) = contents[name], program.plan.tensors[name]
         memory[address] = array.store(values)
     return memory
 

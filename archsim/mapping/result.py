@@ -44,7 +44,7 @@ class SimulationResult:
 
     Attributes:
         cycles, time_s: of the pass.
-        tokens: that the pass works on (prefill), or makes (decode).
+        tokens: that the pass works on (prefill), or makes (decode); of an ONNX file its batch.
         tokens_per_s: tokens / time_s.
         ttft_s: time to the first token: of a prefill or a request the prefill's time, else None.
         tpot_s: of a request, the mean time per output token after the first.

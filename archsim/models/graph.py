@@ -102,8 +102,8 @@ class Graph:
     """One phase of a model: `embed`, then its layers, then `head`.
 
     Attributes:
-        phase: "prefill" or "decode".
-        batch: sequences.
+        phase: "prefill" or "decode"; "run" of an ONNX file, which is one layer.
+        batch: sequences; of an ONNX file the first dimension of its first input.
         context: tokens of each sequence, the ones being worked on included.
         kinds: of layers, in the order in which they come first; one, unless weights are mixed.
         kv_bytes: bytes of the KV cache of all layers and sequences once the phase is done, scales included.

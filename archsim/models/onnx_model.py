@@ -80,6 +80,8 @@ def load_onnx(name: str | Path, weights: str = ONNX_WEIGHTS, dims: Mapping[str, 
         raise InputError("plans of weights are not for ONNX files", remedy="use one format")
     path = Path(name)
     file = read_onnx(path, dims or {})
+    if not file.inputs or not file.outputs:
+        raise InputError("the graph has no inputs or no outputs", file=path, remedy="export it with some")
     low = _lower(file, plan.name)
     inputs = {one: low.values[one] for one in file.inputs}
     outputs = {one: low.values[one] for one in file.outputs}
@@ -97,7 +99,7 @@ def _lower(file: OnnxFile, form: str) -> Lowering:
         if why is not None:
             lost.update(node.outputs)
             problems += [f"{node.label}: {why}"] if why else []
-    problems += [f"output {name!r} is constant" for name in file.outputs if name not in (*low.values, *lost)]
+    problems += _outputs(low, lost)
     if problems:
         problems = [*(f"{label}: {why}" for label, why in low.nodes.reasons.items()), *problems]
         remedy = "export the model without that, or name another format of weights where that is the reason"
@@ -140,6 +142,17 @@ def _inputs(low: Lowering) -> list[str]:
             tensor = f"input.{low.unique(name)}"
             low.values[name] = Value(tensor, shape, PLANES if images else ROWS, size)
     return problems
+
+
+def _outputs(low: Lowering, lost: set[str]) -> list[str]:
+    """Outputs that no op makes."""
+    made = {tensor.name for op in low.ops for tensor in op.outputs}
+    there = (name for name in low.file.outputs if name not in lost)
+    return [
+        f"output {name!r} is constant, or an input"
+        for name in there
+        if name not in low.values or low.values[name].tensor not in made
+    ]
 
 
 def _graph(low: Lowering, batch: int) -> Graph:

@@ -18,7 +18,7 @@ from archsim.mapping.onnx_simulation import onnx_program
 from archsim.models.onnx_model import OnnxModel, load_onnx
 from archsim.models.onnx_values import IDS
 from tests.mapping.whole_onnx import NumpyOnnx
-from tests.models.onnx_nets import block, conv_net, language_net, residual_net, save, vision_net
+from tests.models.onnx_nets import Net, block, conv_net, language_net, residual_net, save, vision_net
 
 # Int8 activations with a scale per row err by 1 / 254 of a row's largest number at most: 0.3 to 0.5 % of a typical
 # product's norm, each product and attention adding its own.
@@ -91,6 +91,15 @@ def test_inputs_are_checked(tmp_path: Path) -> None:
         run_onnx(model, chip, {"y": np.zeros(1)})
     with pytest.raises(InputError, match="'addresses' has no values"):
         run_onnx(model, chip, {}, "addresses")
+
+
+def test_an_input_that_nobody_reads(tmp_path: Path) -> None:
+    net = Net()
+    out = net.node("Relu", "x")
+    model = load_onnx(save(net.model({"x": [2, 8], "y": [2, 8]}, {out: None}), tmp_path))
+    x = np.arange(-8, 8, dtype=np.float32).reshape(2, 8)
+    found, _ = run_onnx(model, load_design("edge-npu"), {"x": x, "y": x}, "functional")
+    np.testing.assert_array_equal(found[out], np.maximum(x, 0))
 
 
 def test_a_design_without_these_kernels(tmp_path: Path) -> None:

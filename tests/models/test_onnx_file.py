@@ -239,6 +239,17 @@ def test_shapes_that_do_not_fit(tmp_path: Path) -> None:
     assert "shapes do not fit" in refused(net, tmp_path, [2, 8], net.node("MatMul", "x", net.floats(9, 4)))
 
 
+def test_graphs_without_work(tmp_path: Path) -> None:
+    net = Net()
+    out = net.node("Identity", "x")
+    assert f"output '{out}' is constant, or an input" in refused(net, tmp_path, [2, 8], out)
+    proto = net.model({}, {out: None})
+    proto.graph.node[0].input[0] = net.floats(2, 8)
+    proto.graph.initializer.extend(net.constants)
+    with pytest.raises(InputError, match="the graph has no inputs or no outputs"):
+        load_onnx(save(proto, tmp_path))
+
+
 def test_old_operators_and_integers_are_refused(tmp_path: Path) -> None:
     proto = conv_net()
     proto.opset_import[0].version = 11
