@@ -18,7 +18,16 @@ from archsim.mapping.onnx_simulation import onnx_program
 from archsim.models.onnx_model import OnnxModel, load_onnx
 from archsim.models.onnx_values import IDS
 from tests.mapping.whole_onnx import NumpyOnnx
-from tests.models.onnx_nets import Net, block, conv_net, language_net, residual_net, save, vision_net
+from tests.models.onnx_nets import (
+    Net,
+    block,
+    conv_net,
+    language_net,
+    quantised_conv_net,
+    residual_net,
+    save,
+    vision_net,
+)
 
 # Int8 activations with a scale per row err by 1 / 254 of a row's largest number at most: 0.3 to 0.5 % of a typical
 # product's norm, each product and attention adding its own.
@@ -27,6 +36,7 @@ NETS = {
     "conv": conv_net,
     "block of int8": lambda: block(8),
     "residual": residual_net,
+    "quantised conv": quantised_conv_net,
     "vision": vision_net,
     "language": language_net,
     "block of int4, causal": lambda: block(4, causal=True, batch=2, way="tanh_parts"),

@@ -218,6 +218,22 @@ def norm_of_parts(net: Net, x: str, hidden: int) -> str:
     return str(net.node("Add", gained, net.floats(hidden, scale=0.1)))
 
 
+def quantised_conv_net() -> Any:
+    """[1, 3, 10, 8]: int8 kernels with a scale per channel and a batch norm behind them, then one scale per matrix."""
+    net = Net(9)
+    codes = net.constant(net.random.integers(-128, 128, (16, 3, 3, 3)), TensorProto.INT8)
+    scales = net.constant(net.random.uniform(0.5, 1, 16).astype(np.float32) / 400)
+    x = net.node(
+        "Conv", "x", net.node("DequantizeLinear", codes, scales, axis=0), net.floats(16, scale=0.1), strides=[2, 1]
+    )
+    spread = net.constant(net.random.uniform(0.5, 2, 16).astype(np.float32))
+    x = net.node("BatchNormalization", x, *(net.floats(16, scale=0.2, offset=one) for one in (1, 0, 0)), spread)
+    codes = net.constant(net.random.integers(-128, 128, (10, 16 * 4 * 6)), TensorProto.INT8)
+    matrix = net.node("DequantizeLinear", codes, net.constant(np.float32(0.001)))
+    x = net.node("Gemm", net.node("Flatten", net.node("Relu", x)), matrix, transB=1)
+    return net.model({"x": [1, 3, 10, 8]}, {x: [1, 10]})
+
+
 def resnet_18() -> Any:
     """ResNet-18 (He et al., 2016) for an image of 224 x 224, batch norms folded into its convolutions."""
     net, channels = Net(7), 64
