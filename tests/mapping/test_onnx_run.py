@@ -30,7 +30,7 @@ from tests.models.onnx_nets import (
 )
 
 # Int8 activations with a scale per row err by 1 / 254 of a row's largest number at most: 0.3 to 0.5 % of a typical
-# product's norm, each product and attention adding its own.
+# product's norm, each product and attention adding its own, and as much where the file's weights are floats.
 CLOSE = 0.02
 NETS = {
     "conv": conv_net,
