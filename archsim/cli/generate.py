@@ -100,6 +100,10 @@ def _totals(made: Sequence[Token]) -> dict[str, Any]:
     """Figures of the whole; decode steps are all tokens but the first."""
     steps = made[1:]
     seconds = sum(token.time_s for token in steps)
+    if not made[0].cycles:
+        # a functional run has no times
+        untimed = dict.fromkeys(("ttft_s", "tpot_s", "tokens_per_s", "energy_per_token_j", "energy_j", "cycles"))
+        return {**untimed, "instructions": sum(token.instructions for token in made), "dram_bytes": None}
     return {
         "ttft_s": made[0].time_s,
         "tpot_s": seconds / len(steps) if steps else 0.0,

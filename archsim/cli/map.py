@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from archsim.cli.simulate import Activations, Batch, Context, Fresh, Json, Kv, Phase, Set, Weights
+from archsim.cli.simulate import Activations, Batch, Context, Fresh, Json, Kv, Set, Weights
 
 
 def register(app: typer.Typer) -> None:
@@ -17,7 +17,7 @@ def map_op(
     op: Annotated[str, typer.Argument(help="Op of the model, as in the table of archsim simulate.")],
     design: Annotated[str, typer.Option(help="Design name or YAML file.")] = "edge-npu",
     model: Annotated[str, typer.Option(help="Model name, config.json or folder.")] = "llama-3-8b",
-    phase: Phase = "decode",
+    phase: Annotated[str, typer.Option(help="prefill or decode.")] = "decode",
     batch: Batch = 1,
     context: Context = None,
     weights: Weights = "int4-g128",
@@ -71,3 +71,12 @@ def _print(found: dict[str, Any], design: str) -> None:
         figures.append(("lower bound of the tiling", f"{bound:,.0f} ({100 * bound / found['cycles']:.0f} %)"))
     figures += [("tilings that fit", f"{found['candidates']:,}"), ("of these run", f"{len(found['trials']):,}")]
     print_table([found["kernel"], design], figures)
+    piece = "" if found["trials_whole"] else ", on a piece of the op that shows which is fastest"
+    tried = [
+        (_words(trial["tiling"]), f"{trial['cycles']:,}", show(trial["energy_j"], "J")) for trial in found["trials"]
+    ]
+    print_table(["tiling", "cycles", "energy"], tried, f"tilings tried{piece}")
+
+
+def _words(tiling: Any) -> str:
+    return ", ".join(f"{name} {value}" for name, value in tiling.items()) if isinstance(tiling, dict) else str(tiling)

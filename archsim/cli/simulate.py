@@ -86,7 +86,9 @@ def print_result(result: dict[str, Any]) -> None:
     from archsim.cli.output import print_table
     from archsim.report.headline import headline
 
-    print_table(["figure", result["design"]], headline(result))
+    formats = f"weights {result['weights']}, KV {result['kv']}"
+    title = f"{result['model']}, {result['phase']}, context {result['context']}, batch {result['batch']}, {formats}"
+    print_table(["figure", result["design"]], headline(result), title)
     mixed = len({op["layers"] for op in result["ops"]}) > 2
     rows = [
         (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from archsim.common.errors import InputError
+from archsim.design import load_design
 from archsim.explore.point import evaluate_point
 
 
@@ -53,9 +55,17 @@ def compare(
         "tokens": tokens,
         **({"dims": dict(dims)} if dims else {}),
     }
+    for design in designs:
+        load_design(design, overrides)
     results = []
     for design in designs:
         if progress:
             progress(f"{model} on {design}")
-        results.append(evaluate_point({**workload, "design": design, "overrides": dict(overrides or {})}, fresh=fresh))
+        point = {**workload, "design": design, "overrides": dict(overrides or {})}
+        try:
+            results.append(evaluate_point(point, fresh=fresh))
+        except InputError as error:
+            if design in error.message:
+                raise
+            raise InputError(f"{design}: {error.message}", remedy=error.remedy) from None
     return results

@@ -28,7 +28,8 @@ def map_point(point: dict[str, Any], progress: Progress | None = None) -> dict[s
 
     Returns:
         op, kernel, tiling (field -> value, or a number), cycles, energy_j, bound_cycles (None: none is known), nest
-        (lines), buffers (name -> bytes), scratchpad_bytes, candidates, trials [{tiling, cycles, energy_j}].
+        (lines), buffers (name -> bytes), scratchpad_bytes, candidates, trials [{tiling, cycles, energy_j}], and
+        trials_whole: whether these ran the whole op, or a piece of it.
 
     Raises:
         InputError: a name or a format is wrong, or the op does not fit the design.
@@ -52,6 +53,7 @@ def map_point(point: dict[str, Any], progress: Progress | None = None) -> dict[s
         "buffers": found.buffers,
         "scratchpad_bytes": design.core.scratchpad.size,
         "candidates": found.candidates,
+        "trials_whole": found.kernel.part() is found.kernel,
         "trials": [{**vars(trial), "tiling": _plain(trial.tiling)} for trial in found.trials],
     }
 

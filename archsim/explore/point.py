@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from archsim.common.errors import InputError
-from archsim.explore.grid import FORMATS, MAPPINGS, WORKLOAD, Spec
+from archsim.explore.grid import FORMATS, MAPPINGS, PHASES, WORKLOAD, Spec
 from archsim.explore.map_point import searched_tilings
 from archsim.explore.onnx_point import simulate_onnx_point
 from archsim.explore.stored import stored_result
@@ -25,7 +25,7 @@ def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> d
         progress: called with the share done (0 to 1) and what is at work.
 
     Returns:
-        What SimulationResult.to_dict() gives.
+        What SimulationResult.to_dict() gives, with the point's overrides and mapping.
 
     Raises:
         InputError: the model, a format or the design is wrong, or the model does not fit the design.
@@ -42,6 +42,8 @@ def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> d
         raise InputError("dims are for ONNX files", remedy="leave them out")
     model = load_model(point["model"], **{name: point[name] for name in FORMATS})
     design = load_design(point["design"], point["overrides"])
+    if point["phase"] not in PHASES:
+        raise InputError(f"unknown phase {point['phase']!r}", remedy=f"use {', '.join(PHASES)}")
     sizes = {name: point[name] for name in ("batch", "context")}
     choices: dict[str, Any] = {"every_layer": bool(point.get("every_layer")), "progress": progress}
     if point["phase"] == "request":
@@ -52,7 +54,7 @@ def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> d
     if _mapping(point) == "search":
         # what is best for an op alone may not be so beside others
         result = min(result, run(**choices, chosen=searched_tilings(point)), key=lambda one: one.cycles)
-    return result.to_dict()
+    return {**result.to_dict(), "overrides": dict(point["overrides"]), "mapping": _mapping(point)}
 
 
 def _mapping(point: dict[str, Any]) -> str:

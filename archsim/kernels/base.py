@@ -120,6 +120,8 @@ class Kernel(ABC):
 
     def nest(self, tiling: Any) -> list[str]:
         """A tiling as a loop nest, one line per loop or statement, indented."""
+        if len(self.tilings()) == 1:
+            return [f"{self.name}: there is one way to run it"]
         return [f"{self.name}: {tiling}"]
 
     def extra_bytes(self, tiling: Any) -> int:

@@ -46,8 +46,10 @@ class Sampling:
     def __init__(self, top_k: int = 1, temperature: float = 1.0, seed: int = 0) -> None:
         if not 1 <= top_k <= _MOST_CHOICES:
             raise InputError(f"top-k is {top_k}", remedy=f"use 1 to {_MOST_CHOICES}")
-        if not temperature > 0 or seed < 0:
-            raise InputError(f"temperature {temperature} and seed {seed}", remedy="use numbers above 0, and 0 or above")
+        if not 0 < temperature < np.inf:
+            raise InputError(f"temperature is {temperature}", remedy="use a number above 0")
+        if seed < 0:
+            raise InputError(f"seed is {seed}", remedy="use 0 or more")
         self.top_k, self.temperature = top_k, temperature
         self._random = np.random.default_rng(seed)
 

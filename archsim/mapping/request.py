@@ -54,6 +54,17 @@ def simulate_request(
     """
     if tokens < 1:
         raise InputError(f"tokens is {tokens}", remedy="ask for 1 or more")
+    config = model.config
+    if config.role != "decoder":
+        raise InputError(
+            f"{model.name} is no decoder alone: a request of it is not there", remedy="simulate its phases one by one"
+        )
+    if context + tokens - 1 > config.max_positions:
+        raise InputError(
+            f"a prompt of {context} tokens and {tokens} more exceed the {config.max_positions} positions that "
+            f"{model.name} is made for",
+            remedy="use a shorter context, or fewer tokens",
+        )
     # the longest step first: a model without room for it is refused before hours go into it
     check_memory(model, model.graph("decode", batch, context + max(1, tokens - 1)), design)
     passes = spans(context, tokens - 1)

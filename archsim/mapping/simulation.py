@@ -116,9 +116,14 @@ def check_memory(model: Model, graph: Graph, design: Design) -> None:
         raise InputError(
             f"{model.name} needs {show(needed, 'B')} of main memory, {show(graph.kv_bytes, 'B')} of it for the KV "
             f"cache of {graph.batch} x {graph.context} tokens; {design.name} has {show(design.memory.size, 'B')}",
-            remedy=f"set memory.size to {-(-needed >> 30)} GiB or more (and memory.channels), or use smaller formats, "
+            remedy=f"set memory.size to {_size(needed)} or more (and memory.channels), or use smaller formats, "
             "a smaller batch or a shorter context",
         )
+
+
+def _size(nbytes: int) -> str:
+    """A size in whole GiB, or MiB below one."""
+    return f"{-(-nbytes >> 30)} GiB" if nbytes >= 1 << 30 else f"{-(-nbytes >> 20)} MiB"
 
 
 def write_programs(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from archsim.common.errors import InputError
 from archsim.formats import parse_format
 
 _ELEMENT_BYTES = {"float32": 4, "int32": 4, "float16": 2, "int8": 1, "uint8": 1}
@@ -38,7 +39,10 @@ def weight_matrix(name: str, out_features: int, in_features: int, form: str) -> 
     Raises:
         InputError: the format is unknown, or does not divide the rows.
     """
-    nbytes = parse_format(form).nbytes(out_features, in_features)
+    try:
+        nbytes = parse_format(form).nbytes(out_features, in_features)
+    except InputError as error:
+        raise InputError(f"{name}, {out_features} x {in_features}: {error.message}", remedy=error.remedy) from None
     return Tensor(name, (out_features, in_features), form, nbytes)
 
 

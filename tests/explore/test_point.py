@@ -56,11 +56,27 @@ def test_a_refused_point_is_not_stored(evaluated: list[dict[str, Any]], monkeypa
 
 def test_comparison_keeps_the_order_of_designs(evaluated: list[dict[str, Any]]) -> None:
     lines: list[str] = []
-    evaluate_point({**POINT, "design": "b"})
-    results = compare("tiny", ["c", "b", "a"], overrides={"core.scratchpad.size": 2}, progress=lines.append)
-    assert [result["design"] for result in results] == ["c", "b", "a"]
-    assert [point["design"] for point in evaluated] == ["b", "c", "a"]
-    assert lines == ["tiny on c", "tiny on b", "tiny on a"]
+    designs = ["server-npu", "octa-npu", "edge-npu"]
+    # what the store has is not evaluated again
+    evaluate_point({**POINT, "design": "octa-npu", "overrides": {"core.dma.queue": 16}})
+    results = compare("tiny", designs, overrides={"core.dma.queue": 16}, progress=lines.append)
+    assert [result["design"] for result in results] == designs
+    assert [point["design"] for point in evaluated] == ["octa-npu", "server-npu", "edge-npu"]
+    assert lines == [f"tiny on {design}" for design in designs]
+
+
+def test_comparison_looks_at_all_designs_before_it_starts(evaluated: list[dict[str, Any]]) -> None:
+    with pytest.raises(InputError, match="unknown design 'edge-npv'"):
+        compare("tiny", ["edge-npu", "edge-npv"])
+    assert not evaluated
+
+
+def test_comparison_names_the_design_that_a_model_does_not_run_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ARCHSIM_CACHE_DIR", str(tmp_path))
+    with pytest.raises(InputError, match=r"^gemmini: op 'attention'"):
+        compare("tiny-llama-test", ["gemmini"], context=64)
 
 
 SPEC = """\

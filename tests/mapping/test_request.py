@@ -49,5 +49,11 @@ def test_one_token_is_a_prefill() -> None:
 
 def test_more_tokens_than_the_model_has_positions_for() -> None:
     model, design = load_model("tiny-llama-test"), load_design("edge-npu")
-    with pytest.raises(InputError, match="context is"):
+    with pytest.raises(InputError, match="exceed the 512 positions"):
         simulate_request(model, design, context=PROMPT, tokens=model.config.max_positions)
+
+
+@pytest.mark.parametrize("name", ["t5-small", "bert-base-uncased"])
+def test_models_that_have_no_requests(name: str) -> None:
+    with pytest.raises(InputError, match="is no decoder alone"):
+        simulate_request(load_model(name), load_design("edge-npu"), context=16, tokens=4)
