@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from archsim.common.collection import collector_paused
 from archsim.explore.fingerprint import Fingerprint
 from archsim.explore.store import Store, results_folder
 
@@ -17,6 +18,7 @@ def stored_result(
     with Store(results_folder()) as store:
         stored = None if fresh else store.get(key)
         if stored is None or "result" not in stored:
-            stored = {"point": point, "result": evaluate(point, progress)}
+            with collector_paused():
+                stored = {"point": point, "result": evaluate(point, progress)}
             store.put(key, stored)
     return dict(stored["result"])

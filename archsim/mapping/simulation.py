@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from archsim.common.collection import collector_paused
 from archsim.common.errors import InputError
 from archsim.common.units import show
 from archsim.mapping.bind import Bound, Setting, bind_all
@@ -33,6 +34,7 @@ _CACHE_UNIT = 256
 """Tokens. Capacities are odd multiples, so that the rows of the transposed values spread over DRAM channels."""
 
 
+@collector_paused()
 def simulate(
     model: Model | OnnxModel | str,
     design: Design | str = "edge-npu",
