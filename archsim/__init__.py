@@ -16,7 +16,7 @@ _PUBLIC = {
     "run": "archsim.machine.run",
     "load_design": "archsim.design",
     "load_model": "archsim.models",
-    "load_onnx": "archsim.models.onnx_model",
+    "load_onnx": "archsim.models.onnx.model",
     "quantize": "archsim.formats",
     "simulate": "archsim.mapping",
     "compare": "archsim.explore.comparison",
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from archsim.machine.run import run
     from archsim.mapping import simulate
     from archsim.models import load_model
-    from archsim.models.onnx_model import load_onnx
+    from archsim.models.onnx.model import load_onnx
 
 
 def __getattr__(name: str) -> Any:

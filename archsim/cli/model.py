@@ -41,8 +41,8 @@ def show(
     from archsim.cli.output import parse_dims, print_json, print_table
     from archsim.models import load_model
     from archsim.models.load import default_context, default_weights
-    from archsim.models.onnx_file import is_onnx
-    from archsim.models.onnx_model import load_onnx
+    from archsim.models.onnx.file import is_onnx
+    from archsim.models.onnx.model import load_onnx
 
     weights, dims = weights or default_weights(name), parse_dims(dim or []).get("dims")
     if is_onnx(name):

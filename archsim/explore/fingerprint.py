@@ -13,7 +13,7 @@ from archsim.common.errors import InputError
 from archsim.common.resources import data_root
 from archsim.common.yamlfile import load_yaml
 from archsim.explore.store import key_of
-from archsim.models.onnx_file import external_files, is_onnx
+from archsim.models.onnx.file import external_files, is_onnx
 from archsim.models.weight_plan import PREFIX
 
 _PACKAGES = ("common", "formats", "isa", "design", "machine", "models", "kernels", "mapping")

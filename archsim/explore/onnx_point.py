@@ -23,7 +23,7 @@ def simulate_onnx_point(point: dict[str, Any], progress: Progress | None) -> Sim
     """
     from archsim.design import load_design
     from archsim.mapping.onnx_simulation import simulate_onnx
-    from archsim.models.onnx_model import load_onnx
+    from archsim.models.onnx.model import load_onnx
 
     _check(point)
     model = load_onnx(point["model"], point["weights"], point.get("dims"))

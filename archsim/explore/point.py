@@ -34,7 +34,7 @@ def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> d
     from archsim.mapping import simulate
     from archsim.mapping.request import simulate_request
     from archsim.models import load_model
-    from archsim.models.onnx_file import is_onnx
+    from archsim.models.onnx.file import is_onnx
 
     if is_onnx(str(point["model"])):
         return simulate_onnx_point(point, progress).to_dict()
@@ -100,7 +100,7 @@ def _refusal(name: str, value: Any, owner: Any) -> InputError | None:
     """Why a design or a model (`owner`) does not take a value in a field of its own, or None."""
     from archsim.design import load_design
     from archsim.models import load_model
-    from archsim.models.onnx_file import is_onnx
+    from archsim.models.onnx.file import is_onnx
 
     try:
         if name == "design":

@@ -11,12 +11,12 @@ from archsim.common.errors import InputError, unknown
 from archsim.kernels.base import WeightKernel
 from archsim.mapping.layer import LayerProgram
 from archsim.mapping.onnx_simulation import onnx_program
-from archsim.models.onnx_values import IDS, IMAGES, PIXELS, Value
+from archsim.models.onnx.values import IDS, IMAGES, PIXELS, Value
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
     from archsim.machine.result import RunResult
-    from archsim.models.onnx_model import OnnxModel
+    from archsim.models.onnx.model import OnnxModel
 
 
 def run_onnx(

@@ -16,7 +16,7 @@ from archsim.mapping.simulation import Progress, cache_capacity, run_programs, s
 
 if TYPE_CHECKING:
     from archsim.design.spec import Design
-    from archsim.models.onnx_model import OnnxModel
+    from archsim.models.onnx.model import OnnxModel
 
 _ACTIVATIONS = "int8"
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archsim.machine.result import RunResult
     from archsim.models import Model
     from archsim.models.graph import Graph
-    from archsim.models.onnx_model import OnnxModel
+    from archsim.models.onnx.model import OnnxModel
 
 Progress = Callable[[float, str], None]
 _TOKEN_IDS = 4096
@@ -68,8 +68,8 @@ def simulate(
     from archsim.design import load_design
     from archsim.mapping.onnx_simulation import simulate_onnx
     from archsim.models import load_model
-    from archsim.models.onnx_file import is_onnx
-    from archsim.models.onnx_model import OnnxModel, load_onnx
+    from archsim.models.onnx.file import is_onnx
+    from archsim.models.onnx.model import OnnxModel, load_onnx
 
     design = load_design(design) if isinstance(design, str) else design
     if isinstance(model, str):

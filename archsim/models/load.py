@@ -19,7 +19,7 @@ from archsim.models.experts import check_shares
 from archsim.models.gguf_file import read_gguf
 from archsim.models.gguf_model import gguf_config, gguf_plan
 from archsim.models.graph import Graph
-from archsim.models.onnx_file import ONNX_WEIGHTS, is_onnx
+from archsim.models.onnx.file import ONNX_WEIGHTS, is_onnx
 from archsim.models.weight_plan import WeightPlan, parse_weights
 
 DEFAULT_WEIGHTS = "int4-g128"

@@ -15,7 +15,7 @@ from archsim.common.errors import InputError
 from archsim.design import load_design
 from archsim.kernels.target import target_of
 from archsim.mapping.onnx_run import shaped
-from archsim.models.onnx_model import load_onnx
+from archsim.models.onnx.model import load_onnx
 from tests.mapping.whole_onnx import NumpyOnnx
 from tests.models.onnx_nets import block, conv_net, residual_net, save, vision_net
 

@@ -15,8 +15,8 @@ from archsim.design import load_design
 from archsim.kernels.target import target_of
 from archsim.mapping.onnx_run import run_onnx
 from archsim.mapping.onnx_simulation import onnx_program
-from archsim.models.onnx_model import OnnxModel, load_onnx
-from archsim.models.onnx_values import IDS
+from archsim.models.onnx.model import OnnxModel, load_onnx
+from archsim.models.onnx.values import IDS
 from tests.mapping.whole_onnx import NumpyOnnx
 from tests.models.onnx_nets import (
     Net,

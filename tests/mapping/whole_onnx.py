@@ -10,7 +10,7 @@ from archsim.kernels import reference, reference_images
 from archsim.kernels.target import Target
 from archsim.mapping.bind_onnx import FLOAT, window_of
 from archsim.models.graph import Op
-from archsim.models.onnx_model import OnnxModel
+from archsim.models.onnx.model import OnnxModel
 from tests.mapping.whole import NumpyLayer
 
 

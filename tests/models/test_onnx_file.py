@@ -14,7 +14,7 @@ from onnx import TensorProto
 from onnx.reference import ReferenceEvaluator
 
 from archsim.common.errors import InputError
-from archsim.models.onnx_model import OnnxModel, load_onnx
+from archsim.models.onnx.model import OnnxModel, load_onnx
 from tests.models.onnx_nets import FFN, HEADS, HIDDEN, TOKENS, Net, block, conv_net, gelu, linear, resnet_18, save
 
 

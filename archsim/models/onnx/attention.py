@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
-from archsim.models.onnx_file import Node
-from archsim.models.onnx_patterns import Match, Nodes
+from archsim.models.onnx.file import Node
+from archsim.models.onnx.patterns import Match, Nodes
 
 _HEADS = (0, 2, 1, 3)
 """Order of axes that makes [batch, heads, tokens, head_dim] of [batch, tokens, heads, head_dim]."""

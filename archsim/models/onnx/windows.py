@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archsim.models.onnx_file import Node
-from archsim.models.onnx_values import Unsupported, Value
+from archsim.models.onnx.file import Node
+from archsim.models.onnx.values import Unsupported, Value
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from archsim.common.errors import InputError
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
 
-    from archsim.models.onnx_shapes import Shapes
+    from archsim.models.onnx.shapes import Shapes
 
 _FOLDABLE = (
     "Add And Cast Concat Constant ConstantOfShape Cos DequantizeLinear Div Equal Exp Expand Flatten Floor Gather "

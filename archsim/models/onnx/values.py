@@ -8,9 +8,9 @@ from math import prod
 import numpy as np
 
 from archsim.models.graph import Op, Tensor, array
-from archsim.models.onnx_file import Node, OnnxFile, unique
-from archsim.models.onnx_patterns import Nodes
-from archsim.models.onnx_weights import Weight
+from archsim.models.onnx.file import Node, OnnxFile, unique
+from archsim.models.onnx.patterns import Nodes
+from archsim.models.onnx.weights import Weight
 
 ROWS, PIXELS, PLANES, IMAGES, IDS = "rows", "pixels", "planes", "images", "ids"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 
-from archsim.models.onnx_file import Node
-from archsim.models.onnx_values import IMAGES, PIXELS, PLANES, ROWS, Lowering, Unsupported
+from archsim.models.onnx.file import Node
+from archsim.models.onnx.values import IMAGES, PIXELS, PLANES, ROWS, Lowering, Unsupported
 
 _FLOATS = (1, 10, 11, 16)
 """Element types FLOAT, FLOAT16, DOUBLE and BFLOAT16 of TensorProto: all are float32 here."""

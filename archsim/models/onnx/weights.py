@@ -11,7 +11,7 @@ from archsim.common.errors import InputError
 from archsim.formats import Packed, parse_format, quantize
 from archsim.formats.cast import to_float16
 from archsim.formats.packing import pack_bits
-from archsim.models.onnx_file import Node, OnnxFile
+from archsim.models.onnx.file import Node, OnnxFile
 
 _BITS = {"int8": 8, "int4": 4}
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archsim.common.errors import InputError
-from archsim.models.onnx_constants import fold
-from archsim.models.onnx_shapes import fix_dimensions, infer
+from archsim.models.onnx.constants import fold
+from archsim.models.onnx.shapes import fix_dimensions, infer
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from archsim.models.onnx_file import Node, OnnxFile
+from archsim.models.onnx.file import Node, OnnxFile
 
 _NEAR = 1e-3
 """Relative difference up to which constants of a pattern are what they should be."""
@@ -93,8 +93,8 @@ def find_patterns(file: OnnxFile) -> Nodes:
     There are ops Attention, Gelu and Silu, MatMul may have a third input, and Conv an attribute `norm`: the inputs of a
     BatchNormalization behind it.
     """
-    from archsim.models.onnx_attention import match_attention
-    from archsim.models.onnx_layer_norm import match_layer_norm
+    from archsim.models.onnx.attention import match_attention
+    from archsim.models.onnx.layer_norm import match_layer_norm
 
     nodes = Nodes(file)
     for node in file.nodes:

@@ -10,31 +10,31 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.formats import Packed
-from archsim.models import onnx_moves, onnx_products, onnx_rows
 from archsim.models.graph import Graph, LayerKind
-from archsim.models.onnx_file import ONNX_WEIGHTS, Node, OnnxFile, read_onnx
-from archsim.models.onnx_patterns import find_patterns
-from archsim.models.onnx_values import IDS, PLANES, ROWS, Lowering, Unsupported, Value
-from archsim.models.onnx_weights import Weight, find_weight
+from archsim.models.onnx import moves, products, rows
+from archsim.models.onnx.file import ONNX_WEIGHTS, Node, OnnxFile, read_onnx
+from archsim.models.onnx.patterns import find_patterns
+from archsim.models.onnx.values import IDS, PLANES, ROWS, Lowering, Unsupported, Value
+from archsim.models.onnx.weights import Weight, find_weight
 from archsim.models.weight_plan import parse_weights
 
 PHASE = "run"
 
 _HANDLERS: dict[str, Callable[[Lowering, Node], None]] = {
-    "MatMul": onnx_products.matmul,
-    "Gemm": onnx_products.gemm,
-    "Conv": onnx_products.conv,
-    "Attention": onnx_products.attention,
-    "LayerNormalization": onnx_rows.layer_norm,
-    **dict.fromkeys(("Relu", "Gelu", "Silu", "Softmax"), onnx_rows.activation),
-    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), onnx_rows.two),
-    **dict.fromkeys(("MaxPool", "AveragePool", "GlobalAveragePool"), onnx_rows.pool),
-    "ReduceMean": onnx_rows.mean,
-    "Gather": onnx_rows.gather,
-    **dict.fromkeys(("Identity", "Dropout", "Cast"), onnx_moves.same),
-    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), onnx_moves.reshape),
-    "Transpose": onnx_moves.transpose,
-    "Split": onnx_moves.split,
+    "MatMul": products.matmul,
+    "Gemm": products.gemm,
+    "Conv": products.conv,
+    "Attention": products.attention,
+    "LayerNormalization": rows.layer_norm,
+    **dict.fromkeys(("Relu", "Gelu", "Silu", "Softmax"), rows.activation),
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div"), rows.two),
+    **dict.fromkeys(("MaxPool", "AveragePool", "GlobalAveragePool"), rows.pool),
+    "ReduceMean": rows.mean,
+    "Gather": rows.gather,
+    **dict.fromkeys(("Identity", "Dropout", "Cast"), moves.same),
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), moves.reshape),
+    "Transpose": moves.transpose,
+    "Split": moves.split,
 }
 
 
@@ -92,7 +92,7 @@ def load_onnx(name: str | Path, weights: str = ONNX_WEIGHTS, dims: Mapping[str, 
 def _lower(file: OnnxFile, form: str) -> Lowering:
     low = Lowering(file, find_patterns(file), form)
     problems = [*_inputs(low)]
-    onnx_products.place_heads(low)
+    products.place_heads(low)
     lost: set[str] = {name for name in file.inputs if name not in low.values}
     for node in low.nodes.nodes:
         why = _lower_node(low, node, lost)

@@ -8,10 +8,10 @@ import numpy as np
 
 from archsim.common.errors import InputError
 from archsim.models.graph import Op, Tensor, array, weight_matrix
-from archsim.models.onnx_file import Node
-from archsim.models.onnx_values import IMAGES, PIXELS, PLANES, ROWS, Lowering, Unsupported, Value, codes_of
-from archsim.models.onnx_weights import Weight, find_weight
-from archsim.models.onnx_windows import Images, window_sizes
+from archsim.models.onnx.file import Node
+from archsim.models.onnx.values import IMAGES, PIXELS, PLANES, ROWS, Lowering, Unsupported, Value, codes_of
+from archsim.models.onnx.weights import Weight, find_weight
+from archsim.models.onnx.windows import Images, window_sizes
 
 
 def matmul(low: Lowering, node: Node) -> None:

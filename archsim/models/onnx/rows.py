@@ -7,9 +7,9 @@ from math import prod
 import numpy as np
 
 from archsim.models.graph import Op, array
-from archsim.models.onnx_file import Node
-from archsim.models.onnx_values import IDS, PIXELS, ROWS, Lowering, Unsupported, Value, codes_of
-from archsim.models.onnx_windows import Images, window_sizes
+from archsim.models.onnx.file import Node
+from archsim.models.onnx.values import IDS, PIXELS, ROWS, Lowering, Unsupported, Value, codes_of
+from archsim.models.onnx.windows import Images, window_sizes
 
 _TWO = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "mul"}
 """Division is by a constant, whose reciprocal multiplies."""

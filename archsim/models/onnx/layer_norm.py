@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archsim.models.onnx_file import Node
-from archsim.models.onnx_patterns import Match, Nodes
+from archsim.models.onnx.file import Node
+from archsim.models.onnx.patterns import Match, Nodes
 
 
 def match_layer_norm(nodes: Nodes, node: Node) -> Match | None:
