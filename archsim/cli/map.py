@@ -20,7 +20,7 @@ def map_op(
     phase: Annotated[str, typer.Option(help="prefill or decode.")] = "decode",
     batch: Batch = 1,
     context: Context = None,
-    weights: Weights = "int4-g128",
+    weights: Weights = None,
     activations: Activations = "int8",
     kv: Kv = "int8",
     objective: Annotated[str, typer.Option(help="What is least: cycles or energy.")] = "cycles",
@@ -31,7 +31,7 @@ def map_op(
     """The mapping of an op. Example: archsim map gate_up --design edge-npu --phase prefill --context 512"""
     from archsim.cli.output import bar, parse_settings, print_json
     from archsim.explore.map_point import evaluate_map
-    from archsim.models.load import default_context
+    from archsim.models.load import default_context, default_weights
 
     point = {
         "op": op,
@@ -40,7 +40,7 @@ def map_op(
         "phase": phase,
         "batch": batch,
         "context": context or default_context(model),
-        "weights": weights,
+        "weights": weights or default_weights(model),
         "activations": activations,
         "kv": kv,
         "objective": objective,

@@ -44,6 +44,7 @@ def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> d
     design = load_design(point["design"], point["overrides"])
     if point["phase"] not in PHASES:
         raise InputError(f"unknown phase {point['phase']!r}", remedy=f"use {', '.join(PHASES)}")
+    mapping = _mapping(point)
     sizes = {name: point[name] for name in ("batch", "context")}
     choices: dict[str, Any] = {"every_layer": bool(point.get("every_layer")), "progress": progress}
     if point["phase"] == "request":
@@ -51,10 +52,10 @@ def simulate_point(point: dict[str, Any], progress: Progress | None = None) -> d
     else:
         run = partial(simulate, model, design, **sizes, phase=point["phase"])
     result = run(**choices)
-    if _mapping(point) == "search":
+    if mapping == "search":
         # what is best for an op alone may not be so beside others
         result = min(result, run(**choices, chosen=searched_tilings(point)), key=lambda one: one.cycles)
-    return {**result.to_dict(), "overrides": dict(point["overrides"]), "mapping": _mapping(point)}
+    return {**result.to_dict(), "overrides": dict(point["overrides"]), "mapping": mapping}
 
 
 def _mapping(point: dict[str, Any]) -> str:

@@ -137,12 +137,20 @@ class Kernel(ABC):
         for tiling in self.tilings():
             if self.pad_bytes(tiling) <= limit:
                 return tiling
-        needed, size = min(self.pad_bytes(tiling) for tiling in self.tilings()), self.target.scratchpad
-        total = -(-(needed + size - limit) // 1024) * 1024
-        raise InputError(
+        raise self.too_large(limit)
+
+    @property
+    def least_bytes(self) -> int:
+        """Bytes of scratchpad that its smallest tiling takes."""
+        return min(self.pad_bytes(tiling) for tiling in self.tilings())
+
+    def too_large(self, limit: int) -> InputError:
+        """What to say where no tiling fits `limit` bytes of scratchpad."""
+        needed, size = self.least_bytes, self.target.scratchpad
+        return InputError(
             f"op {self.name!r} does not fit a scratchpad of {show(size, 'B')}: its smallest tiling needs "
             f"{show(needed, 'B')}, the weight buffers and constants beside it {show(size - limit, 'B')}",
-            remedy=f"set core.scratchpad.size to {show(total, 'B')} or more",
+            remedy=f"set core.scratchpad.size to {-(-(needed + size - limit) // 1024)} KiB or more",
         )
 
     def assign(self, tiling: Any, base: int) -> dict[str, int]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from archsim.common.errors import InputError
-from archsim.common.units import show
 from archsim.kernels.base import Kernel
 from archsim.kernels.matmul import MatMul
 
@@ -52,7 +51,8 @@ def fit_together(kernels: Sequence[Kernel], least: int) -> tuple[int, list[Any]]
             break
         except InputError:
             if buffer == shortest:
-                raise _too_small(kernels, target.constants + 2 * buffer) from None
+                # of all that do not fit the one that needs most, so that the remedy suffices
+                raise max(kernels, key=lambda kernel: kernel.least_bytes).too_large(room - 2 * buffer) from None
             buffer = max(shortest, target.align(buffer // 2))
     used = max(kernel.pad_bytes(tiling) for kernel, tiling in zip(kernels, tilings, strict=True))
     spare = (room - used) // 2 // target.granule * target.granule
@@ -67,17 +67,6 @@ def fit_together(kernels: Sequence[Kernel], least: int) -> tuple[int, list[Any]]
             return _longest_chunk(kernels, cut), cut
         # chunks that do not divide the depth pad it
         buffer = max(shortest, buffer - target.granule)
-
-
-def _too_small(kernels: Sequence[Kernel], beside: int) -> InputError:
-    """What to say where kernels do not fit: the op that needs most, beside weight buffers and constants."""
-    least = {kernel.name: min(kernel.pad_bytes(tiling) for tiling in kernel.tilings()) for kernel in kernels}
-    name, target = max(least, key=lambda name: least[name]), kernels[0].target
-    return InputError(
-        f"op {name!r} does not fit a scratchpad of {show(target.scratchpad, 'B')}: its smallest tiling needs "
-        f"{show(least[name], 'B')}, the weight buffers and constants beside it {show(beside, 'B')}",
-        remedy=f"set core.scratchpad.size to {-(-(least[name] + beside) // 1024)} KiB or more",
-    )
 
 
 def _longest_chunk(kernels: Sequence[Kernel], tilings: Sequence[Any]) -> int:

@@ -48,13 +48,16 @@ class Heads:
             "q_scales": Array((self.rows, self.heads), "f4", written),
         }
 
-    def cache(self, *, written: bool) -> dict[str, Array]:
-        """Keys [batch, kv_heads, capacity, head_dim], values [batch, kv_heads, head_dim, capacity], float16 scales."""
+    def cache(self, *, written: bool, transposed: str = "v") -> dict[str, Array]:
+        """Keys and values [batch, kv_heads, capacity, head_dim], float16 scales [batch, kv_heads, capacity].
+
+        Args:
+            transposed: k or v: which of them is [batch, kv_heads, head_dim, capacity].
+        """
         outer = self.batch, self.kv_heads
-        scales = Array((*outer, self.capacity), "f2", written)
-        return {
-            "k": Array((*outer, self.capacity, self.head_dim), "i1", written),
-            "k_scales": scales,
-            "v": Array((*outer, self.head_dim, self.capacity), "i1", written),
-            "v_scales": scales,
-        }
+        arrays = {}
+        for name in "kv":
+            inner = (self.head_dim, self.capacity) if name == transposed else (self.capacity, self.head_dim)
+            arrays[name] = Array((*outer, *inner), "i1", written)
+            arrays[f"{name}_scales"] = Array((*outer, self.capacity), "f2", written)
+        return arrays

@@ -13,7 +13,7 @@ from archsim.kernels.rvv.base import RvvKernel
 from archsim.kernels.rvv.emit import each_row, float_constant, lane_sum, retype, shape, strips, whole
 from archsim.kernels.rvv.exponential import exponentials, prepare
 from archsim.kernels.rvv.quantise import Source, inverse_of, scale_of, store_codes
-from archsim.kernels.rvv.rope import require_heads, rvv_cache
+from archsim.kernels.rvv.rope import TRANSPOSED, require_heads
 from archsim.kernels.rvv.target import STEP, RvvTarget
 
 _BATCH = 4
@@ -44,7 +44,7 @@ class Attention(RvvKernel):
         own = self.shape
         return {
             **own.queries(written=False),
-            **rvv_cache(own, written=False),
+            **own.cache(written=False, transposed=TRANSPOSED),
             "out": Array((own.rows, own.heads * own.head_dim), "f4", written=True),
             "scores": Array((own.context,), "f4"),
             "score_codes": Array((own.context,), "i1"),

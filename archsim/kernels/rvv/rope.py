@@ -55,19 +55,8 @@ def load_halves(asm: Assembly, x: str, half: int) -> None:
     asm("vle32.v", "v12", f"({SCRATCH})")
 
 
-def rvv_cache(shape: Heads, *, written: bool) -> dict[str, Array]:
-    """Keys [batch, kv_heads, head_dim, capacity], values [batch, kv_heads, capacity, head_dim], float16 scales.
-
-    Scores run along tokens, results along dimensions.
-    """
-    outer = shape.batch, shape.kv_heads
-    scales = Array((*outer, shape.capacity), "f2", written)
-    return {
-        "k": Array((*outer, shape.head_dim, shape.capacity), "i1", written),
-        "k_scales": scales,
-        "v": Array((*outer, shape.capacity, shape.head_dim), "i1", written),
-        "v_scales": scales,
-    }
+TRANSPOSED = "k"
+"""Of an int8 cache: scores run along tokens, results along dimensions."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +84,7 @@ class RopeKv(RvvKernel):
             "qkv": Array((shape.rows, width), "f4"),
             "table": Array((shape.context, shape.head_dim), "f4"),
             **shape.queries(written=True),
-            **rvv_cache(shape, written=True),
+            **shape.cache(written=True, transposed=TRANSPOSED),
         }
 
     def emit(self, asm: Assembly, tiling: Any, place: Placement) -> None:
