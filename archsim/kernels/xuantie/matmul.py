@@ -7,59 +7,39 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archsim.formats import IntegerFormat, Packed
+from archsim.formats import Packed
 from archsim.kernels.assembly import Assembly
-from archsim.kernels.base import Array, Placement, WeightKernel
-from archsim.kernels.rvv.weights import column_layout
+from archsim.kernels.base import Placement
+from archsim.kernels.rvv.column_matmul import ColumnMatMul
 from archsim.kernels.xuantie.target import XuanTieTarget
 from archsim.kernels.xuantie.weights import TileLayout, pack_tiles
 
 
 @dataclass(frozen=True)
-class MatMul(WeightKernel):
-    """out float32 [rows, out_features] = codes int8 [rows, in_features] x W^T x scales float32 [rows].
+class MatMul(ColumnMatMul):
+    """The product; W is packed by weights.pack_tiles.
 
     Vectors bring activations into the scratchpad, and weights as int8, piece by piece; tiles multiply them; vectors
     scale the sums and add them up, as reference.matmul does. A tiling is the number of rows of C worked on at once.
-
-    Attributes:
-        form: of the weights.
-        first, width: the outputs are columns from `first` on of an array that is `width` wide; 0: all of their own.
 
     Raises:
         InputError: rows are of no whole pairs, groups and tiles.
     """
 
-    name: str
     target: XuanTieTarget
-    rows: int
-    in_features: int
-    out_features: int
-    form: IntegerFormat
-    first: int = 0
-    width: int = 0
 
     def __post_init__(self) -> None:
         self.layout()
 
     def layout(self) -> TileLayout:
         """How the weights lie."""
-        sizes = self.out_features, self.in_features, self.target.columns
-        return TileLayout(column_layout(self.name, self.form, *sizes), self.target.row_bytes)
+        return TileLayout(self.columns(), self.target.row_bytes)
 
     def packing(self, tiling: int) -> TileLayout:
         return self.layout()
 
     def pack(self, weights: Packed, tiling: int) -> np.ndarray:
         return pack_tiles(weights, self.layout())
-
-    def arrays(self) -> dict[str, Array]:
-        return {
-            "codes": Array((self.rows, self.in_features), "i1"),
-            "scales": Array((self.rows,), "f4"),
-            "weights": Array((self.layout().columns.nbytes,), "u1"),
-            "out": Array((self.rows, self.width or self.out_features), "f4", written=True),
-        }
 
     def tilings(self) -> Sequence[int]:
         """A tile's rows, or fewer where the scratchpad is small."""
